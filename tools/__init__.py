@@ -1,0 +1,1 @@
+"""What people run: one file for each sub-command of `riverpost`."""
