@@ -1,0 +1,104 @@
+"""CBOR (RFC 8949) into a fixed buffer: the deterministic subset that a board sends.
+
+Rules of this file: definite lengths, shortest heads, integers of up to 64 bits, byte and text strings, arrays, maps with
+integer keys in -24..23 in ascending order of their encoded byte, true, false, null. Nothing else is encoded.
+A message that does not fit its buffer raises; it is never cut.
+"""
+
+_UINT = 0x00
+_NEGATIVE = 0x20
+_BYTES = 0x40
+_TEXT = 0x60
+_ARRAY = 0x80
+_MAP = 0xA0
+_FALSE = 0xF4
+_TRUE = 0xF5
+_NULL = 0xF6
+NESTING_MAX = 8
+
+
+class EncodeError(ValueError):
+    """A value that the subset has not, or a message longer than the buffer."""
+
+
+class Encoder:
+    """Writes one message at a time into its own buffer of `size` bytes; `message()` gives a view of what was written."""
+
+    def __init__(self, size: int):
+        self._buffer = bytearray(size)
+        self._view = memoryview(self._buffer)
+        self.length = 0
+
+    def encode(self, value) -> memoryview:
+        """Encode `value` from the start of the buffer; the view is valid until the next call. EncodeError."""
+        self.length = 0
+        self._put(value, 0)
+        return self._view[: self.length]
+
+    def _put(self, value, depth):
+        if depth > NESTING_MAX:
+            raise EncodeError("nested deeper than %d" % NESTING_MAX)
+        if value is None:
+            self._byte(_NULL)
+        elif value is True:
+            self._byte(_TRUE)
+        elif value is False:
+            self._byte(_FALSE)
+        elif isinstance(value, int):
+            if value >= 0:
+                self._head(_UINT, value)
+            else:
+                self._head(_NEGATIVE, -1 - value)
+        elif isinstance(value, (bytes, bytearray)):
+            self._head(_BYTES, len(value))
+            self._raw(value)
+        elif isinstance(value, str):
+            raw = value.encode()
+            self._head(_TEXT, len(raw))
+            self._raw(raw)
+        elif isinstance(value, (list, tuple)):
+            self._head(_ARRAY, len(value))
+            for item in value:
+                self._put(item, depth + 1)
+        elif isinstance(value, dict):
+            self._put_map(value, depth)
+        else:
+            raise EncodeError("no encoding for %s" % type(value))
+
+    def _put_map(self, value, depth):
+        for key in value:
+            if not isinstance(key, int) or not -24 <= key <= 23:
+                raise EncodeError("map keys are integers in -24..23")
+        self._head(_MAP, len(value))
+        # One byte a key: 0..23 encode as 00..17, -1..-24 as 20..37; that is also their order (RFC 8949, 4.2.1).
+        for key in sorted(value, key=_key_byte):
+            self._byte(_key_byte(key))
+            self._put(value[key], depth + 1)
+
+    def _head(self, major, number):
+        if number < 24:
+            self._byte(major | number)
+            return
+        for info, width in ((24, 1), (25, 2), (26, 4), (27, 8)):
+            if number < 1 << (8 * width):
+                self._byte(major | info)
+                for shift in range(8 * (width - 1), -8, -8):
+                    self._byte(number >> shift & 0xFF)
+                return
+        raise EncodeError("integer of more than 64 bits")
+
+    def _byte(self, byte):
+        if self.length >= len(self._buffer):
+            raise EncodeError("message longer than %d bytes" % len(self._buffer))
+        self._buffer[self.length] = byte
+        self.length += 1
+
+    def _raw(self, data):
+        if self.length + len(data) > len(self._buffer):
+            raise EncodeError("message longer than %d bytes" % len(self._buffer))
+        self._buffer[self.length : self.length + len(data)] = data
+        self.length += len(data)
+
+
+def _key_byte(key):
+    return key if key >= 0 else _NEGATIVE | (-1 - key)

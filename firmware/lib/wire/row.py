@@ -1,0 +1,243 @@
+"""The packed row: what a source wrote at one storage time, byte for byte the same in flash and on the bus.
+
+Rules of this file: big-endian; a row carries a CRC-32 that is seeded with the log's epoch, so a row of an
+older log never passes for a new one; packing is deterministic, so the center can compute the same CRC again.
+
+     0  length    u8   bytes of the whole row, CRC included (19..234)
+     1  kind      u8   DATA, ANCHOR
+     2  seq       u32  from 1, never reused
+     6  boot      u16  count of starts of the board
+     8  quality of time u8
+     9  t_s       u32  unix seconds; uptime in seconds while the time quality is NEVER
+    13  ms        u16  0..999
+    15  body
+    -4  crc       u32  CRC-32 (ISO 3309, as zlib) of everything before, seeded with the epoch
+
+DATA body: n u8, then n readings of (channel u8, flags u8, value i32[, low i32, high i32, spread u32]);
+flags = quality in the low four bits, STATS where low, high and spread follow. Then tips: n u8 and pairs
+(age_s u16 before t_s, count u8). A channel number is the position in the source's list of channels.
+ANCHOR body: unix_s u32, ms u16, quality u8, uptime_s u32, uptime ms u16: "this boot's uptime was that unix time".
+"""
+
+import struct
+from binascii import crc32
+
+from wire.reading import GOOD, MISSING, NEVER, QUALITIES, TIME_QUALITIES, VALUE_MAX, VALUE_MIN
+
+DATA = 1
+ANCHOR = 2
+
+LENGTH_MAX = 234  # One row fits one answer of function 20: 245 bytes less sub-header, epoch and first seq.
+CHANNELS_MAX = 8
+TIPS_MAX = 32  # (age, count) pairs; a row that would need more closes early.
+TIP_COUNT_MAX = 255
+TIP_AGE_MAX_S = 65_535
+
+_HEAD = ">BBIHBIH"
+_HEAD_LENGTH = 15
+_STATS = 0x10
+_NO_VALUE = -0x80000000
+
+
+class RowError(ValueError):
+    """Bytes that are not a row of this log, or values that no row can carry. `reason` says which."""
+
+    def __init__(self, reason):
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Reading:
+    """One channel's value in a row: `value` in the channel's sub-unit or None, `quality`, and low/high/spread or None."""
+
+    __slots__ = ("channel", "high", "low", "quality", "spread", "value")
+
+    def __init__(self, channel, value, quality=GOOD, low=None, high=None, spread=None):
+        if (value is None) != (quality == MISSING):
+            raise RowError("a reading without value is quality 9 (missing), and only that")
+        self.channel = channel
+        self.value = value
+        self.quality = quality
+        self.low = low
+        self.high = high
+        self.spread = spread
+
+    def key(self):
+        return (self.channel, self.value, self.quality, self.low, self.high, self.spread)
+
+    def __eq__(self, other):
+        return isinstance(other, Reading) and self.key() == other.key()
+
+    def __hash__(self):
+        return hash(self.key())
+
+    def __repr__(self):
+        return "Reading" + repr(self.key())
+
+
+class Row:
+    """A row as objects. `t_s`, `ms`: unix time, or uptime while `time_quality` is NEVER. `tips`: [(age_s, count)]."""
+
+    __slots__ = ("anchor", "boot", "kind", "ms", "readings", "seq", "t_s", "time_quality", "tips")
+
+    def __init__(self, seq, boot, time_quality, t_s, ms=0, readings=(), tips=(), kind=DATA, anchor=None):
+        self.kind = kind
+        self.seq = seq
+        self.boot = boot
+        self.time_quality = time_quality
+        self.t_s = t_s
+        self.ms = ms
+        self.readings = list(readings)
+        self.tips = [tuple(pair) for pair in tips]
+        self.anchor = anchor  # (unix_s, ms, quality, uptime_s, uptime_ms) in an ANCHOR row
+
+    def key(self):
+        readings = tuple(r.key() for r in self.readings)
+        return (self.kind, self.seq, self.boot, self.time_quality, self.t_s, self.ms, readings, tuple(self.tips), self.anchor)
+
+    def __eq__(self, other):
+        return isinstance(other, Row) and self.key() == other.key()
+
+    def __hash__(self):
+        return hash(self.key())
+
+    def __repr__(self):
+        return "Row" + repr(self.key())
+
+
+def pack(row: Row, epoch: int) -> bytes:
+    """The bytes of `row` in a log of `epoch` (u32). RowError where a value does not fit its field."""
+    _check(row)
+    parts = [_pack_anchor(row.anchor)] if row.kind == ANCHOR else [_pack_data(row)]
+    length = _HEAD_LENGTH + len(parts[0]) + 4
+    if length > LENGTH_MAX:
+        raise RowError("row of %d bytes, more than %d" % (length, LENGTH_MAX))
+    head = struct.pack(_HEAD, length, row.kind, row.seq, row.boot, row.time_quality, row.t_s, row.ms)
+    body = head + parts[0]
+    return body + struct.pack(">I", crc32(body, epoch) & 0xFFFFFFFF)
+
+
+def unpack(data: bytes, epoch: int) -> Row:
+    """The row in `data` (bytes of exactly one row) of the log `epoch`. RowError for anything else."""
+    length = measure(data)
+    if length != len(data):
+        raise RowError("row says %d bytes, got %d" % (length, len(data)))
+    (crc,) = struct.unpack(">I", data[-4:])
+    if crc != crc32(bytes(data[:-4]), epoch) & 0xFFFFFFFF:
+        raise RowError("CRC of the row does not fit")
+    _, kind, seq, boot, time_quality, t_s, ms = struct.unpack(_HEAD, data[:_HEAD_LENGTH])
+    body = data[_HEAD_LENGTH:-4]
+    row = Row(seq, boot, time_quality, t_s, ms, kind=kind)
+    if kind == ANCHOR:
+        row.anchor = _unpack_anchor(body)
+    elif kind == DATA:
+        row.readings, row.tips = _unpack_data(body)
+    else:
+        raise RowError("row of unknown kind %d" % kind)
+    _check(row)
+    return row
+
+
+def crc_of(packed: bytes) -> int:
+    """The CRC-32 at the end of a packed row: with source, epoch and seq it names the row and its content."""
+    return struct.unpack(">I", packed[-4:])[0]
+
+
+def measure(data: bytes) -> int:
+    """Length of the row that begins `data`. RowError if no row can begin so."""
+    if not data:
+        raise RowError("no bytes")
+    length = data[0]
+    if not _HEAD_LENGTH + 4 <= length <= LENGTH_MAX:
+        raise RowError("no row is %d bytes long" % length)
+    return length
+
+
+def split(data: bytes) -> list[bytes]:
+    """Packed rows that stand one behind another in `data`; a zero length byte ends them. RowError for a torn one."""
+    rows = []
+    at = 0
+    while at < len(data) and data[at]:
+        length = measure(data[at:])
+        if at + length > len(data):
+            raise RowError("row cut at byte %d" % at)
+        rows.append(bytes(data[at : at + length]))
+        at += length
+    return rows
+
+
+def _check(row):
+    if not 1 <= row.seq <= 0xFFFFFFFF or not 0 <= row.boot <= 0xFFFF:
+        raise RowError("seq or boot out of range")
+    if row.time_quality not in TIME_QUALITIES or not 0 <= row.t_s <= 0xFFFFFFFF or not 0 <= row.ms <= 999:
+        raise RowError("time out of range")
+    if row.kind == DATA and not 1 <= len(row.readings) <= CHANNELS_MAX:
+        raise RowError("a row has 1 to %d readings" % CHANNELS_MAX)
+    if len(row.tips) > TIPS_MAX:
+        raise RowError("more than %d tip pairs" % TIPS_MAX)
+    if row.kind == ANCHOR and (row.anchor is None or row.anchor[2] == NEVER):
+        raise RowError("an anchor names a time")
+    for reading in row.readings:
+        if reading.quality not in QUALITIES:
+            raise RowError("no such quality: %r" % reading.quality)
+        for number in (reading.value, reading.low, reading.high):
+            if number is not None and not VALUE_MIN <= number <= VALUE_MAX:
+                raise RowError("value outside 32 bits")
+
+
+def _pack_data(row):
+    parts = [bytes((len(row.readings),))]
+    for r in row.readings:
+        value = _NO_VALUE if r.value is None else r.value
+        stats = r.low is not None
+        parts.append(struct.pack(">BBi", r.channel, r.quality | (_STATS if stats else 0), value))
+        if stats:
+            parts.append(struct.pack(">iiI", r.low, r.high, r.spread))
+    parts.append(bytes((len(row.tips),)))
+    for age_s, count in row.tips:
+        if not 0 <= age_s <= TIP_AGE_MAX_S or not 1 <= count <= TIP_COUNT_MAX:
+            raise RowError("tip pair out of range")
+        parts.append(struct.pack(">HB", age_s, count))
+    return b"".join(parts)
+
+
+def _unpack_data(body):
+    readings = []
+    (count, at) = (_take(body, 0, 1)[0], 1)
+    for _ in range(count):
+        channel, flags, value = struct.unpack(">BBi", _take(body, at, 6))
+        at += 6
+        low = high = spread = None
+        if flags & _STATS:
+            low, high, spread = struct.unpack(">iiI", _take(body, at, 12))
+            at += 12
+        if flags & 0xE0:
+            raise RowError("unknown reading flags")
+        readings.append(Reading(channel, None if value == _NO_VALUE else value, flags & 0x0F, low, high, spread))
+    tips = []
+    count = _take(body, at, 1)[0]
+    at += 1
+    for _ in range(count):
+        tips.append(struct.unpack(">HB", _take(body, at, 3)))
+        at += 3
+    if at != len(body):
+        raise RowError("bytes behind the row's body")
+    return readings, tips
+
+
+def _take(body, at, count):
+    if at + count > len(body):
+        raise RowError("row body too short")
+    return body[at : at + count]
+
+
+def _pack_anchor(anchor):
+    if anchor is None:
+        raise RowError("an anchor row needs its anchor")
+    return struct.pack(">IHBIH", *anchor)
+
+
+def _unpack_anchor(body):
+    if len(body) != 13:
+        raise RowError("an anchor body has 13 bytes")
+    return struct.unpack(">IHBIH", body)

@@ -1,0 +1,334 @@
+"""Messages between a station and the center: topics, keys, and rows as positional segments with delta columns.
+
+Rules of this file: plain Python structures of integers, None, bytes, text, lists and maps with integer keys; the CBOR around
+them is the caller's. A segment and its rows turn into each other without loss, so a row's CRC is the same at both ends.
+`telemetry.cddl` beside this file is the contract; keys are never reused, unknown keys are ignored.
+"""
+
+from wire.reading import GOOD, MISSING, QUALITIES, SYNCED, TIME_QUALITIES
+from wire.row import CHANNELS_MAX, DATA, Reading, Row, RowError, pack, unpack
+
+MAJOR = 1
+ROWS_MAX = 1_500  # Rows of one segment: a day of 1-minute rows, and room.
+SEGMENTS_MAX = 256
+MESSAGE_BYTES_MAX = 65_536
+
+# Keys of a message map.
+K_MAJOR = 0
+K_CATALOGUE = 1
+K_BASE_S = 2
+K_SEGMENTS = 3
+K_MODE = 4
+K_SERIAL = 5
+K_EPOCH = 6
+K_SEQ = 7
+K_EVENT = 8
+K_PUBLISHED_MS = 9
+K_STATION = 10
+K_SOURCES = 11
+K_GENERATION = 12
+K_ACKS = 13
+K_ALIVE = 14
+K_LOGS = 15
+
+# Keys of the flags map that may end a segment.
+F_TIME_QUALITY = 0  # absent = synced
+F_OFFSETS = 1  # ms off the regular stamps, delta-coded like a column; absent = regular
+F_QUALITY = 2  # {column: [flag, run, flag, run ...]}; absent = every value good, every null missing
+F_STATS = 3  # {column: [below, above, spread] columns}
+F_TIPS = 4  # [row, age_s, count, ...]
+F_GATEWAY_QUALITY = 5  # {column: [flag, run ...]} where the gateway judged otherwise than the board
+
+# Keys of an event map.
+E_KIND = 0
+E_AT_MS = 1  # unix ms of what happened (t_event); the identity of an episode is (rule, channel, t_event)
+E_DETECTED_MS = 2
+E_RULE = 3
+E_CHANNEL = 4
+E_LEVEL = 5
+E_VALUE = 6
+E_THRESHOLD = 7
+E_THRESHOLD_SET = 8
+E_DATUM = 9
+E_MODE = 10
+E_DETAIL = 11  # text for people, and for kinds without a field of their own
+E_QUANTITY = 12
+E_SIREN_MS = 13  # unix ms at which the siren's output had changed
+E_SOURCE = 14
+E_RANGE = 15  # [first, last] seq of a dropped range
+
+EVENT_KINDS = {
+    1: "alarm raised",
+    2: "alarm escalated",
+    3: "alarm lowered",
+    4: "alarm cleared",
+    5: "alarm acknowledged",
+    6: "alarm rebased",
+    10: "sensor fault",
+    11: "sensor back",
+    12: "source lost",
+    13: "source back",
+    14: "duplicate address",
+    15: "source changed",
+    20: "mode changed",
+    21: "operator action",
+    22: "clock stepped",
+    30: "rows dropped",
+    31: "epoch begun",
+    32: "catalogue",
+    33: "store failed",
+    34: "store back",
+    40: "gateway started",
+    41: "gateway stopped",
+    42: "siren failed",
+}
+EVENT_CODES = {name: code for code, name in EVENT_KINDS.items()}
+
+MODES = ("actual", "exercise", "test")
+
+# Kinds of source in a catalogue.
+SOURCE_BOARD = 0
+SOURCE_SENSOR = 1
+SOURCE_EVENTS = 2
+
+
+def topic(station: str, leaf: str) -> str:
+    """Topic of `leaf` (event, live, late, state, catalogue, ack, command, reply) of a station."""
+    return "rp/1/%s/%s" % (station, leaf)
+
+
+class TelemetryError(ValueError):
+    """A message or segment that breaks the contract; `reason` says where."""
+
+    def __init__(self, reason):
+        super().__init__(reason)
+        self.reason = reason
+
+
+def segments_of(index: int, cadence_s: int, epoch: int, rows: list, base_s: int, channels: int) -> list:
+    """Segments for `rows` (ascending seq, one source at place `index` of its catalogue, `channels` columns).
+
+    A segment is cut where seq skips, or boot, time quality change, or after ROWS_MAX rows. A row that has not exactly the
+    catalogue's channels, and an anchor row, travel packed: [index, seq, bytes].
+    """
+    out = []
+    run = []
+    for row in rows:
+        if row.kind != DATA or [r.channel for r in row.readings] != list(range(channels)):
+            _close(out, run, index, cadence_s, base_s)
+            run = []
+            out.append([index, row.seq, pack(row, epoch)])
+            continue
+        if run and (
+            len(run) >= ROWS_MAX
+            or row.seq != run[-1].seq + 1
+            or row.boot != run[-1].boot
+            or row.time_quality != run[-1].time_quality
+        ):
+            _close(out, run, index, cadence_s, base_s)
+            run = []
+        run.append(row)
+    _close(out, run, index, cadence_s, base_s)
+    return out
+
+
+def rows_of(segment: list, cadence_s: int, epoch: int, base_s: int, channels: int) -> list:
+    """The rows of one segment. TelemetryError for anything that `segments_of` cannot have made."""
+    _need(isinstance(segment, (list, tuple)) and len(segment) >= 3, "segment is not an array of 3 or more")
+    if len(segment) == 3:
+        _need(isinstance(segment[2], bytes), "segment of three needs packed bytes")
+        try:
+            row = unpack(segment[2], epoch)
+        except RowError as error:
+            raise TelemetryError("packed row: " + error.reason) from None
+        _need(row.seq == segment[1], "packed row has another seq")
+        return [row]
+    _need(6 <= len(segment) <= 7, "segment is not 3, 6 or 7 long")
+    columns = segment[5]
+    flags = _flags(segment)
+    _need(isinstance(columns, (list, tuple)) and len(columns) == channels and 1 <= channels <= CHANNELS_MAX, "segment has not the catalogue's columns")
+    _, seq, start_s, boot, count = segment[:5]
+    for number in (seq, start_s, boot, count):
+        _need(_is_int(number), "segment head holds integers")
+    _need(1 <= count <= ROWS_MAX, "rows per segment: 1..%d" % ROWS_MAX)
+    time_quality = flags.get(F_TIME_QUALITY, SYNCED)
+    _need(time_quality in TIME_QUALITIES, "no such time quality")
+    offsets = _undelta(flags.get(F_OFFSETS, [0]), count, "offsets")
+    values = [_undelta(column, count, "column") for column in columns]
+    qualities = _qualities(values, flags.get(F_QUALITY, {}), count)
+    stats = _stats(values, flags.get(F_STATS, {}), count)
+    tips = _tips(flags.get(F_TIPS, []), count)
+    rows = []
+    for i in range(count):
+        _need(offsets[i] is not None, "a row needs its time")
+        at_ms = (base_s + start_s + i * cadence_s) * 1000 + offsets[i]
+        readings = []
+        try:
+            for c in range(channels):
+                low, high, spread = stats[c][i] if c in stats else (None, None, None)
+                readings.append(Reading(c, values[c][i], qualities[c][i], low, high, spread))
+            row = Row(seq + i, boot, time_quality, at_ms // 1000, at_ms % 1000, readings, tips[i])
+            pack(row, epoch)  # The range of every field is checked in one place.
+        except RowError as error:
+            raise TelemetryError(error.reason) from None
+        rows.append(row)
+    return rows
+
+
+def gateway_qualities(segment: list, count: int) -> dict:
+    """{column: [flag of each row]} where the gateway judged otherwise than the board; {} if nowhere."""
+    out = {}
+    for column, runs in _flags(segment).get(F_GATEWAY_QUALITY, {}).items():
+        out[column] = _expand(runs, count)
+    return out
+
+
+def run_lengths(flags: list) -> list:
+    """[flag, run, flag, run ...] of a list of flags."""
+    out = []
+    for flag in flags:
+        if out and out[-2] == flag:
+            out[-1] += 1
+        else:
+            out += [flag, 1]
+    return out
+
+
+def _flags(segment):
+    flags = segment[6] if len(segment) == 7 else {}
+    # A map decoder may give an immutable map that is no dict: what counts is that it can be asked by key.
+    _need(hasattr(flags, "get"), "flags are a map")
+    return flags
+
+
+def _close(out, run, index, cadence_s, base_s):
+    if not run:
+        return
+    first = run[0]
+    segment = [index, first.seq, first.t_s - base_s, first.boot, len(run), []]
+    flags = {}
+    if first.time_quality != SYNCED:
+        flags[F_TIME_QUALITY] = first.time_quality
+    offsets = [(r.t_s - first.t_s - i * cadence_s) * 1000 + r.ms for i, r in enumerate(run)]
+    if any(offsets):
+        flags[F_OFFSETS] = _delta(offsets)
+    qualities = {}
+    stats = {}
+    for c in range(len(first.readings)):
+        column = [r.readings[c] for r in run]
+        segment[5].append(_delta([r.value for r in column]))
+        if any(r.quality not in (GOOD, MISSING) for r in column):
+            qualities[c] = run_lengths([r.quality for r in column])
+        if any(r.low is not None for r in column):
+            stats[c] = [_delta([_stat(r, which) for r in column]) for which in range(3)]
+    if qualities:
+        flags[F_QUALITY] = qualities
+    if stats:
+        flags[F_STATS] = stats
+    tips = []
+    for i, row in enumerate(run):
+        for age_s, tip_count in row.tips:
+            tips += [i, age_s, tip_count]
+    if tips:
+        flags[F_TIPS] = tips
+    if flags:
+        segment.append(flags)
+    out.append(segment)
+
+
+def _stat(reading, which):
+    if reading.low is None:
+        return None
+    value = reading.value or 0
+    return (value - reading.low, reading.high - value, reading.spread)[which]
+
+
+def _stats(values, packed, count):
+    out = {}
+    for c, columns in packed.items():
+        _need(_is_int(c) and 0 <= c < len(values) and isinstance(columns, (list, tuple)) and len(columns) == 3, "stats of no column")
+        below, above, spread = [_undelta(column, count, "stats") for column in columns]
+        rows = []
+        for i in range(count):
+            if below[i] is None or above[i] is None or spread[i] is None:
+                rows.append((None, None, None))
+            else:
+                value = values[c][i] or 0
+                rows.append((value - below[i], value + above[i], spread[i]))
+        out[c] = rows
+    return out
+
+
+def _delta(values):
+    """First value, then differences; None stays None and is stepped over; zeros at the end are left out."""
+    out = []
+    last = None
+    for value in values:
+        if value is None:
+            out.append(None)
+        else:
+            out.append(value if last is None else value - last)
+            last = value
+    if last is None:
+        return []
+    first = 0
+    while out[first] is None:
+        first += 1
+    while len(out) > first + 1 and out[-1] == 0:
+        out.pop()
+    return out
+
+
+def _undelta(column, count, what):
+    _need(isinstance(column, (list, tuple)) and len(column) <= count, what + " longer than its rows")
+    out = []
+    last = None
+    for step in column:
+        if step is None:
+            out.append(None)
+        else:
+            _need(_is_int(step), what + " holds integers and null")
+            last = step if last is None else last + step
+            out.append(last)
+    out += [last] * (count - len(out))
+    return out
+
+
+def _qualities(values, packed, count):
+    out = []
+    for c, column in enumerate(values):
+        flags = _expand(packed[c], count) if c in packed else [MISSING if v is None else GOOD for v in column]
+        for i, flag in enumerate(flags):
+            _need((flag == MISSING) == (column[i] is None), "null and quality 9 belong together")
+        out.append(flags)
+    return out
+
+
+def _expand(runs, count):
+    _need(isinstance(runs, (list, tuple)) and len(runs) % 2 == 0, "quality is pairs of flag and run")
+    out = []
+    for i in range(0, len(runs), 2):
+        _need(runs[i] in QUALITIES, "no such quality")
+        _need(_is_int(runs[i + 1]) and 1 <= runs[i + 1] <= count - len(out), "quality runs past its rows")
+        out += [runs[i]] * runs[i + 1]
+    _need(len(out) == count, "quality covers not all rows")
+    return out
+
+
+def _tips(flat, count):
+    _need(isinstance(flat, (list, tuple)) and len(flat) % 3 == 0, "tips are triples")
+    out = [[] for _ in range(count)]
+    for i in range(0, len(flat), 3):
+        _need(_is_int(flat[i]) and 0 <= flat[i] < count, "tips of no row")
+        _need(_is_int(flat[i + 1]) and _is_int(flat[i + 2]), "tips hold integers")
+        out[flat[i]].append((flat[i + 1], flat[i + 2]))
+    return out
+
+
+def _is_int(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _need(condition, reason):
+    if not condition:
+        raise TelemetryError(reason)
