@@ -1,0 +1,1 @@
+"""The station's gateway: polls, judges, sounds the siren, stores durably, forwards. `python -m gateway station.toml`."""

@@ -1,0 +1,73 @@
+"""The station's clock: monotonic milliseconds that alarms run on, and unix time that rows are stamped with.
+
+Rules of this file: nobody else in gateway/ asks the operating system for the time. On a rig the clock may run faster than
+the world: a clock file (`RIVERPOST_CLOCK`) maps the machine's monotonic clock to the station's; link time-outs, MQTT and
+fsync stay real.
+"""
+
+import asyncio
+import mmap
+import os
+import struct
+import time
+from pathlib import Path
+
+_LAYOUT = "<qqqqqq"  # generation, unix_ms, mono_ms, real_ns, rate_milli, generation again (a torn read shows)
+_SIZE = struct.calcsize(_LAYOUT)
+_READS_MAX = 1_000
+
+
+def write_clock_file(path: Path, unix_ms: int, mono_ms: int, rate: float) -> None:
+    """From now on the station's clock is `unix_ms`, `mono_ms` and runs `rate` times as fast as the world."""
+    generation = 1
+    if path.exists():
+        generation = struct.unpack_from("<q", path.read_bytes())[0] + 1
+    else:
+        path.write_bytes(bytes(_SIZE))
+    packed = struct.pack(_LAYOUT, generation, unix_ms, mono_ms, time.monotonic_ns(), round(rate * 1000), generation)
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), _SIZE) as view:
+        view[:] = packed
+
+
+class Clock:
+    """The world's clock, or the one that a clock file describes."""
+
+    def __init__(self, path: str | None = None) -> None:
+        self._view: mmap.mmap | None = None
+        if path:
+            with Path(path).open("r+b") as file:
+                self._view = mmap.mmap(file.fileno(), _SIZE, access=mmap.ACCESS_READ)
+
+    @classmethod
+    def from_environment(cls) -> "Clock":
+        return cls(os.environ.get("RIVERPOST_CLOCK") or None)
+
+    def mono_ms(self) -> int:
+        """Milliseconds that never step; only differences mean anything."""
+        if self._view is None:
+            return time.monotonic_ns() // 1_000_000
+        _, mono_ms, real_ns, rate_milli = self._anchor()
+        return mono_ms + (time.monotonic_ns() - real_ns) * rate_milli // 1_000_000_000
+
+    def unix_ms(self) -> int:
+        """Milliseconds since 1970-01-01 UTC; may step."""
+        if self._view is None:
+            return time.time_ns() // 1_000_000
+        unix_ms, _, real_ns, rate_milli = self._anchor()
+        return unix_ms + (time.monotonic_ns() - real_ns) * rate_milli // 1_000_000_000
+
+    def rate(self) -> float:
+        """Station seconds per real second."""
+        return 1.0 if self._view is None else self._anchor()[3] / 1000
+
+    async def sleep_ms(self, station_ms: float) -> None:
+        """Sleep that many milliseconds of the station's clock."""
+        await asyncio.sleep(max(0.0, station_ms) / 1000 / self.rate())
+
+    def _anchor(self) -> tuple[int, int, int, int]:
+        assert self._view is not None
+        for _ in range(_READS_MAX):
+            first, unix_ms, mono_ms, real_ns, rate_milli, last = struct.unpack(_LAYOUT, self._view[:_SIZE])
+            if first == last and first:
+                return unix_ms, mono_ms, real_ns, rate_milli
+        raise OSError("clock file is torn or empty")

@@ -1,0 +1,146 @@
+"""What a station is, as frozen records; `gateway.load` makes them from station.toml and names every error.
+
+Rules of this file: data only; integers in sub-units, units last in the name; a record that exists is valid.
+"""
+
+from msgspec import Struct
+
+
+class ConfigError(Exception):
+    """station.toml (or a file it names) is wrong. `problems` are lines "file:line key: what is wrong; what to do"."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Level(Struct, frozen=True):
+    """How a raw level becomes an elevation: zero_mm + head, or zero_mm - gap, in `datum`.
+
+    `zero_mm` is gauge zero plus the surveyed offset of the sensor (transducer, or antenna of a radar).
+    """
+
+    gauge_zero_mm: int
+    offset_mm: int
+    datum: str  # wusong, cn1985, huanghai, local
+    surveyed: str  # ISO date of the survey, "" = not given
+
+    @property
+    def zero_mm(self) -> int:
+        return self.gauge_zero_mm + self.offset_mm
+
+
+class Channel(Struct, frozen=True):
+    """One quantity of one source, with the name by which rules, events and people call it."""
+
+    name: str  # unique in the station, e.g. "river", "radar", "rain", "wall_x"
+    source: str  # name of the board or bought sensor
+    column: int  # position in the source's rows and now-slots
+    quantity: str  # name in wire.reading.QUANTITIES
+    level: Level | None = None  # only for gap_mm and head_mm: derived elevation (level_mm) is what rules judge
+    low: int | None = None  # user span in the judged quantity's sub-unit: outside = suspect
+    high: int | None = None
+    rate_suspect_per_min: int | None = None  # a faster change asks for one confirming sample
+
+
+class Source(Struct, frozen=True):
+    """A board of ours (`board_type`) or a bought sensor (`profile`) on a bus."""
+
+    name: str
+    bus: str
+    address: int
+    board_type: str = ""  # file name in boards/ without .toml
+    profile: str = ""
+    serial: str = ""  # hex; "" = accept whoever answers there
+    channels: tuple[Channel, ...] = ()
+    row_s: int = 60  # storage interval of a bought sensor's rows, cadence of a board's
+
+
+class Bus(Struct, frozen=True):
+    """One RS-485 line."""
+
+    name: str
+    port: str  # device path, or "socket://host:port" of a serial server
+    baud: int
+    framing: str  # 8N1, 8E1, 8N2, 8O1
+    scan_ms: int
+    sources: tuple[Source, ...]
+
+    @property
+    def char_bits(self) -> int:
+        return 10 if self.framing == "8N1" else 11
+
+
+class Step(Struct, frozen=True):
+    """One step of a rule: at or above `at` the alarm has `level` (1 blue, 2 yellow, 3 orange, 4 red)."""
+
+    level: int
+    at: int  # sub-unit of the judged quantity; a rate: sub-unit per day; a rain sum: micrometres
+    name: str = ""  # guard, warning, guarantee, record, 100-year ...: what a person calls it
+
+
+class Rule(Struct, frozen=True):
+    """One alarm object: a channel, what of it is judged, and its steps in ascending order."""
+
+    name: str
+    kind: str  # high, rise, rain_sum, tilt, tilt_rate, smoke, lost
+    channel: str  # channel name; for `lost` the channel or source name
+    steps: tuple[Step, ...]
+    deadband: int = 0  # falls one level when below step.at - deadband
+    on_delay_ms: int = 0
+    off_delay_ms: int = 0
+    window_ms: int = 0  # rise, rain_sum, tilt_rate: length of the window; high, tilt: median over it, 0 = none
+    siren: bool = True
+    datum: str = ""
+    threshold_set: str = ""
+    latch: bool = False
+
+
+class Siren(Struct, frozen=True):
+    """Where the siren is: a gpiozero pin name ("GPIO17") or a file (for rigs: its content is the pattern)."""
+
+    pin: str = ""
+    file: str = ""
+    from_level: int = 2  # lowest alarm level that sounds; lower ones show only
+
+
+class Spool(Struct, frozen=True):
+    path: str
+    cap_mib: int = 1024
+    commit_window_ms: int = 250
+
+
+class Center(Struct, frozen=True):
+    host: str = ""  # "" = no center: everything is kept
+    port: int = 1883
+    mqtt: int = 5  # 5 or 311
+    ack: str = "center"  # or "broker"
+    username: str = ""
+    password_file: str = ""
+    keepalive_s: int = 30
+    live_batch_s: int = 300
+    ack_timeout_s: int = 30  # real seconds until an unacknowledged message is sent again
+
+
+class Station(Struct, frozen=True):
+    """A whole station."""
+
+    id: str  # [A-Za-z0-9_-]{1,32}: part of every topic
+    name: str
+    name_en: str
+    time_zone: str
+    gateway_serial: str  # hex of 8 bytes
+    mode: str  # actual, exercise, test
+    buses: tuple[Bus, ...]
+    rules: tuple[Rule, ...]
+    siren: Siren
+    spool: Spool
+    center: Center
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return tuple(source for bus in self.buses for source in bus.sources)
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        return tuple(channel for source in self.sources for channel in source.channels)
