@@ -1,0 +1,74 @@
+"""The gateway's own state as one JSON document, for people, tools and the local page.
+
+Rules of this file: it only reads; it writes to the path it was given and nowhere else (a card is not worn out by a status).
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from gateway.clock import Clock
+from gateway.config import Station as StationConfig
+from gateway.rs485 import BusPoller
+from gateway.spool import Spool
+from gateway.station import Station
+from gateway.uplink import Uplink
+
+PERIOD_S = 0.5
+
+
+class Health:
+    """Collects what the parts count; `document()` is the state now."""
+
+    def __init__(
+        self, config: StationConfig, clock: Clock, station: Station, pollers: list[BusPoller], spool: Spool, uplink: Uplink
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._station = station
+        self._pollers = pollers
+        self._spool = spool
+        self._uplink = uplink
+        self._started_s = time.monotonic()
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "station": self._config.id,
+            "pid": os.getpid(),
+            "unix_ms": self._clock.unix_ms(),
+            "up_s": round(time.monotonic() - self._started_s, 1),
+            "mode": self._config.mode,
+            "channels": self._station.channels(),
+            "alarms": self._station.alarms(),
+            "buses": [
+                {
+                    "name": poller.bus.name,
+                    "scan_ms": poller.bus.scan_ms,
+                    "scans": poller.scans,
+                    "scans_skipped": poller.scans_skipped,
+                    "use_permil": poller.bus_use_permil(),
+                    "counters": dict(poller.counters),
+                }
+                for poller in self._pollers
+            ],
+            "unacknowledged_rows": self._spool.depth(),
+            "acknowledged_rows": self._uplink.acked_rows,
+            "connected": self._uplink.connected,
+            "uplink": dict(self._uplink.counters),
+        }
+
+    async def write_to(self, path: Path) -> None:
+        """Write the document to `path` every PERIOD_S, whole or not at all, until cancelled."""
+        partial = path.with_suffix(".part")
+        try:
+            while True:
+                partial.write_text(json.dumps(self.document(), ensure_ascii=False))
+                partial.replace(path)
+                await asyncio.sleep(PERIOD_S)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                partial.unlink()

@@ -1,0 +1,121 @@
+"""A gateway from configuration to orderly stop: makes the parts, connects them, runs them as named tasks.
+
+Rules of this file: the order of DESIGN 6 is decided here once: the station judges and sounds the siren, the sink stores the
+event, and what is stored is published. A task that dies takes the process with it; the service manager starts it again.
+"""
+
+import asyncio
+import contextlib
+import logging
+import selectors
+import signal
+from pathlib import Path
+
+from gateway.catalogue import Catalogue
+from gateway.clock import Clock
+from gateway.config import Station as StationConfig
+from gateway.health import Health
+from gateway.rs485 import BusPoller
+from gateway.siren import Siren
+from gateway.spool import Spool, StoreError
+from gateway.station import Station
+from gateway.uplink import Uplink
+from wire.telemetry import E_AT_MS, E_DETAIL, E_DETECTED_MS, E_KIND, EVENT_CODES
+
+log = logging.getLogger("gateway")
+
+TICK_MS = 200  # Delays and "lost" are judged this often between readings.
+_ALARM_KINDS = frozenset(EVENT_CODES[name] for name in EVENT_CODES if name.startswith("alarm "))
+
+
+class Sink:
+    """Where the station's events go: stored at once, then published. Handing over never waits."""
+
+    def __init__(self, spool: Spool, uplink: Uplink) -> None:
+        self._spool = spool
+        self._uplink = uplink
+        self._running: set[asyncio.Task[None]] = set()
+
+    def event(self, event: dict[int, object]) -> None:
+        task = asyncio.get_running_loop().create_task(self._store(event), name="event")
+        self._running.add(task)  # The loop keeps only weak references to tasks.
+        task.add_done_callback(self._running.discard)
+        if event[E_KIND] in _ALARM_KINDS:
+            self._uplink.flush_now()
+
+    def keep_state(self, name: str, data: bytes) -> None:
+        self._spool.keep_state(name, data)
+
+    async def drain(self) -> None:
+        """Wait for the events that are on their way to the disk."""
+        if self._running:
+            await asyncio.wait(set(self._running))
+
+    async def _store(self, event: dict[int, object]) -> None:
+        try:
+            await self._spool.append_event(event)
+        except StoreError as error:
+            log.error("event not stored: %s", error)
+
+
+async def serve(config: StationConfig, clock: Clock, status: Path | None, stop: asyncio.Event) -> None:
+    """Run the station until `stop` is set; on return everything accepted is on disk and the center knows we left."""
+    spool = Spool(config, clock)
+    await spool.open()
+    catalogue = Catalogue(config, spool)
+    uplink = Uplink(config, spool, clock, catalogue)
+    siren = Siren(config.siren)
+    sink = Sink(spool, uplink)
+    station = Station(config, clock, siren, sink)
+    saved = spool.load_state("alarms")
+    if saved:
+        station.restore(saved)
+    pollers = [BusPoller(bus, clock, station, spool) for bus in config.buses]
+    health = Health(config, clock, station, pollers, spool, uplink)
+    sink.event(_event(clock, "gateway started", "version 0.1.0"))
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(poller.run(), name=f"bus {poller.bus.name}") for poller in pollers]
+        tasks.append(group.create_task(_tick(station, clock), name="tick"))
+        tasks.append(group.create_task(uplink.run(), name="uplink"))
+        if status:
+            tasks.append(group.create_task(health.write_to(status), name="health"))
+        await stop.wait()
+        log.info("stopping")
+        for task in tasks[: len(pollers) + 1]:
+            task.cancel()
+        sink.event(_event(clock, "gateway stopped", "orderly"))
+        await sink.drain()
+        await uplink.finish()
+        for task in tasks[len(pollers) + 1 :]:
+            task.cancel()
+    siren.close()
+    await spool.close()
+
+
+def run(config: StationConfig, status: Path | None = None) -> int:
+    """Run the gateway in this process until SIGTERM or SIGINT; 0 after an orderly stop."""
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await serve(config, Clock.from_environment(), status, stop)
+
+    # select() takes microseconds where epoll rounds up to milliseconds: the wire's t3.5 needs them.
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
+        with contextlib.suppress(asyncio.CancelledError):
+            runner.run(main())
+    return 0
+
+
+async def _tick(station: Station, clock: Clock) -> None:
+    while True:
+        station.tick(clock.mono_ms())
+        await clock.sleep_ms(TICK_MS)
+
+
+def _event(clock: Clock, kind: str, detail: str) -> dict[int, object]:
+    now_ms = clock.unix_ms()
+    return {E_KIND: EVENT_CODES[kind], E_AT_MS: now_ms, E_DETECTED_MS: now_ms, E_DETAIL: detail}
