@@ -1,8 +1,8 @@
 """`riverpost SUB-COMMAND …`: finds the sub-command's file and runs it.
 
-A sub-command `name` is the module `tools.name` with three names: `HELP` (one line), `add_arguments(parser)` and
-`run(args) -> int` (the exit code). Only the one that is asked for is imported, so that a start stays quick and the
-help works before anything is installed.
+A sub-command `two-words` is the module `tools.two_words` with three names: `HELP` (one line), `add_arguments(parser)`
+and `run(args) -> int` (the exit code). Only the one that is asked for is imported, so that a start stays quick and
+the help works before anything is installed.
 """
 
 import argparse
@@ -30,7 +30,8 @@ def commands() -> dict[str, str]:
     for file in files:
         help_line = _help_line(file)
         if help_line is not None:
-            found[file.parent.name if file.name == "__init__.py" else file.stem] = help_line
+            name = file.parent.name if file.name == "__init__.py" else file.stem
+            found[name.replace("_", "-")] = help_line
     return dict(sorted(found.items()))
 
 
@@ -47,7 +48,7 @@ def _help_line(file: Path) -> str | None:
 
 def _overview() -> str:
     lines = ["usage: riverpost SUB-COMMAND …      riverpost SUB-COMMAND --help", "", "sub-commands:"]
-    lines += [f"  {name:<11}{help_line}" for name, help_line in commands().items()]
+    lines += [f"  {name:<15}{help_line}" for name, help_line in commands().items()]
     return "\n".join([*lines, "", EPILOG])
 
 
@@ -81,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_WRONG_CALL
     verbose = "-v" in arguments or "--verbose" in arguments
     try:
-        module = importlib.import_module(f"tools.{name}")
+        module = importlib.import_module(f"tools.{name.replace('-', '_')}")
         return module.run(_parser(name, module).parse_args(arguments[1:]))
     except KeyboardInterrupt:
         print("\nstopped by hand", file=sys.stderr)

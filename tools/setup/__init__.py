@@ -15,7 +15,7 @@ from tools.setup import debian, interpreter
 from tools.setup.console import Runner, say
 from tools.setup.environment import Environment
 
-HELP = "install what is missing, and say so (every start does it by itself)"
+HELP = "install what is missing (every start does it by itself)"
 TOP = Path(__file__).resolve().parents[2]
 LOCK_WAIT_S_MAX = 1800
 LOCK_SAY_S = 10
@@ -60,7 +60,8 @@ def _run_alone(args: argparse.Namespace, cache: Path, *, waited: bool) -> None:
 def _prepare(level: str, cache: Path, environment: Environment, runner: Runner) -> None:
     system = debian.this_system()
     has_micropython = interpreter.ready(cache) or interpreter.on_path() is not None
-    debian.install(debian.missing_packages(system, level, has_micropython), system, runner)
+    missing, later = (debian.missing_packages(system, name, has_micropython) for name in (level, "test"))
+    debian.install(missing, later, system, runner)
     interpreter.provide(cache, system, runner)
     environment.prepare(level)
 

@@ -58,16 +58,20 @@ def missing_packages(system: System, level: str, has_micropython: bool) -> list[
     return missing
 
 
-def install(packages: list[str], system: System, runner: Runner) -> None:
-    """Install `packages` as root; else raise a failure that holds the one command to run."""
+def install(packages: list[str], later: list[str], system: System, runner: Runner) -> None:
+    """Install `packages` as root; else raise a failure that holds the one command to run.
+
+    That command also names what `later` levels miss: nobody should have to ask for root twice.
+    """
     if not packages:
         return
     if not system.debian:
         raise _other_system(packages, system)
     names = " ".join(packages)
     if os.geteuid() != 0:
-        command = f"apt-get update && apt-get install -y --no-install-recommends {names}"
-        command = f"sudo sh -c '{command}'" if shutil.which("sudo") else f"su -c '{command}'"
+        everything = " ".join(packages + [name for name in later if name not in packages])
+        command = f"apt-get update && apt-get install -y --no-install-recommends {everything}"
+        command = f"sudo sh -c '{command}'" if shutil.which("sudo") else f"su -l -c '{command}'"
         raise Failure(
             "Packages of Debian are missing, and only root can install them",
             seen=f"not on this machine: {names}",

@@ -71,8 +71,8 @@ class Environment:
         """Tell whether .venv is whole, lies where it was made, and belongs to a Python that is still here."""
         if self._unfinished.exists() or not (self.folder / "bin" / "pip").exists():
             return False
-        shebang = (self.folder / "bin" / "pip").read_bytes().splitlines()[0].decode(errors="replace")
-        if str(self.folder) + "/" not in shebang:
+        start = (self.folder / "bin" / "pip").read_text(encoding="utf-8", errors="replace").splitlines()[:2]
+        if str(self.folder) + "/" not in "".join(start):  # Two lines: that is how a path with a space is written.
             return False  # The checkout was moved: every script in bin/ points to where it was.
         try:
             probe = [str(self.python), "-c", "import pip, sys; sys.exit(sys.version_info < (3, 11))"]

@@ -1,0 +1,146 @@
+"""`./riverpost test`: every gate that a change has to pass, in the order of what they cost.
+
+One line for a gate that holds; a gate that does not is shown with all it says, and the others still run.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import firmware_build, wheel_check
+from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, Failure
+
+HELP = "run every check: style, types, builds, tests, whole stations"
+TOP = Path(__file__).resolve().parents[1]
+CHECK_LIMIT_S = 300
+TESTS_LIMIT_S = 900
+STATIONS_LIMIT_S = 2400
+TEST_PROCESSES = 2  # As many as the smallest machine of ours has cores.
+NAME_WIDTH = 44
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One check. `run` returns a word about what it saw, or raises `Failure`; `live` ones print by themselves."""
+
+    name: str
+    about: str
+    run: Callable[[], str]
+    live: bool = False
+
+
+def _quiet(command: list[str]) -> Callable[[], str]:
+    """Return a gate's work that runs a module of .venv and shows its output only when it fails."""
+
+    def work() -> str:
+        answer = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=TOP,
+            capture_output=True,
+            text=True,
+            timeout=CHECK_LIMIT_S,
+            check=False,
+        )
+        if answer.returncode != 0:
+            raise _not_right(command, answer.returncode, answer.stdout + answer.stderr)
+        return ""
+
+    return work
+
+
+def _pytest(folder: str, limit_s: int, *options: str) -> Callable[[], str]:
+    """Return a gate's work that runs pytest with its output on the screen. No test at all is a failure too."""
+
+    def work() -> str:
+        command = ["pytest", "--no-header", *options, folder]
+        code = subprocess.run([sys.executable, "-m", *command], cwd=TOP, timeout=limit_s, check=False).returncode
+        if code != 0:
+            raise _not_right(command, code, "it collected no test" if code == 5 else "its output is above")
+        return ""
+
+    return work
+
+
+def _not_right(command: list[str], code: int, seen: str) -> Failure:
+    return Failure(
+        f"{command[0]} ended with {code}",
+        seen=seen.strip(),
+        likely="the change that is being made",
+        do=[f"to see it again: .venv/bin/python -m {' '.join(command)}"],
+        exit_code=EXIT_NOT_RIGHT,
+    )
+
+
+def _firmware() -> str:
+    files = firmware_build.build()
+    return f"{len(files)} files, {sum(file.stat().st_size for file in files)} bytes"
+
+
+def _firmware_types() -> str:
+    if not (TOP / ".cache" / "typings").is_dir():
+        raise Failure(
+            "MicroPython's type stubs are missing",
+            seen="no folder .cache/typings",
+            likely="the checks were started without ./riverpost",
+            do=["./riverpost test"],
+            exit_code=EXIT_NOT_RIGHT,
+        )
+    return _quiet(["pyright", "-p", "firmware"])()
+
+
+GATES = [
+    Gate("lint", "ruff check", _quiet(["ruff", "check", "--output-format=concise", "."])),
+    Gate("format", "ruff format", _quiet(["ruff", "format", "--check", "--diff", "."])),
+    Gate("types", "pyright, the host's side", _quiet(["pyright"])),
+    Gate("firmware-types", "pyright, firmware with MicroPython's types", _firmware_types),
+    Gate("firmware", "mpy-cross, every firmware file", _firmware),
+    Gate("wheel", "the wheel holds all, and imports", wheel_check.check),
+    Gate("tests", "pytest tests", _pytest("tests", TESTS_LIMIT_S, "-n", str(TEST_PROCESSES)), live=True),
+    Gate("stations", "pytest hil_tests, on the emulated rig", _pytest("hil_tests", STATIONS_LIMIT_S), live=True),
+]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take which gates to run."""
+    names = [gate.name for gate in GATES]
+    parser.add_argument("--only", nargs="+", choices=names, metavar="GATE", help=f"some gates only: {', '.join(names)}")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the gates one after another; return 1 when any of them does not hold."""
+    gates = [gate for gate in GATES if not args.only or gate.name in args.only]
+    begin_s = time.monotonic()
+    failed = [gate.name for number, gate in enumerate(gates, 1) if not _holds(gate, f"{number}/{len(gates)}")]
+    print(f"\n{len(gates) - len(failed)} ok, {len(failed)} failed, {time.monotonic() - begin_s:.0f} s")
+    if failed:
+        print(f"Failed: {', '.join(failed)}.   Next: ./riverpost test --only {failed[0]}")
+        return EXIT_NOT_RIGHT
+    return EXIT_DONE
+
+
+def _holds(gate: Gate, number: str) -> bool:
+    """Run one gate and print its line."""
+    begin_s = time.monotonic()
+    print(f"  {number} {gate.about:<{NAME_WIDTH}}", end="\n" if gate.live else " ", flush=True)
+    note, failure = "", None
+    try:
+        note = gate.run()
+    except Failure as error:
+        failure = error
+    except subprocess.TimeoutExpired as error:
+        failure = Failure(
+            "It did not come to an end",
+            seen=str(error),
+            likely="a test that waits for something that never comes",
+            do=[f"./riverpost test --only {gate.name}"],
+        )
+    if gate.live:
+        print(f"  {number} {gate.about:<{NAME_WIDTH}}", end=" ")
+    print(f"{'FAIL' if failure else 'ok':<4} {time.monotonic() - begin_s:6.1f} s  {note}".rstrip(), flush=True)
+    if failure:
+        print(failure.text(), flush=True)
+    return failure is None
