@@ -46,9 +46,14 @@ def build(out: Path = BUILD, *, optimise: int = 0, source: Path = FIRMWARE) -> l
         for file in sources:
             name = file.relative_to(source).with_suffix(".mpy").as_posix()
             digest = _digest(file, compiler, optimise)
+            wrong = []
             if index.get(name) != digest or not (out / name).exists():
-                errors += _compile(file, file.relative_to(source).as_posix(), out / name, compiler, optimise)
-            made[name] = digest
+                wrong = _compile(file, file.relative_to(source).as_posix(), out / name, compiler, optimise)
+            made[name] = "" if wrong else digest
+            errors += wrong
+        new = out / (INDEX + ".new")
+        new.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+        new.replace(out / INDEX)
         if errors:
             raise Failure(
                 "The firmware does not compile",
@@ -61,9 +66,6 @@ def build(out: Path = BUILD, *, optimise: int = 0, source: Path = FIRMWARE) -> l
         for old in sorted(out.rglob("*.mpy")):
             if old.relative_to(out).as_posix() not in made:
                 old.unlink()
-        new = out / (INDEX + ".new")
-        new.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-        new.replace(out / INDEX)
     return [out / name for name in sorted(made)]
 
 

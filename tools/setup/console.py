@@ -59,7 +59,7 @@ class Runner:
         self.log = log
 
     def run(
-        self, command: list[str], *, timeout_s: int, folder: Path | None = None, finish_when_stopped: bool = False
+        self, command: list[str], *, timeout_s: float, folder: Path | None = None, finish_when_stopped: bool = False
     ) -> None:
         """Run `command`; raise `ProgramFailed` when it fails or exceeds `timeout_s`.
 

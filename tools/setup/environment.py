@@ -32,7 +32,7 @@ class Environment:
 
     def prepare(self, level: str) -> None:
         """Make .venv right for `level`. A run that was cut off is found by its mark, and its .venv made anew."""
-        if self.folder.exists() and not self._usable():
+        if self.folder.exists() and not self.usable():
             say("  .venv was left unfinished, moved or made by another Python: making it anew.")
             shutil.rmtree(self.folder)
         try:
@@ -67,7 +67,7 @@ class Environment:
     def _stamp_text(self, key: str) -> str:
         return f"{key} {self.top} {self.python.resolve()}\n"
 
-    def _usable(self) -> bool:
+    def usable(self) -> bool:
         """Tell whether .venv is whole, lies where it was made, and belongs to a Python that is still here."""
         if self._unfinished.exists() or not (self.folder / "bin" / "pip").exists():
             return False
