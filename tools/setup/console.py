@@ -44,6 +44,9 @@ def step(text: str) -> Iterator[None]:
     try:
         yield
         word = "ok"
+    except KeyboardInterrupt:
+        word = "stop"
+        raise
     finally:
         ended.set()
         if live:

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import re
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tools.failure import EXIT_WRONG_CALL, Failure
 from tools.setup.console import ProgramFailed, Runner, say, step
 
 INSTALL_LIMIT_S = 900
+LISTS_TRIES = 30
+LISTS_WAIT_S = 2
 APT = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3"]
 MICROPYTHON_SINCE = 13  # The first Debian that has a MicroPython package.
 SOURCES = Path("/etc/apt")
@@ -84,7 +87,7 @@ def install(packages: list[str], later: list[str], system: System, runner: Runne
         say("  Debian starts its own mosquitto on port 1883 with it; Riverpost runs another one on a free port.")
     try:
         with step("apt-get update"):
-            runner.run([*APT, "update"], timeout_s=INSTALL_LIMIT_S, finish_when_stopped=True)
+            _update(runner)
         with step(f"apt-get install {names}"):
             _install(packages, runner)
     except ProgramFailed as error:
@@ -94,6 +97,18 @@ def install(packages: list[str], later: list[str], system: System, runner: Runne
             ["look at the lines above, put it right, start again"],
             runner.log,
         ) from None
+
+
+def _update(runner: Runner) -> None:
+    """Renew apt's lists. Another program may hold them for a while; apt itself waits only for dpkg's lock."""
+    for _ in range(LISTS_TRIES):
+        try:
+            runner.run([*APT, "update"], timeout_s=INSTALL_LIMIT_S, finish_when_stopped=True)
+            return
+        except ProgramFailed as error:
+            if "lock" not in error.seen:
+                return  # One source of several may be down; whether that matters, the installation tells.
+        time.sleep(LISTS_WAIT_S)
 
 
 def _install(packages: list[str], runner: Runner) -> None:
