@@ -94,6 +94,7 @@ class Rule(Struct, frozen=True):
     datum: str = ""
     threshold_set: str = ""
     latch: bool = False
+    baseline: int | None = None  # tilt: what a change is measured from; None = the first stable value
 
 
 class Siren(Struct, frozen=True):

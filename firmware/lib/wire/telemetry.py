@@ -41,7 +41,7 @@ F_GATEWAY_QUALITY = 5  # {column: [flag, run ...]} where the gateway judged othe
 
 # Keys of an event map.
 E_KIND = 0
-E_AT_MS = 1  # unix ms of what happened (t_event); the identity of an episode is (rule, channel, t_event)
+E_AT_MS = 1  # unix ms of what happened (t_event): of an alarm, the crossing that this event tells of
 E_DETECTED_MS = 2
 E_RULE = 3
 E_CHANNEL = 4
@@ -56,6 +56,7 @@ E_QUANTITY = 12
 E_SIREN_MS = 13  # unix ms at which the siren's output had changed
 E_SOURCE = 14
 E_RANGE = 15  # [first, last] seq of a dropped range
+E_EPISODE_MS = 16  # t_event of the episode's first crossing: (rule, channel, this) is the identity of an episode
 
 EVENT_KINDS = {
     1: "alarm raised",
