@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 from tools.__main__ import commands
@@ -80,16 +81,27 @@ def test_every_dependency_says_what_it_is_for():
         assert len(comment.split()) >= 5, f"{dependency}: say what for, and why these bounds"
 
 
+def plain(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def pins() -> dict[str, str]:
+    lines = (TOP / "tools/setup/constraints.txt").read_text(encoding="utf-8").splitlines()
+    pairs = [line.partition("==") for line in lines if line and not line.startswith("#")]
+    return {plain(name): version for name, _, version in pairs}
+
+
 def test_every_dependency_is_bounded_above_and_pinned_for_the_set_up():
-    pins = {}
-    for line in (TOP / "tools/setup/constraints.txt").read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            name, _, version = line.partition("==")
-            pins[name.lower().replace("_", "-")] = version
-    assert all(re.fullmatch(r"\d[\w.]*", version) for version in pins.values())
+    assert all(re.fullmatch(r"\d[\w.]*", version) for version in pins().values())
     for dependency in dependencies():
         assert "<" in dependency or "==" in dependency, f"{dependency}: no upper bound"
-        assert re.split(r"[\[<>=; ]", dependency)[0] in pins, f"{dependency}: not in constraints.txt"
+        assert re.split(r"[\[<>=; ]", dependency)[0] in pins(), f"{dependency}: not in constraints.txt"
+
+
+def test_what_the_dependencies_bring_with_them_is_pinned_too():
+    installed = {plain(found.metadata["Name"]) for found in metadata.distributions()}
+    assert "riverpost" in installed, "the tests run in the checkout's own .venv"
+    assert installed - set(pins()) - {"riverpost", "pip"} == set()
 
 
 def test_every_sub_command_can_be_called():
