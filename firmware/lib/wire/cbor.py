@@ -1,7 +1,7 @@
 """CBOR (RFC 8949) into a fixed buffer: the deterministic subset that a board sends.
 
-Rules of this file: definite lengths, shortest heads, integers of up to 64 bits, byte and text strings, arrays, maps with
-integer keys in -24..23 in ascending order of their encoded byte, true, false, null. Nothing else is encoded.
+Rules of this file: definite lengths, shortest heads, integers of up to 64 bits, byte and text strings, arrays, maps
+with integer keys in -24..23 in ascending order of their encoded byte, true, false, null. Nothing else is encoded.
 A message that does not fit its buffer raises; it is never cut.
 """
 
@@ -22,7 +22,7 @@ class EncodeError(ValueError):
 
 
 class Encoder:
-    """Writes one message at a time into its own buffer of `size` bytes; `message()` gives a view of what was written."""
+    """Writes one message at a time into its own buffer of `size` bytes; `encode()` gives a view of what was written."""
 
     def __init__(self, size: int):
         self._buffer = bytearray(size)
@@ -53,7 +53,10 @@ class Encoder:
             self._head(_BYTES, len(value))
             self._raw(value)
         elif isinstance(value, str):
-            raw = value.encode()
+            try:
+                raw = value.encode()
+            except UnicodeError:
+                raise EncodeError("text with half a character")
             self._head(_TEXT, len(raw))
             self._raw(raw)
         elif isinstance(value, (list, tuple)):
@@ -67,7 +70,7 @@ class Encoder:
 
     def _put_map(self, value, depth):
         for key in value:
-            if not isinstance(key, int) or not -24 <= key <= 23:
+            if not isinstance(key, int) or isinstance(key, bool) or not -24 <= key <= 23:
                 raise EncodeError("map keys are integers in -24..23")
         self._head(_MAP, len(value))
         # One byte a key: 0..23 encode as 00..17, -1..-24 as 20..37; that is also their order (RFC 8949, 4.2.1).

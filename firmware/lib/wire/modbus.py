@@ -95,13 +95,15 @@ def request_length(buffer, start: int, end: int) -> int:
     if function == WRITE_MULTIPLE:
         if have < 7:
             return 0
-        return 9 + buffer[start + 6] if buffer[start + 6] <= 2 * WRITE_REGISTERS_MAX else IMPOSSIBLE
+        return _frame(9 + buffer[start + 6])
     if function in (READ_FILE, WRITE_FILE):
         if have < 3:
             return 0
-        return 5 + buffer[start + 2] if 7 <= buffer[start + 2] <= 251 else IMPOSSIBLE
+        return _frame(5 + buffer[start + 2])
     if function == ENCAPSULATED:
-        return 7
+        if have < 3:
+            return 0
+        return 7 if buffer[start + 2] == MEI_IDENTIFICATION else UNKNOWN
     return UNKNOWN
 
 
@@ -115,11 +117,19 @@ def answer_length(buffer, start: int, end: int) -> int:
         return IMPOSSIBLE
     if function & 0x80:
         return 5
-    if function in (READ_HOLDING, READ_INPUT, READ_FILE, WRITE_FILE):
-        return 5 + buffer[start + 2] if buffer[start + 2] <= 251 else IMPOSSIBLE
+    if function in (READ_HOLDING, READ_INPUT):
+        # An odd or empty answer would let the first bytes of a request pass for one, for a few register numbers.
+        count = buffer[start + 2]
+        return 5 + count if count and not count & 1 and count <= 2 * READ_REGISTERS_MAX else IMPOSSIBLE
+    if function in (READ_FILE, WRITE_FILE):
+        return _frame(5 + buffer[start + 2])
     if function in (WRITE_SINGLE, WRITE_MULTIPLE):
         return 8
     return UNKNOWN
+
+
+def _frame(length):
+    return length if length <= FRAME_MAX else IMPOSSIBLE
 
 
 class Receiver:

@@ -52,7 +52,7 @@ RAIN_WRAP_UM = 100_000_000
 
 
 def in_range(code: int, value: int) -> bool:
-    """Is `value` (integer sub-unit) inside the widest plausible span of quantity `code`? KeyError for an unknown code."""
+    """Is `value` (integer sub-unit) inside the widest plausible span of quantity `code`? KeyError for no such code."""
     row = QUANTITIES[code]
     return row[2] <= value <= row[3]
 

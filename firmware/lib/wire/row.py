@@ -22,7 +22,7 @@ ANCHOR body: unix_s u32, ms u16, quality u8, uptime_s u32, uptime ms u16: "this 
 import struct
 from binascii import crc32
 
-from wire.reading import GOOD, MISSING, NEVER, QUALITIES, TIME_QUALITIES, VALUE_MAX, VALUE_MIN
+from wire.reading import GOOD, HOLDOVER, MISSING, QUALITIES, SYNCED, TIME_QUALITIES, VALUE_MAX, VALUE_MIN
 
 DATA = 1
 ANCHOR = 2
@@ -37,6 +37,7 @@ _HEAD = ">BBIHBIH"
 _HEAD_LENGTH = 15
 _STATS = 0x10
 _NO_VALUE = -0x80000000
+_MISSING_ONLY = "a reading without value is quality 9 (missing), and only that"
 
 
 class RowError(ValueError):
@@ -48,13 +49,13 @@ class RowError(ValueError):
 
 
 class Reading:
-    """One channel's value in a row: `value` in the channel's sub-unit or None, `quality`, and low/high/spread or None."""
+    """One channel's value in a row: `value` in its sub-unit or None, `quality`, and low, high, spread: all or none."""
 
     __slots__ = ("channel", "high", "low", "quality", "spread", "value")
 
     def __init__(self, channel, value, quality=GOOD, low=None, high=None, spread=None):
         if (value is None) != (quality == MISSING):
-            raise RowError("a reading without value is quality 9 (missing), and only that")
+            raise RowError(_MISSING_ONLY)
         self.channel = channel
         self.value = value
         self.quality = quality
@@ -92,8 +93,8 @@ class Row:
         self.anchor = anchor  # (unix_s, ms, quality, uptime_s, uptime_ms) in an ANCHOR row
 
     def key(self):
-        readings = tuple(r.key() for r in self.readings)
-        return (self.kind, self.seq, self.boot, self.time_quality, self.t_s, self.ms, readings, tuple(self.tips), self.anchor)
+        when = (self.boot, self.time_quality, self.t_s, self.ms)
+        return (self.kind, self.seq, when, tuple(r.key() for r in self.readings), tuple(self.tips), self.anchor)
 
     def __eq__(self, other):
         return isinstance(other, Row) and self.key() == other.key()
@@ -108,13 +109,13 @@ class Row:
 def pack(row: Row, epoch: int) -> bytes:
     """The bytes of `row` in a log of `epoch` (u32). RowError where a value does not fit its field."""
     _check(row)
-    parts = [_pack_anchor(row.anchor)] if row.kind == ANCHOR else [_pack_data(row)]
-    length = _HEAD_LENGTH + len(parts[0]) + 4
+    body = _pack_anchor(row.anchor) if row.kind == ANCHOR else _pack_data(row)
+    length = _HEAD_LENGTH + len(body) + 4
     if length > LENGTH_MAX:
         raise RowError("row of %d bytes, more than %d" % (length, LENGTH_MAX))
     head = struct.pack(_HEAD, length, row.kind, row.seq, row.boot, row.time_quality, row.t_s, row.ms)
-    body = head + parts[0]
-    return body + struct.pack(">I", crc32(body, epoch) & 0xFFFFFFFF)
+    packed = head + body
+    return packed + struct.pack(">I", crc32(packed, epoch) & 0xFFFFFFFF)
 
 
 def unpack(data: bytes, epoch: int) -> Row:
@@ -132,8 +133,6 @@ def unpack(data: bytes, epoch: int) -> Row:
         row.anchor = _unpack_anchor(body)
     elif kind == DATA:
         row.readings, row.tips = _unpack_data(body)
-    else:
-        raise RowError("row of unknown kind %d" % kind)
     _check(row)
     return row
 
@@ -167,22 +166,67 @@ def split(data: bytes) -> list[bytes]:
 
 
 def _check(row):
-    if not 1 <= row.seq <= 0xFFFFFFFF or not 0 <= row.boot <= 0xFFFF:
+    # Where a number is too large, struct raises its own error on CPython and cuts it silently on MicroPython.
+    if not _within(row.seq, 1, 0xFFFFFFFF) or not _within(row.boot, 0, 0xFFFF):
         raise RowError("seq or boot out of range")
-    if row.time_quality not in TIME_QUALITIES or not 0 <= row.t_s <= 0xFFFFFFFF or not 0 <= row.ms <= 999:
+    if not _within(row.time_quality, TIME_QUALITIES[0], TIME_QUALITIES[-1]):
+        raise RowError("no such time quality")
+    if not _within(row.t_s, 0, 0xFFFFFFFF) or not _within(row.ms, 0, 999):
         raise RowError("time out of range")
-    if row.kind == DATA and not 1 <= len(row.readings) <= CHANNELS_MAX:
+    if row.kind == DATA:
+        _check_data(row)
+    elif row.kind == ANCHOR:
+        _check_anchor(row)
+    else:
+        raise RowError("row of unknown kind %r" % (row.kind,))
+
+
+def _check_data(row):
+    if row.anchor is not None:
+        raise RowError("a data row has no anchor")
+    if not 1 <= len(row.readings) <= CHANNELS_MAX:
         raise RowError("a row has 1 to %d readings" % CHANNELS_MAX)
+    for reading in row.readings:
+        _check_reading(reading)
     if len(row.tips) > TIPS_MAX:
         raise RowError("more than %d tip pairs" % TIPS_MAX)
-    if row.kind == ANCHOR and (row.anchor is None or row.anchor[2] == NEVER):
+    for age_s, count in row.tips:
+        if not _within(age_s, 0, TIP_AGE_MAX_S) or not _within(count, 1, TIP_COUNT_MAX):
+            raise RowError("tip pair out of range")
+
+
+def _check_reading(reading):
+    if not _within(reading.channel, 0, 0xFF):
+        raise RowError("channel out of range")
+    if not _within(reading.quality, QUALITIES[0], QUALITIES[-1]) or reading.quality not in QUALITIES:
+        raise RowError("no such quality: %r" % (reading.quality,))
+    if (reading.value is None) != (reading.quality == MISSING):
+        raise RowError(_MISSING_ONLY)
+    if reading.value is not None and not _within(reading.value, VALUE_MIN, VALUE_MAX):
+        raise RowError("value outside 32 bits")
+    if reading.low is None and reading.high is None and reading.spread is None:
+        return
+    if not _within(reading.low, VALUE_MIN, VALUE_MAX) or not _within(reading.high, VALUE_MIN, VALUE_MAX):
+        raise RowError("low or high missing or outside 32 bits")
+    if not _within(reading.spread, 0, 0xFFFFFFFF):
+        raise RowError("spread missing or outside 32 bits")
+
+
+def _check_anchor(row):
+    if row.readings or row.tips:
+        raise RowError("an anchor row has no readings and no tips")
+    if row.anchor is None or len(row.anchor) != 5:
+        raise RowError("an anchor row needs its anchor")
+    unix_s, ms, quality, uptime_s, uptime_ms = row.anchor
+    if not _within(quality, HOLDOVER, SYNCED):
         raise RowError("an anchor names a time")
-    for reading in row.readings:
-        if reading.quality not in QUALITIES:
-            raise RowError("no such quality: %r" % reading.quality)
-        for number in (reading.value, reading.low, reading.high):
-            if number is not None and not VALUE_MIN <= number <= VALUE_MAX:
-                raise RowError("value outside 32 bits")
+    for number, highest in ((unix_s, 0xFFFFFFFF), (ms, 999), (uptime_s, 0xFFFFFFFF), (uptime_ms, 999)):
+        if not _within(number, 0, highest):
+            raise RowError("time of the anchor out of range")
+
+
+def _within(number, lowest, highest):
+    return isinstance(number, int) and lowest <= number <= highest
 
 
 def _pack_data(row):
@@ -195,8 +239,6 @@ def _pack_data(row):
             parts.append(struct.pack(">iiI", r.low, r.high, r.spread))
     parts.append(bytes((len(row.tips),)))
     for age_s, count in row.tips:
-        if not 0 <= age_s <= TIP_AGE_MAX_S or not 1 <= count <= TIP_COUNT_MAX:
-            raise RowError("tip pair out of range")
         parts.append(struct.pack(">HB", age_s, count))
     return b"".join(parts)
 
@@ -232,8 +274,6 @@ def _take(body, at, count):
 
 
 def _pack_anchor(anchor):
-    if anchor is None:
-        raise RowError("an anchor row needs its anchor")
     return struct.pack(">IHBIH", *anchor)
 
 

@@ -1,7 +1,8 @@
 """Messages between a station and the center: topics, keys, and rows as positional segments with delta columns.
 
-Rules of this file: plain Python structures of integers, None, bytes, text, lists and maps with integer keys; the CBOR around
-them is the caller's. A segment and its rows turn into each other without loss, so a row's CRC is the same at both ends.
+Rules of this file: plain Python structures of integers, None, bytes, text, lists and maps with integer keys; the CBOR
+around them is the caller's. A segment and its rows turn into each other without loss, so a row's CRC is the same at
+both ends.
 `telemetry.cddl` beside this file is the contract; keys are never reused, unknown keys are ignored.
 """
 
@@ -12,6 +13,7 @@ MAJOR = 1
 ROWS_MAX = 1_500  # Rows of one segment: a day of 1-minute rows, and room.
 SEGMENTS_MAX = 256
 MESSAGE_BYTES_MAX = 65_536
+_STEP_MAX = 1 << 44  # No difference is larger: 2^32 s in ms. A longer integer would grow with every row it is added to.
 
 # Keys of a message map.
 K_MAJOR = 0
@@ -109,8 +111,8 @@ class TelemetryError(ValueError):
 def segments_of(index: int, cadence_s: int, epoch: int, rows: list, base_s: int, channels: int) -> list:
     """Segments for `rows` (ascending seq, one source at place `index` of its catalogue, `channels` columns).
 
-    A segment is cut where seq skips, or boot, time quality change, or after ROWS_MAX rows. A row that has not exactly the
-    catalogue's channels, and an anchor row, travel packed: [index, seq, bytes].
+    A segment is cut where seq skips, or boot, time quality change, or after ROWS_MAX rows. A row that has not exactly
+    the catalogue's channels, and an anchor row, travel packed: [index, seq, bytes].
     """
     out = []
     run = []
@@ -142,22 +144,23 @@ def rows_of(segment: list, cadence_s: int, epoch: int, base_s: int, channels: in
             row = unpack(segment[2], epoch)
         except RowError as error:
             raise TelemetryError("packed row: " + error.reason) from None
-        _need(row.seq == segment[1], "packed row has another seq")
+        _need(_is_int(segment[1]) and row.seq == segment[1], "packed row has another seq")
         return [row]
     _need(6 <= len(segment) <= 7, "segment is not 3, 6 or 7 long")
     columns = segment[5]
     flags = _flags(segment)
-    _need(isinstance(columns, (list, tuple)) and len(columns) == channels and 1 <= channels <= CHANNELS_MAX, "segment has not the catalogue's columns")
+    _need(_is_int(channels) and 1 <= channels <= CHANNELS_MAX, "catalogue with no channel or too many")
+    _need(isinstance(columns, (list, tuple)) and len(columns) == channels, "segment has not the catalogue's columns")
     _, seq, start_s, boot, count = segment[:5]
-    for number in (seq, start_s, boot, count):
-        _need(_is_int(number), "segment head holds integers")
+    for number in (seq, start_s, boot, count, base_s, cadence_s):
+        _need(_is_int(number) and -_STEP_MAX <= number <= _STEP_MAX, "segment head holds integers")
     _need(1 <= count <= ROWS_MAX, "rows per segment: 1..%d" % ROWS_MAX)
     time_quality = flags.get(F_TIME_QUALITY, SYNCED)
-    _need(time_quality in TIME_QUALITIES, "no such time quality")
+    _need(_is_int(time_quality) and time_quality in TIME_QUALITIES, "no such time quality")
     offsets = _undelta(flags.get(F_OFFSETS, [0]), count, "offsets")
     values = [_undelta(column, count, "column") for column in columns]
-    qualities = _qualities(values, flags.get(F_QUALITY, {}), count)
-    stats = _stats(values, flags.get(F_STATS, {}), count)
+    qualities = _qualities(values, _by_column(flags, F_QUALITY, channels), count)
+    stats = _stats(values, _by_column(flags, F_STATS, channels), count)
     tips = _tips(flags.get(F_TIPS, []), count)
     rows = []
     for i in range(count):
@@ -178,8 +181,9 @@ def rows_of(segment: list, cadence_s: int, epoch: int, base_s: int, channels: in
 
 def gateway_qualities(segment: list, count: int) -> dict:
     """{column: [flag of each row]} where the gateway judged otherwise than the board; {} if nowhere."""
+    _need(isinstance(segment, (list, tuple)) and _is_int(count) and 1 <= count <= ROWS_MAX, "segment without rows")
     out = {}
-    for column, runs in _flags(segment).get(F_GATEWAY_QUALITY, {}).items():
+    for column, runs in _by_column(_flags(segment), F_GATEWAY_QUALITY, CHANNELS_MAX).items():
         out[column] = _expand(runs, count)
     return out
 
@@ -196,10 +200,20 @@ def run_lengths(flags: list) -> list:
 
 
 def _flags(segment):
-    flags = segment[6] if len(segment) == 7 else {}
-    # A map decoder may give an immutable map that is no dict: what counts is that it can be asked by key.
-    _need(hasattr(flags, "get"), "flags are a map")
-    return flags
+    return _map(segment[6], "flags") if len(segment) == 7 else {}
+
+
+def _by_column(flags, key, channels):
+    columns = _map(flags.get(key, {}), "a flag of columns")
+    for column in columns:
+        _need(_is_int(column) and 0 <= column < channels, "flag of no column")
+    return columns
+
+
+def _map(value, what):
+    # A decoder may give an immutable map that is no dict: what counts is that it has items.
+    _need(callable(getattr(value, "items", None)), what + " are a map")
+    return dict(value.items())
 
 
 def _close(out, run, index, cadence_s, base_s):
@@ -247,7 +261,7 @@ def _stat(reading, which):
 def _stats(values, packed, count):
     out = {}
     for c, columns in packed.items():
-        _need(_is_int(c) and 0 <= c < len(values) and isinstance(columns, (list, tuple)) and len(columns) == 3, "stats of no column")
+        _need(isinstance(columns, (list, tuple)) and len(columns) == 3, "stats are three columns")
         below, above, spread = [_undelta(column, count, "stats") for column in columns]
         rows = []
         for i in range(count):
@@ -288,7 +302,7 @@ def _undelta(column, count, what):
         if step is None:
             out.append(None)
         else:
-            _need(_is_int(step), what + " holds integers and null")
+            _need(_is_int(step) and -_STEP_MAX <= step <= _STEP_MAX, what + " holds integers of 44 bits and null")
             last = step if last is None else last + step
             out.append(last)
     out += [last] * (count - len(out))
@@ -309,7 +323,7 @@ def _expand(runs, count):
     _need(isinstance(runs, (list, tuple)) and len(runs) % 2 == 0, "quality is pairs of flag and run")
     out = []
     for i in range(0, len(runs), 2):
-        _need(runs[i] in QUALITIES, "no such quality")
+        _need(_is_int(runs[i]) and runs[i] in QUALITIES, "no such quality")
         _need(_is_int(runs[i + 1]) and 1 <= runs[i + 1] <= count - len(out), "quality runs past its rows")
         out += [runs[i]] * runs[i + 1]
     _need(len(out) == count, "quality covers not all rows")
