@@ -15,7 +15,6 @@ from tools.failure import EXIT_NOT_RIGHT, Failure
 TOP = Path(__file__).resolve().parents[1]
 LIMIT_S = 120
 PACKAGES = ["wire", "boards", "gateway", "tools"]
-DATA_SUFFIXES = {".py", ".toml", ".cddl", ".txt", ".csv", ".json", ".sql", ".html", ".css", ".md"}
 PROBE = """
 import importlib, os, sys
 for name in sys.argv[2:]:
@@ -56,7 +55,7 @@ def _wanted(top: Path) -> set[str]:
     wanted = set()
     for package in PACKAGES:
         folder = top / "firmware/lib/wire" if package == "wire" else top / package
-        files = (file for file in folder.rglob("*") if file.suffix in DATA_SUFFIXES and "__pycache__" not in file.parts)
+        files = (file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
         wanted |= {f"{package}/{file.relative_to(folder).as_posix()}" for file in files}
     return wanted
 
