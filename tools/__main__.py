@@ -8,6 +8,7 @@ the help works before anything is installed.
 import argparse
 import ast
 import importlib
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -88,7 +89,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nstopped by hand", file=sys.stderr)
         return EXIT_STOPPED
     except BrokenPipeError:
-        sys.stderr.close()  # The reader of a pipe went away (`| head`): nothing is left to say.
+        # The reader of a pipe went away (`| head`): what Python still holds back for it goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
     except Failure as failure:
         error, told = failure, failure

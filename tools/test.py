@@ -4,6 +4,8 @@ One line for a gate that holds; a gate that does not is shown with all it says, 
 """
 
 import argparse
+import contextlib
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ TOP = Path(__file__).resolve().parents[1]
 CHECK_LIMIT_S = 300
 TESTS_LIMIT_S = 900
 STATIONS_LIMIT_S = 2400
+STOP_LIMIT_S = 30
 TEST_PROCESSES = 2  # As many as the smallest machine of ours has cores.
 NAME_WIDTH = 44
 
@@ -57,12 +60,28 @@ def _pytest(folder: str, limit_s: int, *options: str) -> Callable[[], str]:
 
     def work() -> str:
         command = ["pytest", "--no-header", *options, folder]
-        code = subprocess.run([sys.executable, "-m", *command], cwd=TOP, timeout=limit_s, check=False).returncode
+        code = _run_live([sys.executable, "-m", *command], limit_s)
         if code != 0:
             raise _not_right(command, code, "it collected no test" if code == 5 else "its output is above")
         return ""
 
     return work
+
+
+def _run_live(command: list[str], limit_s: float) -> int:
+    """Run `command` on this screen. When it is stopped it gets time to end what it started: boards, broker, gateway."""
+    program = subprocess.Popen(command, cwd=TOP)
+    try:
+        return program.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        program.send_signal(signal.SIGINT)
+        raise
+    finally:
+        # Ctrl-C reaches the program by itself: it is in the same group of the terminal.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            program.wait(STOP_LIMIT_S)
+        program.kill()  # Without effect on a program that has ended.
+        program.wait()
 
 
 def _not_right(command: list[str], code: int, seen: str) -> Failure:
