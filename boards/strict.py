@@ -67,7 +67,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def parse(path: Path, findings: Findings) -> dict[str, Any]:
-    """The TOML document in `path`; raises DefinitionError at once when it cannot be read, for nothing else can be said."""
+    """The TOML document in `path`. DefinitionError at once when it cannot be read: nothing else can be said then."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

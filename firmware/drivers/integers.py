@@ -25,7 +25,7 @@ def checked_points(points) -> tuple:
 
 
 def corrected(points: tuple, measured: int) -> int:
-    """`measured` carried along the line through `points`; beyond the ends the end's correction is kept, not the slope."""
+    """`measured` carried along the line through `points`; beyond its ends the correction of the end stays."""
     if not points:
         return measured
     if measured <= points[0][0]:

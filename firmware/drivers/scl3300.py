@@ -3,7 +3,8 @@
 A frame is 32 bits: read/write and address (6 bits), return status (2), data (16), CRC-8 (polynomial 0x1D, start 0xFF,
 inverted). The answer to a command comes with the next one, so the last command of a series only fetches.
 A value is used only if the frame's CRC fits, it answers the register that was asked, its return status is "normal",
-and the chip says that it is an SCL3300 in the same scan; otherwise there is no value and the chip is started anew.
+and the chip says that it is an SCL3300 in the same scan; otherwise there is no value. A chip that goes on so is
+started anew.
 """
 
 from drivers.integers import rounded
@@ -13,6 +14,7 @@ WHOAMI = 0xC1
 STATUS_NORMAL = 0x01  # Return status: 00 starting, 01 normal, 10 not used, 11 error.
 SETTLE_MS = 100  # Until modes 3 and 4 measure; the others are faster.
 SAMPLES_MAX = 16
+FAULTS_BEFORE_START = 2  # A single spoilt scan is noise; two in a row may be a chip that lost its settings.
 
 _READ_X = b"\x24\x00\x00\xc7"
 _READ_Y = b"\x28\x00\x00\xcd"
@@ -25,8 +27,9 @@ _MODES = (b"\xb4\x00\x00\x1f", b"\xb4\x00\x01\x02", b"\xb4\x00\x02\x25", b"\xb4\
 
 _NOTHING = (None, MISSING)
 _RESETTING = 0
-_SETTLING = 1
-_RUNNING = 2
+_CONFIGURING = 1
+_SETTLING = 2
+_RUNNING = 3
 
 
 def crc8(frame) -> int:
@@ -47,7 +50,7 @@ class Scl3300:
     """Tilt about x and y in millidegrees, and the chip's temperature in 0.01 degC.
 
     `spi`: transfer(4 bytes) -> 4 bytes, with the chip selected for just this frame. `ticks_diff(a, b)`: a - b across
-    the wrap. `samples`: angles read and averaged in a scan. The first value comes SETTLE_MS or one scan after a start.
+    the wrap. `samples`: angles read and averaged in a scan. A start takes three scans; so does one after faults.
     """
 
     quantities = ("tilt_x_mdeg", "tilt_y_mdeg", "temp_cdeg")
@@ -61,7 +64,8 @@ class Scl3300:
         self._samples = samples
         self._state = _RESETTING
         self._since_ms = 0
-        self._asked = None  # The command whose answer comes next; None: whatever comes is not ours.
+        self._asked = _READ_WHOAMI  # The command whose answer comes with the next one.
+        self._faults = 0  # Spoilt scans in a row.
         self._result = [_NOTHING, _NOTHING, _NOTHING]
         self.errors = 0
 
@@ -75,54 +79,47 @@ class Scl3300:
                 self._start(now_ms)
         except (_Fault, OSError):
             self.errors += 1
-            self._state = _RESETTING
-            for i in range(3):
-                self._result[i] = _NOTHING
+            self._faults += 1
+            if self._state != _RUNNING or self._faults >= FAULTS_BEFORE_START:
+                self._state = _RESETTING
+                self._faults = 0
         return self._result
 
     def _start(self, now_ms):
-        """One step of the start; no step waits, the next scan takes the next one."""
+        """One step of the start; none waits, the next scan takes the next one (data sheet, start-up sequence)."""
         if self._state == _RESETTING:
             self._spi.transfer(_RESET)
-            self._asked = None
-            self._state = _SETTLING
-            self._since_ms = now_ms
-            return
-        if self._asked is None:
+            self._state = _CONFIGURING
+        elif self._state == _CONFIGURING:
             self._spi.transfer(self._mode)
             self._spi.transfer(_ENABLE_ANGLES)
-            self._asked = _ENABLE_ANGLES
+            self._state = _SETTLING
             self._since_ms = now_ms
-            return
-        if self._ticks_diff(now_ms, self._since_ms) < SETTLE_MS:
-            return
-        # The status of the start-up is an error on purpose; reading it twice clears it (data sheet 4.2, table 11).
-        self._spi.transfer(_READ_STATUS)
-        self._spi.transfer(_READ_STATUS)
-        self._asked = _READ_STATUS
-        self._measure()
-        self._state = _RUNNING
+        elif self._ticks_diff(now_ms, self._since_ms) >= SETTLE_MS:
+            # Right after a start the status says "error" on purpose; two readings clear it.
+            self._spi.transfer(_READ_STATUS)
+            self._spi.transfer(_READ_STATUS)
+            self._measure()
+            self._state = _RUNNING
 
     def _measure(self):
+        self._spi.transfer(_READ_WHOAMI)  # Its answer belongs to the scan before.
+        self._asked = _READ_WHOAMI
+        if self._ask(_READ_X) & 0xFF != WHOAMI:
+            raise _Fault()
         x_sum = 0
         y_sum = 0
-        self._ask(_READ_WHOAMI)
-        for _ in range(self._samples):
-            if self._asked is _READ_WHOAMI:
-                if self._ask(_READ_X) & 0xFF != WHOAMI:
-                    raise _Fault()
-            else:
-                y_sum += _signed(self._ask(_READ_X))
+        for i in range(self._samples):
             x_sum += _signed(self._ask(_READ_Y))
-        y_sum += _signed(self._ask(_READ_TEMPERATURE))
+            y_sum += _signed(self._ask(_READ_X if i + 1 < self._samples else _READ_TEMPERATURE))
         temperature = self._ask(_READ_STATUS)
-        if self._ask(_READ_STATUS):
+        if self._ask(_READ_WHOAMI):
             raise _Fault()
-        # 16384 counts are 90 degrees: 5625 / 1024 mdeg a count.
+        # 16384 counts are 90 degrees: 5625 / 1024 mdeg a count. Temperature is -273 degC + raw / 18.9.
         self._put(0, rounded(x_sum * 5625, 1024 * self._samples))
         self._put(1, rounded(y_sum * 5625, 1024 * self._samples))
-        # -273 degC + raw / 18.9.
         self._put(2, rounded(temperature * 1000, 189) - 27_300)
+        self._faults = 0
 
     def _put(self, index, value):
         code = QUANTITY_CODES[self.quantities[index]]
@@ -130,13 +127,12 @@ class Scl3300:
 
     def _ask(self, command):
         """Send `command`; return the 16 bits that answer the command before. _Fault unless they are beyond doubt."""
-        before = self._asked
         answer = self._spi.transfer(command)
-        self._asked = command
         if len(answer) != 4 or crc8(answer) != answer[3]:
             raise _Fault()
-        if answer[0] & 0x03 != STATUS_NORMAL or before is None or answer[0] & 0xFC != before[0] & 0xFC:
+        if answer[0] & 0x03 != STATUS_NORMAL or answer[0] & 0xFC != self._asked[0]:
             raise _Fault()
+        self._asked = command
         return answer[1] << 8 | answer[2]
 
 
