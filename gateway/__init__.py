@@ -1,1 +1,3 @@
-"""The station's gateway: polls, judges, sounds the siren, stores durably, forwards. `python -m gateway station.toml`."""
+"""The station's gateway: polls, judges, sounds the siren, stores durably, forwards. `python -m gateway
+station.toml`.
+"""

@@ -10,7 +10,9 @@ from gateway.load import load
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit codes: 0 orderly stop (or a good configuration with --check), 2 wrong configuration, 4 a device or the disk failed."""
+    """Exit codes: 0 orderly stop (or a good configuration with --check), 2 wrong configuration, 4 a device or the
+    disk failed.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m gateway",
         description="Run a station's gateway: poll, judge, sound the siren, store, forward.",
@@ -18,7 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("station", type=Path, help="the station's configuration, station.toml")
     parser.add_argument("--check", action="store_true", help="only read the configuration, print every error, and stop")
-    parser.add_argument("--status", type=Path, metavar="FILE", help="write the gateway's state there once a second (JSON; use tmpfs)")
+    parser.add_argument(
+        "--status", type=Path, metavar="FILE", help="write the gateway's state there once a second (JSON; use tmpfs)"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
     args = parser.parse_args(arguments)
     logging.basicConfig(

@@ -1,7 +1,9 @@
 """The station's clock: monotonic milliseconds that alarms run on, and unix time that rows are stamped with.
 
-Rules of this file: nobody else in gateway/ asks the operating system for the time. On a rig the clock may run faster than
-the world: a clock file (`RIVERPOST_CLOCK`) maps the machine's monotonic clock to the station's; link time-outs, MQTT and
+Rules of this file: nobody else in gateway/ asks the operating system for the time. On a rig the clock may run faster
+than
+the world: a clock file (`RIVERPOST_CLOCK`) maps the machine's monotonic clock to the station's; link time-outs, MQTT
+and
 fsync stay real.
 """
 

@@ -1,6 +1,7 @@
 """The gateway's own state as one JSON document, for people, tools and the local page.
 
-Rules of this file: it only reads; it writes to the path it was given and nowhere else (a card is not worn out by a status).
+Rules of this file: it only reads; it writes to the path it was given and nowhere else (a card is not worn out by a
+status).
 """
 
 import asyncio
@@ -25,7 +26,13 @@ class Health:
     """Collects what the parts count; `document()` is the state now."""
 
     def __init__(
-        self, config: StationConfig, clock: Clock, station: Station, pollers: list[BusPoller], spool: Spool, uplink: Uplink
+        self,
+        config: StationConfig,
+        clock: Clock,
+        station: Station,
+        pollers: list[BusPoller],
+        spool: Spool,
+        uplink: Uplink,
     ) -> None:
         self._config = config
         self._clock = clock

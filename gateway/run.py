@@ -1,6 +1,7 @@
 """A gateway from configuration to orderly stop: makes the parts, connects them, runs them as named tasks.
 
-Rules of this file: the order of DESIGN 6 is decided here once: the station judges and sounds the siren, the sink stores the
+Rules of this file: the order of DESIGN 6 is decided here once: the station judges and sounds the siren, the sink
+stores the
 event, and what is stored is published. A task that dies takes the process with it; the service manager starts it again.
 """
 
@@ -104,9 +105,9 @@ def run(config: StationConfig, status: Path | None = None) -> int:
         await serve(config, Clock.from_environment(), status, stop)
 
     # select() takes microseconds where epoll rounds up to milliseconds: the wire's t3.5 needs them.
-    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
-        with contextlib.suppress(asyncio.CancelledError):
-            runner.run(main())
+    loop_factory = lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())  # noqa: E731
+    with contextlib.suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main())
     return 0
 
 

@@ -1,0 +1,166 @@
+"""The words people read, in Chinese and English: one table, no other source. Levels have shape, character and word.
+
+Rules of this file: data, and the few functions that print it; alarm is 告警, never 预警 (that word belongs to public
+warnings).
+"""
+
+import os
+import unicodedata
+
+LANGUAGES = ("zh", "en")
+
+WORDS = {
+    "level": ("水位", "Water level"),
+    "rain": ("雨量", "Rain"),
+    "tilt": ("倾斜", "Tilt"),
+    "smoke": ("烟感", "Smoke"),
+    "smoke_contact": ("烟感触点", "Smoke contact"),
+    "supply": ("供电", "Supply"),
+    "temperature": ("温度", "Temperature"),
+    "humidity": ("湿度", "Humidity"),
+    "crack": ("裂缝", "Crack"),
+    "gap": ("空高", "Air gap"),
+    "head": ("压力水头", "Pressure head"),
+    "spread": ("离散", "Spread"),
+    "guard": ("设防", "Guard"),
+    "warning": ("警戒", "Warning"),
+    "guarantee": ("保证", "Guarantee"),
+    "record": ("历史最高", "Record"),
+    "station": ("站点", "Station"),
+    "board": ("采集板", "Board"),
+    "gateway": ("网关", "Gateway"),
+    "center": ("中心", "Center"),
+    "siren": ("警报器", "Siren"),
+    "channel": ("通道", "Channel"),
+    "value": ("数值", "Value"),
+    "quality": ("质量", "Quality"),
+    "age": ("时效", "Age"),
+    "alarm": ("告警", "Alarm"),
+    "alarms": ("告警", "Alarms"),
+    "rule": ("规则", "Rule"),
+    "state": ("状态", "State"),
+    "since": ("起", "Since"),
+    "source": ("来源", "Source"),
+    "delivery": ("数据送达", "Delivery"),
+    "to_send": ("待传", "to send"),
+    "acknowledged_rows": ("中心已存", "stored at center"),
+    "completeness": ("到报率", "Completeness"),
+    "lost": ("失联", "Lost"),
+    "stale": ("迟到", "Late"),
+    "good": ("良好", "good"),
+    "not evaluated": ("未评定", "not evaluated"),
+    "suspect": ("可疑", "Suspect"),
+    "fail": ("失效", "Failed"),
+    "missing": ("缺测", "Missing"),
+    "unacknowledged": ("未确认", "Not acknowledged"),
+    "acknowledged": ("已确认", "Acknowledged"),
+    "returned": ("已回落 · 待确认", "Returned · not acknowledged"),
+    "latched": ("保持，须现场复位", "Held until reset on site"),
+    "exercise": ("演练模式 · 非真实险情", "EXERCISE · NOT A REAL EVENT"),
+    "test": ("测试", "Test"),
+    "clock_never": ("时钟未校准", "Clock not set"),
+    "footer": (
+        "监测告警，供值守使用，不是向社会发布的预警。",
+        "Monitoring alarms for duty use, not public warnings.",
+    ),
+    "wusong": ("吴淞高程", "Wusong datum"),
+    "cn1985": ("1985高程", "1985 datum"),
+    "huanghai": ("黄海高程", "Huanghai datum"),
+    "local": ("当地高程", "local datum"),
+}
+
+# Alarm level: (shape, character, word) in each language; more corners = worse.
+LEVEL_MARKS = {
+    0: ("○", ("", ""), ("正常", "Normal")),
+    1: ("●", ("蓝", "B"), ("蓝色", "Blue")),
+    2: ("▲", ("黄", "Y"), ("黄色", "Yellow")),
+    3: ("◆", ("橙", "O"), ("橙色", "Orange")),
+    4: ("⯃", ("红", "R"), ("红色", "Red")),
+}
+LEVEL_NAMES = ("none", "blue", "yellow", "orange", "red")
+
+# Name of a quantity without its unit -> key of WORDS.
+QUANTITY_WORDS = {
+    "level_mm": "level",
+    "gap_mm": "gap",
+    "head_mm": "head",
+    "rain_um": "rain",
+    "tilt_x_mdeg": "tilt",
+    "tilt_y_mdeg": "tilt",
+    "crack_um": "crack",
+    "smoke_mdbm": "smoke",
+    "smoke_contact": "smoke_contact",
+    "temp_cdeg": "temperature",
+    "supply_mv": "supply",
+    "humidity_permil": "humidity",
+    "distance_spread_mm": "spread",
+}
+
+# Quantity -> (decimals of the integer, decimals shown, unit shown): a level in m with 2 decimals, and so on.
+SHOWN = {
+    "level_mm": (3, 2, "m"),
+    "gap_mm": (3, 2, "m"),
+    "head_mm": (3, 2, "m"),
+    "rain_um": (3, 1, "mm"),
+    "tilt_x_mdeg": (3, 2, "°"),
+    "tilt_y_mdeg": (3, 2, "°"),
+    "crack_um": (3, 1, "mm"),
+    "smoke_mdbm": (3, 2, "dB/m"),
+    "smoke_contact": (0, 0, ""),
+    "temp_cdeg": (2, 1, "°C"),
+    "supply_mv": (3, 1, "V"),
+    "humidity_permil": (1, 1, "%"),
+    "distance_spread_mm": (0, 0, "mm"),
+}
+
+
+def language(wanted: str | None = None) -> str:
+    """ "zh" or "en": what was asked for, else what LANG says."""
+    if wanted in LANGUAGES:
+        return wanted
+    return "zh" if os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("zh") else "en"
+
+
+def word(key: str, lang: str) -> str:
+    """The word for `key`. KeyError for an unknown one: a missing translation is a defect."""
+    return WORDS[key][LANGUAGES.index(lang)]
+
+
+def mark(level: int, lang: str) -> str:
+    """Shape and character of an alarm level, e.g. "◆橙"; the character also stands where colour is not seen."""
+    shape, characters, _ = LEVEL_MARKS[level]
+    return shape + characters[LANGUAGES.index(lang)]
+
+
+def level_word(level: int, lang: str) -> str:
+    return LEVEL_MARKS[level][2][LANGUAGES.index(lang)]
+
+
+def shown(quantity: str, value: int | None) -> str:
+    """A value as people read it, with its unit: "193.02 m"; "—" if there is none. Minus is "−"; rounds half away
+    from zero.
+    """
+    if value is None:
+        return "—"
+    decimals, places, unit = SHOWN[quantity]
+    step = 10 ** (decimals - places)
+    rounded = (abs(value) + step // 2) // step
+    text = f"{rounded // 10**places:,}" + (f".{rounded % 10**places:0{places}d}" if places else "")
+    sign = "−" if value < 0 and rounded else ""
+    return f"{sign}{text} {unit}".rstrip()
+
+
+def age(age_ms: int, lang: str) -> str:
+    """An age: under 120 s in seconds, under 120 min in minutes, then hours and minutes."""
+    seconds = age_ms // 1000
+    s, minute, h = ("秒", "分", "小时") if lang == "zh" else ("s", "min", "h")
+    if seconds < 120:
+        return f"{seconds} {s}"
+    if seconds < 7200:
+        return f"{seconds // 60} {minute}"
+    return f"{seconds // 3600} {h} {seconds % 3600 // 60} {minute}"
+
+
+def columns(text: str) -> int:
+    """Terminal columns of `text`: a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
