@@ -23,7 +23,7 @@ rows = st.one_of(data_rows(), anchor_rows())
 
 
 def oracle_crc32(data: bytes, seed: int) -> int:
-    """CRC-32 of ISO 3309 bit by bit: polynomial EDB88320 reflected, register and result inverted; `seed` = CRC so far."""
+    """CRC-32 of ISO 3309 bit by bit: polynomial EDB88320 reflected, register inverted twice; `seed` = CRC so far."""
     register = seed ^ 0xFFFFFFFF
     for byte in data:
         register ^= byte

@@ -1,7 +1,8 @@
 """Modbus RTU frames: CRC, function codes, exceptions, and the receiver that finds requests in a byte stream.
 
 Rules of this file: a frame ends by its length and its CRC; silence only helps. The receiver allocates nothing
-after it is made, never grows, and after any garbage finds the next good frame.
+after it is made (a tuple of names is built at each use on MicroPython: such tuples stand at the top), never grows, and
+after any garbage finds the next good frame.
 
 Source: MODBUS Application Protocol V1.1b3; MODBUS over Serial Line V1.02, sections 2.5.1.1 and 6.2.2.
 """
@@ -27,6 +28,11 @@ EXCEPTION_NAMES = {
     ILLEGAL_VALUE: "count or value not allowed",
     DEVICE_FAILURE: "no valid value",
 }
+
+_READS = (READ_HOLDING, READ_INPUT)
+_WRITES = (WRITE_SINGLE, WRITE_MULTIPLE)
+_FIXED_REQUESTS = (READ_HOLDING, READ_INPUT, WRITE_SINGLE)
+_FILES = (READ_FILE, WRITE_FILE)
 
 UNKNOWN = -1  # A length that is not one: a function code that we do not know.
 IMPOSSIBLE = -2  # A length that is not one: no frame begins so.
@@ -90,16 +96,21 @@ def request_length(buffer, start: int, end: int) -> int:
     function = buffer[start + 1]
     if buffer[start] > ADDRESS_MAX:
         return IMPOSSIBLE
-    if function in (READ_HOLDING, READ_INPUT, WRITE_SINGLE):
+    if function in _FIXED_REQUESTS:
         return 8
     if function == WRITE_MULTIPLE:
         if have < 7:
             return 0
         return _frame(9 + buffer[start + 6])
-    if function in (READ_FILE, WRITE_FILE):
-        if have < 3:
+    if function in _FILES:
+        if have < 5:
             return 0
-        return _frame(5 + buffer[start + 2])
+        # The answer of function 20 has a request's length, but begins with its own odd length and the type 6 behind it.
+        count = buffer[start + 2]
+        inner = buffer[start + 3]
+        if function == READ_FILE and inner & 1 and inner + 1 == count and buffer[start + 4] == FILE_REFERENCE:
+            return IMPOSSIBLE
+        return _frame(5 + count)
     if function == ENCAPSULATED:
         if have < 3:
             return 0
@@ -117,13 +128,13 @@ def answer_length(buffer, start: int, end: int) -> int:
         return IMPOSSIBLE
     if function & 0x80:
         return 5
-    if function in (READ_HOLDING, READ_INPUT):
+    if function in _READS:
         # An odd or empty answer would let the first bytes of a request pass for one, for a few register numbers.
         count = buffer[start + 2]
         return 5 + count if count and not count & 1 and count <= 2 * READ_REGISTERS_MAX else IMPOSSIBLE
-    if function in (READ_FILE, WRITE_FILE):
+    if function in _FILES:
         return _frame(5 + buffer[start + 2])
-    if function in (WRITE_SINGLE, WRITE_MULTIPLE):
+    if function in _WRITES:
         return 8
     return UNKNOWN
 
@@ -137,7 +148,7 @@ class Receiver:
 
     `put()` bytes as they come, then `take()` until it gives 0; `idle()` when the line fell silent. The frames of the
     others are stepped over whole, so that no part of an answer passes for a request. Counters: `crc_errors`
-    (a request of this address whose CRC does not fit), `dropped` (bytes that belonged to no frame), `twins`
+    (a whole request to this address whose CRC does not fit), `dropped` (bytes that belonged to no frame), `twins`
     (answers from this address that this board did not give: another device has the same address).
     """
 
@@ -177,7 +188,7 @@ class Receiver:
         """Length of the good request at `buffer[start:]`, CRC included, or 0. Read it, then call `consume()`."""
         while self.start < self.end:
             address = self.buffer[self.start]
-            mine = address in (self.address, BROADCAST)
+            mine = address == self.address or address == BROADCAST
             asked = request_length(self.buffer, self.start, self.end)
             if self._fits(asked):
                 if mine:
@@ -194,7 +205,7 @@ class Receiver:
                 return 0
             if self._silent and mine and asked == UNKNOWN and self._fits(self.end - self.start):
                 return self.end - self.start
-            if mine and asked > 0:
+            if address == self.address and 0 < asked <= self.end - self.start:
                 self.crc_errors += 1
             self.start += 1
             self.dropped += 1
@@ -219,7 +230,7 @@ class Receiver:
     def _may_grow(self, length):
         if self._silent:
             return False
-        return length in (0, UNKNOWN) or length > self.end - self.start
+        return length == 0 or length == UNKNOWN or length > self.end - self.start
 
     def _fits(self, length):
         if length < 4 or length > FRAME_MAX or length > self.end - self.start:
