@@ -16,7 +16,7 @@ VALID_TO_UA = 20_500
 IDEAL_ZERO_NA = 4_000_000
 IDEAL_FULL_NA = 20_000_000
 
-_NOTHING = (None, MISSING)
+_NOTHING: "tuple[int | None, int]" = (None, MISSING)
 
 
 class Pressure420:

@@ -25,7 +25,7 @@ _RESET = b"\xb4\x00\x20\x98"
 _ENABLE_ANGLES = b"\xb0\x00\x1f\x6f"
 _MODES = (b"\xb4\x00\x00\x1f", b"\xb4\x00\x01\x02", b"\xb4\x00\x02\x25", b"\xb4\x00\x03\x38")
 
-_NOTHING = (None, MISSING)
+_NOTHING: "tuple[int | None, int]" = (None, MISSING)
 _RESETTING = 0
 _CONFIGURING = 1
 _SETTLING = 2

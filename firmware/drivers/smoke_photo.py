@@ -17,7 +17,7 @@ CLEAR_MDBM = 50  # Nearer than this to the baseline the air counts as clear.
 HOUR_MS = 3_600_000
 STEP_MAX_MS = 60_000  # A pause longer than this between scans teaches the baseline no more than this.
 
-_NOTHING = (None, MISSING)
+_NOTHING: "tuple[int | None, int]" = (None, MISSING)
 _LOWEST, _HIGHEST = QUANTITIES[QUANTITY_CODES["smoke_mdbm"]][2:4]
 
 
@@ -46,7 +46,7 @@ class SmokePhoto:
         self._drift_max_uv = drift_max_mdbm * uv_per_dbm // 1000
         self._drift_uv_per_h = DRIFT_MDBM_PER_H * uv_per_dbm // 1000
         self._credit = 0  # Clear time that the baseline has not used yet, in ms * uV/h.
-        self._last_ms = None
+        self._last_ms: "int | None" = None
         self._result = [_NOTHING, _NOTHING]
         self.baseline_uv = clear_uv
         self.dirty = False

@@ -3,7 +3,7 @@
 from drivers.integers import MeanVoltage, rounded
 from wire.reading import GOOD, MISSING
 
-_NOTHING = (None, MISSING)
+_NOTHING: "tuple[int | None, int]" = (None, MISSING)
 
 
 class Supply:

@@ -29,10 +29,10 @@ class TippingBucket:
         self._um_per_tip = um_per_tip
         self._debounce_ms = debounce_ms
         self._rain_um = 0
-        self._last_ms = None  # Tick of the last counted edge; None once it is too old to matter.
+        self._last_ms: "int | None" = None  # Tick of the last counted edge; None once it is too old to matter.
         self._fast_run = 0
-        self._fast_until_ms = None
-        self._pending = []
+        self._fast_until_ms: "int | None" = None
+        self._pending: "list[tuple[int, int]]" = []
         self._result = [(0, GOOD)]
         self.bounces = 0
         self.errors = 0

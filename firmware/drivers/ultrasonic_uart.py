@@ -1,7 +1,9 @@
 """Water level: an ultrasonic or radar sensor that sends frames FF H L SUM by itself (A02YYUW class, 9600 8N1).
 
 SUM is the low byte of FF + H + L; the distance is H << 8 | L in mm, or in cm on long-range models.
-H, L and SUM may be FF too, so a frame is found by sliding over the bytes until a sum fits, never by its first byte.
+L and SUM may be FF too, so a frame is found by sliding over the bytes until a sum fits, never by its first byte alone.
+H = FF would be 65 m and more; it is refused, for FF 01 FF FF (511 mm) repeated holds the frame FF FF 01 FF as well, and
+a reader that lost one byte would stay with that one.
 A distance at or below `min_mm` or above `max_mm` is the sensor's way of saying "no echo": no number comes of it.
 """
 
@@ -13,7 +15,7 @@ FRAMES_MAX = 16  # Newest frames of a scan that the median sees; the sensor send
 READS_MAX = 8  # Pieces of CHUNK_LENGTH bytes taken in one scan: a babbling line must not hold the scan.
 CHUNK_LENGTH = 64
 
-_NOTHING = (None, MISSING)
+_NOTHING: "tuple[int | None, int]" = (None, MISSING)
 
 
 class UltrasonicUart:
@@ -67,7 +69,7 @@ class UltrasonicUart:
             self.dropped += 1
         window[self._held] = byte
         self._held += 1
-        if self._held < FRAME_LENGTH or window[0] != 0xFF:
+        if self._held < FRAME_LENGTH or window[0] != 0xFF or window[1] == 0xFF:
             return
         if (window[0] + window[1] + window[2]) & 0xFF != window[3]:
             return

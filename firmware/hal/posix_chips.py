@@ -10,7 +10,7 @@ power-on and goes with its second reading; return status 00 after a reset, 11 wh
 Not modelled: noise, acceleration, self-test, other banks, settling time.
 """
 
-_ANG_X, _ANG_Y, _ANG_Z = 0x09, 0x0A, 0x0B
+_ANGLES = {0x09: "x_mdeg", 0x0A: "y_mdeg", 0x0B: "z_mdeg"}
 _TEMPERATURE = 0x05
 _STATUS = 0x06
 _ANG_CTRL = 0x0C
@@ -35,30 +35,13 @@ def _checksum(word24: int) -> int:
     return ~remainder & 0xFF
 
 
-class Scl3300Chip:
-    """One chip on a bus. `feed(dict)` sets what it measures and its fault; `transfer(4 bytes)` is one frame."""
+class Scl3300:
+    """One chip on a bus. `state` is the rig's dict, looked at in every frame; keys that it lacks are at rest."""
 
-    def __init__(self, state: "dict | None" = None) -> None:
-        self.x_mdeg = 0
-        self.y_mdeg = 0
-        self.z_mdeg = 90_000
-        self.temp_cdeg = 2_000
-        self.fault = ""
+    def __init__(self, state: dict) -> None:
+        self.state = state
         self._answer = b"\x00\x00\x00\x00"
         self.power_on()
-        if state:
-            self.feed(state)
-
-    def feed(self, state: "dict | None") -> None:
-        """What the rig says about the world; keys that are absent keep their value. None: no chip there."""
-        if state is None:
-            self.fault = "silent"
-            return
-        self.x_mdeg = state.get("x_mdeg", self.x_mdeg)
-        self.y_mdeg = state.get("y_mdeg", self.y_mdeg)
-        self.z_mdeg = state.get("z_mdeg", self.z_mdeg)
-        self.temp_cdeg = state.get("temp_cdeg", self.temp_cdeg)
-        self.fault = state.get("fault") or ""
 
     def power_on(self) -> None:
         """State after power-on and after a software reset."""
@@ -70,11 +53,14 @@ class Scl3300Chip:
 
     def transfer(self, frame: bytes) -> bytes:
         """Take one 32-bit command, give the answer to the one before. Without a chip the line floats high."""
-        if self.fault == "silent":
+        if self._fault() == "silent":
             return b"\xff\xff\xff\xff"
         answer = self._answer
         self._answer = self._serve(frame)
         return answer
+
+    def _fault(self):
+        return self.state.get("fault") or ""
 
     def _serve(self, frame):
         word = frame[0] << 16 | frame[1] << 8 | frame[2]
@@ -90,12 +76,12 @@ class Scl3300Chip:
             data = self._read(address)
         answer = word & 0xFC0000 | self._return_status() << 16 | data
         crc = _checksum(answer)
-        if self.fault == "crc":
+        if self._fault() == "crc":
             crc ^= 0x40
         return bytes((answer >> 16, answer >> 8 & 0xFF, answer & 0xFF, crc))
 
     def _return_status(self):
-        if self.fault == "status":
+        if self._fault() == "status":
             return 3
         if self._starting:
             return 0
@@ -114,20 +100,15 @@ class Scl3300Chip:
         if address == _STATUS:
             return self._read_summary()
         if address == _WHOAMI:
-            return 0x00 if self.fault == "whoami" else _IDENTITY
+            return 0x00 if self._fault() == "whoami" else _IDENTITY
         if address == _TEMPERATURE:
             # T = -273 + raw / 18.9, turned round, to the nearest count.
-            return ((self.temp_cdeg + 27_300) * 189 + 500) // 1000 & 0xFFFF
-        if address == _ANG_X:
-            return self._angle(self.x_mdeg)
-        if address == _ANG_Y:
-            return self._angle(self.y_mdeg)
-        if address == _ANG_Z:
-            return self._angle(self.z_mdeg)
-        return 0
+            return ((self.state.get("temp_cdeg", 2_000) + 27_300) * 189 + 500) // 1000 & 0xFFFF
+        name = _ANGLES.get(address)
+        return self._angle(self.state.get(name, 0)) if name else 0
 
     def _read_summary(self):
-        summary = self._summary | (_FAILURE if self.fault == "status" else 0)
+        summary = self._summary | (_FAILURE if self._fault() == "status" else 0)
         self._summary_reads += 1
         if self._summary_reads >= 2:
             self._summary = 0
