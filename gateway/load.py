@@ -1,0 +1,180 @@
+"""station.toml to `config.Station`: strict, and every error at once with its line and what to do.
+
+Rules of this file: `load()` gives a valid station or raises ConfigError with all problems; nothing is guessed, nothing
+that a person wrote is ignored. Files that it names are meant relative to station.toml's own folder.
+"""
+
+import re
+import tomllib
+import zoneinfo
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import boards
+from gateway.config import Center, ConfigError, Siren, Spool, Station
+from gateway.load_buses import read_buses
+from gateway.load_rules import read_rules
+from gateway.toml_lines import lines_of
+from gateway.toml_table import Problems, Table
+from wire.telemetry import MODES
+
+FILE_BYTES_MAX = 1_000_000
+LEVELS = ("blue", "yellow", "orange", "red")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_SERIAL = re.compile(r"[0-9a-f]{16}")
+
+
+def load(path: Path | str) -> Station:
+    """The station that the file describes. ConfigError names everything that is wrong with it."""
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigError([f"{path.name}: cannot be read ({error.strerror}); check the path and its rights"]) from error
+    if len(raw) > FILE_BYTES_MAX:
+        raise ConfigError([f"{path.name}: larger than {FILE_BYTES_MAX} bytes; this is no station.toml"])
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ConfigError([f"{path.name}:{line}: not UTF-8; save the file as UTF-8"]) from error
+    try:
+        document = tomllib.loads(text)
+        lines = lines_of(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError([_syntax(path.name, error)]) from error
+    return build(document, Problems(path.name, lines), path.absolute().parent)
+
+
+def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station:
+    """The station in a parsed document. ConfigError with all that `problems` has gathered."""
+    root = Table(document, (), "station.toml", problems)
+    station = root.table("station")
+    station_id = _station_id(station)
+    name = station.text("name", example="菜园坝")
+    name_en = station.text("name_en", name or "")
+    time_zone = _time_zone(station)
+    mode = station.choice("mode", MODES, "actual")
+    serial = station.text("gateway_serial", _serial_of(station_id or ""))
+    if serial is not None and not _SERIAL.fullmatch(serial):
+        station.problem("gateway_serial", f'"{serial}" is not 16 hex digits; leave it out or copy it from the gateway')
+    station.close()
+    center = _center(root, folder)
+    spool = _spool(root, folder)
+    siren = _siren(root, folder)
+    buses, declared = read_buses(root, boards)
+    rules = read_rules(root, buses, declared)
+    root.close()
+    texts = problems.texts()
+    if texts:
+        raise ConfigError(texts)
+    if station_id is None or name is None or time_zone is None or serial is None:
+        raise AssertionError("a missing value without a problem is our mistake")
+    return Station(
+        id=station_id,
+        name=name,
+        name_en=name_en or name,
+        time_zone=time_zone,
+        gateway_serial=serial,
+        mode=mode,
+        buses=buses,
+        rules=rules,
+        siren=siren,
+        spool=spool,
+        center=center,
+    )
+
+
+def _syntax(name: str, error: Exception) -> str:
+    """tomllib's own message ends with its place: "(at line 3, column 7)"."""
+    match = re.search(r"(.*) \(at line (\d+), column (\d+)\)", str(error), re.DOTALL)
+    if match:
+        return f"{name}:{match[2]} column {match[3]}: {match[1]}; put this line right first, the rest was not read"
+    what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    return f"{name}: is not TOML ({what}); put this right first, the rest was not read"
+
+
+def _station_id(table: Table) -> str | None:
+    value = table.text("id", example="CYB01")
+    if value is not None and not _ID.fullmatch(value):
+        table.problem("id", f'"{value[:40]}" cannot be part of a topic; use 1 to 32 letters A-Z, digits, "_" or "-"')
+        return None
+    return value
+
+
+def _serial_of(station_id: str) -> str:
+    """The name of the gateway's own logs when none is given: the same on every card of this station."""
+    return sha256(b"riverpost gateway " + station_id.encode()).hexdigest()[:16]
+
+
+def _time_zone(table: Table) -> str | None:
+    name = table.text("time_zone", example="Asia/Shanghai")
+    if name is None:
+        return None
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        if not zoneinfo.available_timezones():
+            table.problem("time_zone", "this machine knows no time zones; install the package tzdata")
+        else:
+            table.problem("time_zone", f'"{name[:40]}" is not a time zone; use a name like "Asia/Shanghai"')
+        return None
+    return name
+
+
+def _center(root: Table, folder: Path) -> Center:
+    """The center's broker; without the section everything is kept and nothing sent."""
+    table = root.table("center")
+    if not root.has("center"):
+        return Center()
+    ours = Center()
+    password_file = table.text("password_file", "")
+    center = Center(
+        host=table.text("host", example="center.example.org") or "",
+        port=table.integer("port", 1, 65_535, ours.port) or ours.port,
+        mqtt=table.choice("mqtt", (5, 311), ours.mqtt) or ours.mqtt,
+        ack=table.choice("ack", ("center", "broker"), ours.ack) or ours.ack,
+        username=table.text("username", "") or "",
+        password_file=str(folder / password_file) if password_file else "",
+        keepalive_s=_seconds(table, "keepalive", ours.keepalive_s),
+        live_batch_s=_seconds(table, "live_batch", ours.live_batch_s),
+        ack_timeout_s=_seconds(table, "ack_timeout", ours.ack_timeout_s),
+    )
+    if password_file and not Path(center.password_file).is_file():
+        table.problem("password_file", f'"{password_file}" is not there; make the file, or leave the key out')
+    table.close()
+    return center
+
+
+def _seconds(table: Table, key: str, default_s: int) -> int:
+    value_ms = table.amount(key, "time", 1_000, 3_600_000, default_s * 1_000, f"{default_s} s")
+    if value_ms is not None and value_ms % 1_000:
+        table.problem(key, "is not in whole seconds; round it")
+    return (value_ms or 0) // 1_000
+
+
+def _spool(root: Table, folder: Path) -> Spool:
+    table = root.table("spool")
+    path = table.text("path", "spool.db")
+    cap_mib = table.amount("cap", "size", 16, 1_048_576, 1_024, "1 GiB")
+    window_ms = table.amount("commit_window", "time", 1, 10_000, 250, "250 ms")
+    table.close()
+    return Spool(path=str(folder / (path or "spool.db")), cap_mib=cap_mib or 1_024, commit_window_ms=window_ms or 250)
+
+
+def _siren(root: Table, folder: Path) -> Siren:
+    """A siren is a pin or a file; a station without one says so by leaving the section out."""
+    table = root.table("siren")
+    if not root.has("siren"):
+        return Siren()
+    pin = table.text("pin", "", "GPIO17")
+    file = table.text("file", "", "siren.txt")
+    level = table.choice("from", LEVELS, "yellow")
+    if table.has("pin") and table.has("file"):
+        table.problem("file", "there is a pin too, and a siren has one output; keep pin or file, not both")
+    elif not table.has("pin") and not table.has("file"):
+        table.problem("", 'has neither pin nor file; add pin = "GPIO17", or leave [siren] out')
+    table.close()
+    from_level = LEVELS.index(level) + 1 if level in LEVELS else 2
+    return Siren(pin=pin or "", file=str(folder / file) if file else "", from_level=from_level)

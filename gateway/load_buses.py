@@ -1,0 +1,323 @@
+"""Buses of station.toml with their boards, bought sensors and channels.
+
+Rules of this file: what a board or a bought sensor can measure comes from boards/, never from station.toml; an address
+has one owner per bus, a name one in the station; a bus that cannot be scanned in time is refused with its arithmetic.
+"""
+
+import re
+from datetime import date
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from gateway import wire_time
+from gateway.amounts import DIMENSION_OF
+from gateway.bought import plan
+from gateway.config import Bus, Channel, Level, Source
+from gateway.toml_table import Table
+from wire.modbus import ADDRESS_MAX
+from wire.reading import VALUE_MAX, VALUE_MIN
+from wire.registers import now_count
+
+DATUMS = ("wusong", "cn1985", "huanghai", "local")
+BAUDS = (1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200)
+FRAMINGS = ("8N1", "8E1", "8O1", "8N2")
+SCAN_MS_MIN = 100
+SCAN_MS_MAX = 3_600_000
+MINUTE_MS = 60_000
+_NAME = re.compile(r"[^\s\"'\\/#+]{1,32}")
+_SERIAL = re.compile(r"[0-9a-f]{16}")
+_UNITS = ("_mm", "_um", "_mdeg", "_mdbm", "_cdeg", "_mv", "_permil")
+_LEVEL_KEYS = ("gauge_zero", "offset", "datum", "surveyed")
+_HEIGHTS = ("gap_mm", "head_mm")
+
+
+class Made(NamedTuple):
+    """A source, the registers of each read that one look at it takes, and those of its longest log row (0 = no log)."""
+
+    source: Source
+    reads: tuple[int, ...]
+    row_registers: int
+
+
+class Line(NamedTuple):
+    """The settings of a bus that its sources need; baud and framing are usable even where they were wrong."""
+
+    name: str
+    baud: int
+    framing: str
+
+    @property
+    def char_bits(self) -> int:
+        return 10 if self.framing == "8N1" else 11
+
+
+class Declared:
+    """Names that stand in the file, right or wrong: a rule for one of them is not wrong again."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.unclear: set[str] = set()  # Sources of which not even the columns are known.
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names or name.split(".")[0] in self.unclear
+
+
+def read_buses(root: Table, hardware: ModuleType | Any) -> tuple[tuple[Bus, ...], Declared]:
+    """All buses, and the names that they declare; `hardware` is the package boards."""
+    reader = _Reader(hardware)
+    tables = root.tables("bus")
+    if not tables and not root.has("bus"):
+        root.problem("bus", "is missing; add a [[bus]] with its port, and the boards on it")
+    buses = []
+    for table in tables:
+        buses.append(reader.bus(table))
+        table.close()
+    reader.declared.names |= reader.names()
+    return tuple(bus for bus in buses if bus), reader.declared
+
+
+def default_name(source: str, quantity: str) -> str:
+    """ "level.supply": the channel's name where station.toml gives none."""
+    for unit in _UNITS:
+        quantity = quantity.removesuffix(unit)
+    return f"{source}.{quantity}"
+
+
+class _Reader:
+    """Reads buses one behind another and remembers the names that are taken."""
+
+    def __init__(self, hardware: Any) -> None:
+        self._hardware = hardware
+        self._bus_names: dict[str, int] = {}
+        self._source_names: dict[str, int] = {}
+        self._channel_names: dict[str, int] = {}
+        self._ports: dict[str, int] = {}
+        self.declared = Declared()
+
+    def names(self) -> set[str]:
+        return {*self._source_names, *self._channel_names}
+
+    def bus(self, table: Table) -> Bus | None:
+        name = self._unique(table, self._bus_names, "bus")
+        port = table.text("port", example="/dev/ttyAMA1")
+        if port is not None and port in self._ports:
+            reason = f'"{port}" is the port of the bus in line {self._ports[port]} too'
+            table.problem("port", f"{reason}; two buses have two ports")
+        if port is not None:
+            self._ports.setdefault(port, table.line("port"))
+        baud = table.choice("baud", BAUDS, 9_600)
+        framing = table.choice("framing", FRAMINGS, "8N1")
+        scan_ms = table.amount("scan", "time", SCAN_MS_MIN, SCAN_MS_MAX, 1_000, "1 s")
+        line = Line(name or "", baud or 9_600, framing or "8N1")
+        made = []
+        owners: dict[int, Table] = {}
+        for kind, read in (("board", self._board), ("sensor", self._sensor)):
+            for item in table.tables(kind):
+                address = self._address(item, owners)
+                one = read(item, line, address or 0)
+                item.close()
+                if one:
+                    made.append(one)
+        if not owners and not made:
+            table.problem("", "has no [[bus.board]] and no [[bus.sensor]]; add one, or take the bus out")
+        if scan_ms is not None and baud is not None and framing is not None:
+            _check_wire(table, line, scan_ms, made)
+        if None in (name, port, baud, framing, scan_ms):
+            return None
+        return Bus(
+            name=name or "", port=port or "", baud=line.baud, framing=line.framing, scan_ms=scan_ms or 0,
+            sources=tuple(one.source for one in made),
+        )  # fmt: skip
+
+    def _unique(self, table: Table, taken: dict[str, int], what: str) -> str | None:
+        name = table.text("name", example="main" if what == "bus" else "level")
+        if name is None:
+            return None
+        if not _NAME.fullmatch(name):
+            remedy = 'use up to 32 characters without spaces, quotes, "/", "#", "+"'
+            table.problem("name", f'"{name[:40]}" cannot be a name; {remedy}')
+            return None
+        if name in taken:
+            table.problem("name", f'"{name}" is the name of the {what} in line {taken[name]} too; choose another')
+            return None
+        taken[name] = table.line("name")
+        return name
+
+    def _address(self, table: Table, owners: dict[int, Table]) -> int | None:
+        address = table.integer("address", 1, ADDRESS_MAX)
+        if address is not None and address in owners:
+            first = owners[address]
+            reason = f'{address} belongs to "{first.label()}" in line {first.line("address")} too'
+            table.problem("address", f"{reason}; give each device on a bus its own")
+        if address is not None:
+            owners.setdefault(address, table)
+        return address
+
+    def _board(self, table: Table, line: Line, address: int) -> Made | None:
+        name = self._unique(table, self._source_names, "source")
+        board_type = table.text("type", example="esp32-rs485")
+        fit = table.texts("fit")
+        serial = table.text("serial", "", "0123456789abcdef")
+        if serial and not _SERIAL.fullmatch(serial):
+            table.problem("serial", f'"{serial[:40]}" is not 16 hex digits; copy it from the label, or leave it out')
+        calibration = table.table("calibration")
+        made = self._definition(table, board_type, address, line, fit, calibration)
+        if made is None:
+            self._channels(table, name, ())
+            return None
+        definition, row_s, columns = made
+        channels = self._channels(table, name, columns)
+        if name is None or board_type is None:
+            return None
+        source = Source(
+            name=name, bus=line.name, address=address, board_type=board_type, serial=serial or "", channels=channels,
+            row_s=row_s, definition=definition,
+        )  # fmt: skip
+        return Made(source, (now_count(len(columns)),), wire_time.row_registers(len(columns), "rain_um" in columns))
+
+    def _definition(
+        self, table: Table, board_type: str | None, address: int, line: Line, fit: list[str] | None, calibration: Table
+    ) -> tuple[str, int, tuple[str, ...]] | None:
+        """(definition, row_s, columns) of the board.json that this board should run."""
+        if board_type is None or (fit is None and table.has("fit")):
+            return None
+        try:
+            if self._hardware.load_board(board_type, fit).link != "rs485":
+                table.problem("type", f'"{board_type}" has no RS-485 port; choose another, or take it off')
+            board = self._hardware.board_json(
+                board_type, address, line.baud, line.framing, calibration.values or None, fit
+            )
+        except self._hardware.DefinitionError as error:
+            for found in error.found:
+                key = "fit" if found.key.endswith("fit") else "calibration" if "calibration" in found.file else "type"
+                table.problem(key, f'"{board_type}" {found.key}: {found.reason}'.replace(" :", ":"))
+            return None
+        columns = tuple(channel for sensor in board["sensors"] for channel in sensor["channels"])
+        return board["definition"], board["row_s"], columns
+
+    def _sensor(self, table: Table, line: Line, address: int) -> Made | None:
+        name = self._unique(table, self._source_names, "source")
+        profile_name = table.text("profile", example="radar-60ghz")
+        row_ms = table.amount("row", "time", 1_000, 3_600_000, MINUTE_MS, "60 s")
+        if row_ms is not None and 3_600_000 % row_ms:
+            table.problem("row", f'"{table.values["row"]}" does not divide an hour; use 10 s, 60 s, 5 min …')
+            row_ms = None
+        profile = None
+        if profile_name is not None:
+            try:
+                profile = self._hardware.load_profile(profile_name)
+            except self._hardware.DefinitionError as error:
+                for found in error.found:
+                    table.problem("profile", f'"{profile_name}" {found.key}: {found.reason}'.replace(" :", ":"))
+        columns = tuple(point.quantity for point in profile.points) if profile else ()
+        channels = self._channels(table, name, columns)
+        if name is None or profile is None or row_ms is None or profile_name is None:
+            return None
+        source = Source(
+            name=name, bus=line.name, address=address, profile=profile_name, channels=channels, row_s=row_ms // 1_000
+        )
+        return Made(source, tuple(count for _, _, count in plan(profile)), 0)
+
+    def _channels(self, table: Table, source: str | None, columns: tuple[str, ...]) -> tuple[Channel, ...]:
+        """One channel per column: as its [[channel]] says, or by default."""
+        if not columns and source is not None:
+            self.declared.unclear.add(source)
+        named: dict[str, Channel] = {}
+        for item in table.tables("channel"):
+            quantity = item.choice("quantity", columns) if columns else item.text("quantity", example="head_mm")
+            name = self._unique(item, self._channel_names, "channel")
+            channel = _channel(item, name or "", source or "", quantity, columns)
+            item.close()
+            if quantity is not None and quantity in named:
+                item.problem("quantity", f'"{quantity}" of this source has a channel already; keep one of the two')
+            elif channel and name is not None:
+                named[channel.quantity] = channel
+        channels = []
+        for column, quantity in enumerate(columns):
+            name = default_name(source or "", quantity)
+            if quantity not in named and source is not None:
+                if name in self._channel_names:
+                    reason = f'its channel "{name}" is called like another in line {self._channel_names[name]}'
+                    table.problem("name", f"{reason}; rename one")
+                self._channel_names.setdefault(name, table.line("name"))
+            channels.append(named.get(quantity) or Channel(name, source or "", column, quantity))
+        return tuple(channels)
+
+
+def _channel(table: Table, name: str, source: str, quantity: str | None, columns: tuple[str, ...]) -> Channel | None:
+    """A channel with its elevation and its user span; None where it cannot be placed."""
+    level = _level(table, quantity)
+    dimension = DIMENSION_OF.get(quantity or "", "length")
+    low = table.amount("low", dimension, VALUE_MIN, VALUE_MAX, None, "150.00 m")
+    high = table.amount("high", dimension, VALUE_MIN, VALUE_MAX, None, "205.00 m")
+    if low is not None and high is not None and low >= high:
+        table.problem("high", f'"{table.values["high"]}" is not above low ("{table.values["low"]}"); exchange them')
+    rate = table.rate("rate_suspect", dimension, MINUTE_MS, VALUE_MAX, None, "0.3 m/5min")
+    if quantity is None or quantity not in columns or (level is None and any(table.has(key) for key in _LEVEL_KEYS)):
+        return None
+    return Channel(name, source, columns.index(quantity), quantity, level, low, high, rate)
+
+
+def _level(table: Table, quantity: str | None) -> Level | None:
+    """Gauge zero, offset, datum and survey: all of a level, or nothing."""
+    given = [key for key in _LEVEL_KEYS if table.has(key)]
+    zero_mm = table.amount("gauge_zero", "length", VALUE_MIN, VALUE_MAX, None, "160.00 m")
+    offset_mm = table.amount("offset", "length", VALUE_MIN, VALUE_MAX, 0, "0.00 m")
+    datum = table.choice("datum", DATUMS, None)
+    surveyed = _survey(table)
+    if not given:
+        return None
+    if quantity is not None and quantity not in _HEIGHTS:
+        table.problem(given[0], f"{quantity} has no elevation; take {', '.join(given)} out")
+        return None
+    for key, example in (("gauge_zero", "160.00 m"), ("datum", "wusong")):
+        if not table.has(key):
+            table.problem("", f'{key} is missing, an elevation needs it; add {key} = "{example}"')
+    if zero_mm is None or offset_mm is None or datum is None or surveyed is None:
+        return None
+    return Level(zero_mm, offset_mm, datum, surveyed)
+
+
+def _survey(table: Table) -> str | None:
+    value = table.values.get("surveyed")
+    if type(value) is date:  # A date without quotes is TOML too.
+        table.mark("surveyed")
+        return value.isoformat()
+    text = table.text("surveyed", "", "2020-05-30")
+    if text:
+        try:
+            date.fromisoformat(text)
+        except ValueError:
+            table.problem("surveyed", f'"{text[:40]}" is not a date; write it like "2020-05-30"')
+            return None
+    return text
+
+
+def _check_wire(table: Table, line: Line, scan_ms: int, made: list[Made]) -> None:
+    """Every source once, and the longest row of a log, must fit into one scan."""
+    looks_us, logs_us = _needed_us(line, line.baud, made)
+    needed_us = looks_us + logs_us
+    if needed_us <= scan_ms * 1_000:
+        return
+    do = [f'scan = "{-(-needed_us // 100_000) / 10:g} s"']
+    for baud in BAUDS:
+        if baud > line.baud and sum(_needed_us(line, baud, made)) <= scan_ms * 1_000:
+            do.append(f"baud = {baud} ({_ms(sum(_needed_us(line, baud, made)))})")
+            break
+    reads = sum(len(one.reads) for one in made)
+    reason = (
+        f"{len(made)} sources need {_ms(looks_us)} for {reads} reads + {_ms(logs_us)} for the logs = {_ms(needed_us)}"
+        f" on the wire at {line.baud} baud {line.framing}, but a scan is {scan_ms} ms"
+    )
+    table.problem("scan", f"{reason}; use {' or '.join(do)}, or put some on another bus")
+
+
+def _needed_us(line: Line, baud: int, made: list[Made]) -> tuple[int, int]:
+    """(reads of one scan, one log read) if the bus ran at `baud`."""
+    looks_us = sum(wire_time.read_us(count, baud, line.char_bits) for one in made for count in one.reads)
+    registers = max((one.row_registers for one in made), default=0)
+    return looks_us, wire_time.drain_us(registers, baud, line.char_bits) if registers else 0
+
+
+def _ms(us: int) -> str:
+    return f"{-(-us // 1_000)} ms"
