@@ -1,0 +1,76 @@
+"""Events of the station's own judgement, as maps with the keys of wire.telemetry.
+
+Rules of this file: no clock, disk or network; a key without a value is left out.
+"""
+
+from gateway.alarms import Change
+from gateway.points import Point
+from gateway.snapshot import datum_of
+from wire.telemetry import (
+    E_AT_MS,
+    E_CHANNEL,
+    E_DATUM,
+    E_DETAIL,
+    E_DETECTED_MS,
+    E_EPISODE_MS,
+    E_KIND,
+    E_LEVEL,
+    E_MODE,
+    E_QUANTITY,
+    E_RULE,
+    E_SIREN_MS,
+    E_SOURCE,
+    E_THRESHOLD,
+    E_THRESHOLD_SET,
+    E_VALUE,
+    EVENT_CODES,
+    MODES,
+)
+
+Event = dict[int, object]
+
+
+def alarm_event(
+    change: Change, point: Point | None, mode: str, detected_ms: int, siren_ms: int | None, serial: bytes
+) -> Event:
+    """A change of an alarm; `point` is its channel, None for a rule over a source; `siren_ms`: the siren changed."""
+    rule = change.alarm.rule
+    return _without_none(
+        {
+            E_KIND: EVENT_CODES[change.kind],
+            E_AT_MS: change.at_ms,
+            E_DETECTED_MS: detected_ms,
+            E_RULE: rule.name,
+            E_CHANNEL: rule.channel,
+            E_LEVEL: change.level,
+            E_VALUE: change.value,
+            E_THRESHOLD: change.threshold if rule.kind != "lost" else None,
+            E_THRESHOLD_SET: change.threshold_set or None,
+            E_DATUM: datum_of(rule, point) or None,
+            E_MODE: MODES.index(mode),
+            E_DETAIL: change.detail or None,
+            E_QUANTITY: point.quantity if point is not None else None,
+            E_SIREN_MS: siren_ms if rule.siren else None,
+            E_SOURCE: serial or None,
+            E_EPISODE_MS: change.episode_ms,
+        }
+    )
+
+
+def plain_event(kind: str, now_ms: int, mode: str, source: str, detail: str, channel: str, serial: bytes) -> Event:
+    """Everything that is no alarm. KeyError for a kind that wire.telemetry has not."""
+    return _without_none(
+        {
+            E_KIND: EVENT_CODES[kind],
+            E_AT_MS: now_ms,
+            E_DETECTED_MS: now_ms,
+            E_CHANNEL: channel or None,
+            E_MODE: MODES.index(mode),
+            E_DETAIL: ": ".join(part for part in (source, detail) if part) or None,
+            E_SOURCE: serial or None,
+        }
+    )
+
+
+def _without_none(event: dict[int, object | None]) -> Event:
+    return {key: value for key, value in event.items() if value is not None}

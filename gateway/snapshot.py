@@ -1,0 +1,64 @@
+"""How channels and alarms are now, as plain maps for tables, the health document and the local page.
+
+Rules of this file: it only reads. A value that is not usable is None, never the old one; an alarm whose channel cannot
+be judged now is told as held.
+"""
+
+from gateway.alarms import STATE_NAMES, Alarm
+from gateway.config import Rule
+from gateway.points import Point
+from gateway.quality import usable
+from gateway.siren import LEVEL_WORDS
+from wire.reading import QUANTITIES
+
+
+def channel_now(point: Point, now_ms: int) -> dict[str, object]:
+    """A channel: `value` as judged in the quantity's sub-unit, `unit` and `decimals` as a person reads it."""
+    channel = point.channel
+    name, _, _, _, unit, decimals = QUANTITIES[point.quantity]
+    age_ms = None if point.sample_ms is None else now_ms - point.sample_ms
+    return {
+        "name": channel.name,
+        "source": channel.source,
+        "quantity": name,
+        "measured": channel.quantity,
+        "value": point.value,
+        "unit": unit,
+        "decimals": decimals,
+        "datum": channel.level.datum if channel.level is not None else None,
+        "quality": point.quality,
+        "age_ms": age_ms,
+        "late": age_ms is None or age_ms > point.late_ms,
+        "level": max((alarm.level for alarm in point.alarms), default=0),
+    }
+
+
+def alarm_now(alarm: Alarm, point: Point | None) -> dict[str, object]:
+    """An alarm; `since_unix_ms` is the first crossing of its episode, `held` = its channel cannot be judged now."""
+    rule = alarm.rule
+    watched = point is not None and rule.kind != "lost"
+    blind = point is not None and not usable(point.quality)
+    step = rule.steps[alarm.index - 1] if alarm.index else None
+    return {
+        "rule": rule.name,
+        "kind": rule.kind,
+        "channel": rule.channel,
+        "level": alarm.level,
+        "word": LEVEL_WORDS[alarm.level],
+        "state": STATE_NAMES[alarm.state],
+        "since_unix_ms": alarm.episode_ms,
+        "value": alarm.value,
+        "threshold": step.at if step is not None and watched else None,
+        "step": step.name if step is not None else "",
+        "threshold_set": alarm.threshold_set,
+        "datum": datum_of(rule, point),
+        "held": watched and alarm.index > 0 and blind,
+        "actor": alarm.actor,
+    }
+
+
+def datum_of(rule: Rule, point: Point | None) -> str:
+    """Datum of a rule's thresholds, else of its channel's elevation; "" where there is none."""
+    if rule.datum or point is None or point.channel.level is None:
+        return rule.datum
+    return point.channel.level.datum

@@ -1,0 +1,293 @@
+"""The one function that a reading passes on its way to an alarm, and everything a station decides by itself.
+
+Rules of this file: judge, then siren, then the event, then the kept state. Nothing here waits: disk and network are
+behind `sink`, which only takes things over. Delays run on the station's monotonic clock; a dead disk, network or wrong
+clock changes nothing about the siren. A source that is lost lowers no alarm; not seeing is an alarm of its own.
+"""
+
+from typing import Protocol
+
+from gateway.alarms import ESCALATED, NORMAL, RAISED, REBASED, Change
+from gateway.clock import Clock
+from gateway.config import Station as StationConfig
+from gateway.events import alarm_event, plain_event
+from gateway.points import NowValue, Point, Points
+from gateway.siren import Siren
+from gateway.snapshot import alarm_now, channel_now
+from gateway.station_state import StateError, pack_state, recall_events, unpack_state
+from wire.reading import FAIL, MISSING, QUALITY_NAMES
+from wire.row import Row
+from wire.telemetry import MODES
+
+__all__ = ["NowValue", "Sink", "Station"]
+
+STATE = "alarms"  # name of the kept state
+STATE_PERIOD_MS = 10_000  # What changed without an event (rain, delays under way) is kept this often.
+SAME_MS = 250  # An equal value of nearly the same moment is the same sample, read twice.
+FAULT_SAMPLES = 3  # A sensor is faulty, and back, after so many samples in a row.
+FAULT_REPEAT_MS = 600_000
+FAULTS_MAX = 256
+
+
+class Sink(Protocol):
+    """Takes over what must be stored and published; never waits."""
+
+    def event(self, event: dict[int, object]) -> None: ...
+
+    def keep_state(self, name: str, data: bytes) -> None: ...
+
+
+class Station:
+    """Judges the now-values of all sources, sounds the siren, tells events."""
+
+    def __init__(self, config: StationConfig, clock: Clock, siren: Siren, sink: Sink) -> None:
+        self._config = config
+        self._clock = clock
+        self._siren = siren
+        self._sink = sink
+        self._points = Points(config, clock.mono_ms(), clock.unix_ms())
+        self._serials = {s.name: bytes.fromhex(s.serial) for s in config.sources if s.serial}
+        self._lost_sources: set[str] = set()
+        self._told: dict[tuple[str, str, str], int] = {}  # when a fault was told
+        self._siren_failed = ""
+        self._state_at_ms = clock.mono_ms()
+        self.mode = config.mode
+        siren.set(0)
+
+    # What the pollers tell.
+
+    def on_now(self, source: str, words: list[NowValue]) -> None:
+        """Judge the now-values of one answer. KeyError for a source that the configuration has not."""
+        points = self._points.by_source[source]
+        changes: list[Change] = []
+        for word in words:
+            point = points.get(word.column)
+            if point is not None:
+                self._take(point, word, changes)
+        if changes:
+            self._act(changes)
+
+    def on_lost(self, source: str, why: str, mono_ms: int) -> None:
+        """`source` does not answer: its alarms are held, its lost rule counts from the last usable sample."""
+        for point in self._points.by_source[source].values():
+            point.lose()
+        if source not in self._lost_sources:
+            self._lost_sources.add(source)
+            self._tell("source lost", source, why)
+            self._keep()
+
+    def on_back(self, source: str, mono_ms: int) -> None:
+        if source in self._lost_sources:
+            self._lost_sources.remove(source)
+            self._tell("source back", source, "")
+            self._keep()
+
+    def on_fault(self, kind: str, source: str, detail: str) -> None:
+        """Tell a fault of a source; the same one again only after FAULT_REPEAT_MS. KeyError for no such kind."""
+        key = (kind, source, detail)
+        now_ms = self._clock.mono_ms()
+        if now_ms - self._told.get(key, now_ms - FAULT_REPEAT_MS) < FAULT_REPEAT_MS:
+            return
+        self._told.pop(key, None)
+        if len(self._told) >= FAULTS_MAX:
+            del self._told[next(iter(self._told))]
+        self._told[key] = now_ms
+        self._tell(kind, source, detail)
+
+    def identify(self, source: str, serial: bytes) -> None:
+        """Events of `source` carry this serial from now on."""
+        self._serials[source] = serial
+
+    def tick(self, mono_ms: int) -> None:
+        """Judge what no sample brings: what is not seen, the siren's own times, the state that is due."""
+        changes = [change for lost in self._points.lost if (change := lost.look(mono_ms))]
+        self._siren.tick(mono_ms)
+        if changes:
+            self._act(changes)
+        self._tell_siren()
+        if mono_ms - self._state_at_ms >= STATE_PERIOD_MS:
+            self._state_at_ms = mono_ms
+            if self._restless():
+                self._keep()
+
+    # What people and the center do.
+
+    def acknowledge(self, rule: str, actor: str) -> bool:
+        """`actor` has seen the alarm of `rule`; False if there was nothing to see. KeyError for no such rule."""
+        return self._by_hand(self._points.alarms[rule].acknowledge(actor, self._clock.unix_ms()))
+
+    def reset(self, rule: str, actor: str) -> bool:
+        """End a latched alarm; False where none is latched. KeyError for no such rule."""
+        return self._by_hand(self._points.alarms[rule].reset(actor, self._clock.unix_ms()))
+
+    def silence(self, duration_ms: int, actor: str) -> bool:
+        """Quiet the siren for a while; False if it does not sound. No alarm is acknowledged by it."""
+        if not self._siren.silence(duration_ms):
+            return False
+        self._tell("operator action", "", f"siren silenced by {actor}")
+        return True
+
+    def set_mode(self, mode: str, actor: str = "") -> None:
+        """actual, exercise or test: stands in every event. ValueError for another."""
+        if mode not in MODES:
+            raise ValueError(f"mode is one of {', '.join(MODES)}")
+        if mode != self.mode:
+            self.mode = mode
+            self._tell("mode changed", "", f"{mode} {actor}".strip())
+            self._keep()
+
+    # What others look at.
+
+    def channels(self) -> list[dict[str, object]]:
+        """Every channel as it is now, for tables and the health document."""
+        now_ms = self._clock.mono_ms()
+        return [channel_now(point, now_ms) for point in self._points.by_channel.values()]
+
+    def alarms(self) -> list[dict[str, object]]:
+        """Every alarm that is not normal, worst first."""
+        active = [alarm for alarm in self._points.alarms.values() if alarm.index or alarm.state != NORMAL]
+        active.sort(key=lambda alarm: -alarm.level)
+        return [alarm_now(alarm, self._points.by_channel.get(alarm.rule.channel)) for alarm in active]
+
+    @property
+    def siren_failed(self) -> str:
+        return self._siren.failed
+
+    def gateway_quality(self, source: str, row: Row) -> dict[int, int]:
+        """{column: flag} where the gateway judges a stored row's reading otherwise than the board did."""
+        out = {}
+        points = self._points.by_source[source]
+        for reading in row.readings:
+            point = points.get(reading.channel)
+            if point is None:
+                continue
+            raw = reading.value
+            value = point.zero + point.sign * raw if raw is not None else 0
+            flag = point.watch.stored(raw, value, reading.quality)
+            if flag != reading.quality:
+                out[reading.channel] = flag
+        return out
+
+    # The state that survives a restart.
+
+    def state_bytes(self) -> bytes:
+        return pack_state(self._points, self._config.mode, self.mode, self._lost_sources, self._now())
+
+    def restore(self, data: bytes, events: list[dict[int, object]] | None = None) -> bool:
+        """Take over a kept state, then the newest `events` of the log (oldest first), and sound what must sound.
+
+        False where the state cannot be read: then alarms are judged from the present alone, and an event says so.
+        """
+        try:
+            saved = unpack_state(data, self._points, self._config, self._now())
+        except StateError as error:
+            self._tell("store failed", "", f"kept alarm state not readable: {error}")
+            return False
+        self.mode = saved.mode
+        self._lost_sources = saved.lost_sources
+        recall_events(self._points, events or [], saved.unix_ms)
+        self._siren.set(self._siren_level())
+        self._tell_siren()
+        for name in saved.gone:
+            self._tell("alarm rebased", "", f"rule {name} was active and is no longer configured")
+        return True
+
+    def close(self) -> None:
+        """Keep the state; call before an orderly stop."""
+        self._keep()
+
+    # Inside.
+
+    def _take(self, point: Point, word: NowValue, changes: list[Change]) -> None:
+        raw = word.value
+        quality = word.quality if word.age_ms <= point.late_ms else MISSING
+        sample_ms = word.mono_ms - word.age_ms
+        last_ms = point.sample_ms
+        if last_ms is not None:
+            if sample_ms - last_ms < SAME_MS and raw == point.raw and quality == point.board_quality:
+                return
+            if sample_ms - last_ms > point.late_ms:
+                point.hold()  # Nobody saw what was between: no delay may have run through it.
+            elif sample_ms <= last_ms:
+                sample_ms = last_ms + 1  # The age is coarse; time never goes back.
+        point.sample_ms = sample_ms
+        point.raw = raw
+        point.board_quality = quality
+        value = point.zero + point.sign * raw if raw is not None else 0
+        point.quality = flag = point.watch.judge(raw, value, quality, sample_ms)
+        if flag >= FAIL:
+            point.value = None
+            point.hold()
+            self._count_bad(point, flag)
+            return
+        unix_ms = word.unix_ms - word.age_ms
+        point.value = value
+        point.usable_ms = sample_ms
+        point.usable_unix_ms = unix_ms
+        if point.bad or point.faulty:
+            self._count_good(point)
+        doubt = point.watch.doubt
+        for judge in point.judges:
+            change = judge.step(value, sample_ms, unix_ms, doubt)
+            if change is not None:
+                changes.append(change)
+
+    def _count_bad(self, point: Point, flag: int) -> None:
+        point.good = 0
+        point.bad += 1
+        if point.bad == FAULT_SAMPLES and not point.faulty:
+            point.faulty = True
+            self._tell("sensor fault", point.channel.source, QUALITY_NAMES[flag], point.channel.name)
+            self._keep()
+
+    def _count_good(self, point: Point) -> None:
+        point.bad = 0
+        point.good += 1
+        if point.faulty and point.good >= FAULT_SAMPLES:
+            point.faulty = False
+            self._tell("sensor back", point.channel.source, "", point.channel.name)
+            self._keep()
+
+    def _act(self, changes: list[Change]) -> None:
+        """The order of it: siren, events, state."""
+        detected_ms = self._clock.unix_ms()
+        again = any(c.kind in (RAISED, ESCALATED, REBASED) and c.level and c.alarm.rule.siren for c in changes)
+        siren_ms = self._siren.set(self._siren_level(), again)
+        for change in changes:
+            if change.kind:
+                point = self._points.by_channel.get(change.alarm.rule.channel)
+                serial = self._serials.get(point.channel.source, b"") if point is not None else b""
+                self._sink.event(alarm_event(change, point, self.mode, detected_ms, siren_ms, serial))
+        self._tell_siren()
+        self._keep()
+
+    def _by_hand(self, change: Change | None) -> bool:
+        if change is None:
+            return False
+        self._act([change])
+        return True
+
+    def _siren_level(self) -> int:
+        return max((alarm.level for alarm in self._points.alarms.values() if alarm.rule.siren), default=0)
+
+    def _tell(self, kind: str, source: str, detail: str, channel: str = "") -> None:
+        serial = self._serials.get(source, b"")
+        self._sink.event(plain_event(kind, self._clock.unix_ms(), self.mode, source, detail, channel, serial))
+
+    def _tell_siren(self) -> None:
+        failed = self._siren.failed
+        if failed and not self._siren_failed:
+            self._tell("siren failed", "", failed)
+        self._siren_failed = failed
+
+    def _restless(self) -> bool:
+        moved = [gauge for gauge in self._points.gauges.values() if gauge.moved]
+        for gauge in moved:
+            gauge.moved = False
+        return bool(moved) or any(alarm.timing for alarm in self._points.alarms.values())
+
+    def _keep(self) -> None:
+        self._sink.keep_state(STATE, self.state_bytes())
+
+    def _now(self) -> tuple[int, int]:
+        return self._clock.mono_ms(), self._clock.unix_ms()

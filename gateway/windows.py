@@ -1,0 +1,71 @@
+"""Sliding windows over time: a median against waves and wind, a minimum that a rise is measured from.
+
+Rules of this file: no clock; times are monotonic milliseconds and never go back. A window of w at t holds what is newer
+than t - w (exclusive-left, inclusive-right). Every window has a limit of samples; at the limit the oldest goes.
+"""
+
+from bisect import bisect_left, insort
+from collections import deque
+
+SAMPLES_MAX = 65_536
+MEDIAN_SAMPLES_MAX = 4_096
+MEDIAN_SAMPLES_MIN = 3  # Kept however old: one wild sample after a gap must not be a median by itself.
+
+
+class Median:
+    """Median of the values of the last `window_ms`, of three samples at least."""
+
+    __slots__ = ("_samples", "_sorted", "_window_ms")
+
+    def __init__(self, window_ms: int) -> None:
+        self._window_ms = window_ms
+        self._samples: deque[tuple[int, int]] = deque()
+        self._sorted: list[int] = []
+
+    def feed(self, value: int, mono_ms: int, doubt: bool = False) -> int | None:
+        """The median with this value in it (of an even number the upper); None until there are three samples."""
+        samples, ordered = self._samples, self._sorted
+        samples.append((mono_ms, value))
+        insort(ordered, value)
+        edge_ms = mono_ms - self._window_ms
+        while len(samples) > MEDIAN_SAMPLES_MIN and (samples[0][0] <= edge_ms or len(samples) > MEDIAN_SAMPLES_MAX):
+            del ordered[bisect_left(ordered, samples.popleft()[1])]
+        if len(samples) < MEDIAN_SAMPLES_MIN:
+            return None
+        return ordered[len(ordered) // 2]
+
+
+class Rise:
+    """How far the newest value stands above the lowest of the last `window_ms`."""
+
+    __slots__ = ("_lowest", "_window_ms")
+
+    def __init__(self, window_ms: int) -> None:
+        self._window_ms = window_ms
+        self._lowest: deque[tuple[int, int]] = deque()  # ascending in time and in value: each may become the minimum
+
+    def feed(self, value: int, mono_ms: int, doubt: bool = False) -> int:
+        """The rise; a doubtful value is measured, but nothing is measured from it later."""
+        lowest = self._lowest
+        edge_ms = mono_ms - self._window_ms
+        while lowest and lowest[0][0] <= edge_ms:
+            lowest.popleft()
+        if doubt:
+            return max(0, value - lowest[0][1]) if lowest else 0
+        while lowest and lowest[-1][1] >= value:
+            lowest.pop()
+        lowest.append((mono_ms, value))
+        if len(lowest) > SAMPLES_MAX:
+            lowest.popleft()
+        return value - lowest[0][1]
+
+    def save(self, mono_ms: int) -> list[int]:
+        """Ages and values, one behind another, oldest first."""
+        out: list[int] = []
+        for at_ms, value in self._lowest:
+            out += (mono_ms - at_ms, value)
+        return out
+
+    def restore(self, saved: list[int], mono_ms: int, down_ms: int) -> None:
+        pairs = zip(saved[::2], saved[1::2], strict=True)
+        self._lowest = deque((mono_ms - down_ms - age_ms, value) for age_ms, value in pairs)
