@@ -65,7 +65,7 @@ async def serve(config: StationConfig, clock: Clock, status: Path | None, stop: 
     await spool.open()
     catalogue = Catalogue(config, spool)
     uplink = Uplink(config, spool, clock, catalogue)
-    siren = Siren(config.siren)
+    siren = Siren(config.siren, clock)
     sink = Sink(spool, uplink)
     station = Station(config, clock, siren, sink)
     saved = spool.load_state("alarms")
@@ -86,6 +86,7 @@ async def serve(config: StationConfig, clock: Clock, status: Path | None, stop: 
         for task in tasks[: len(pollers) + 1]:
             task.cancel()
         sink.event(_event(clock, "gateway stopped", "orderly"))
+        station.close()
         await sink.drain()
         await uplink.finish()
         for task in tasks[len(pollers) + 1 :]:
