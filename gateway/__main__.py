@@ -9,22 +9,27 @@ from gateway.config import ConfigError
 from gateway.load import load
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("station", type=Path, help="the station's configuration, station.toml")
+    parser.add_argument("--check", action="store_true", help="only read the configuration, print every error, and stop")
+    parser.add_argument(
+        "--status", type=Path, metavar="FILE", help="write the gateway's state there twice a second (JSON; use tmpfs)"
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Exit codes: 0 orderly stop (or a good configuration with --check), 2 wrong configuration, 4 a device or the
-    disk failed.
-    """
     parser = argparse.ArgumentParser(
         prog="python -m gateway",
         description="Run a station's gateway: poll, judge, sound the siren, store, forward.",
         epilog="example: python -m gateway station.toml --check",
     )
-    parser.add_argument("station", type=Path, help="the station's configuration, station.toml")
-    parser.add_argument("--check", action="store_true", help="only read the configuration, print every error, and stop")
-    parser.add_argument(
-        "--status", type=Path, metavar="FILE", help="write the gateway's state there once a second (JSON; use tmpfs)"
-    )
     parser.add_argument("-v", "--verbose", action="store_true", help="say more on stderr")
-    args = parser.parse_args(arguments)
+    add_arguments(parser)
+    return start(parser.parse_args(arguments))
+
+
+def start(args: argparse.Namespace) -> int:
+    """Exit codes: 0 orderly stop, or a good configuration with --check; 2 wrong configuration."""
     logging.basicConfig(
         level=logging.DEBUG if args.verbose else logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

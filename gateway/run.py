@@ -1,8 +1,8 @@
 """A gateway from configuration to orderly stop: makes the parts, connects them, runs them as named tasks.
 
 Rules of this file: the order of DESIGN 6 is decided here once: the station judges and sounds the siren, the sink
-stores the
-event, and what is stored is published. A task that dies takes the process with it; the service manager starts it again.
+stores the event, and what is stored is published. A task that dies takes the process with it; the service manager
+starts it again.
 """
 
 import asyncio
