@@ -1,0 +1,30 @@
+"""The only door to the chip: one object with the same calls on every port.
+
+ticks_ms() ticks_diff(a, b) ticks_add(t, ms)     milliseconds that wrap at 2^30: no other arithmetic on them
+wait(ms)                         returns early when bus bytes or messages arrive
+bus()                            the RS-485 line: readinto, write, any, silent_us
+uart(n) adc(n) counter(n) spi(n) pin_in(name) pin_out(name)
+blocks(name)                     flash: size, block, read, program (clears bits only), erase
+keep                             bytes that survive a reset, not a power cut: get, put
+unique_id() random(n) reset(cause) reset_cause() wdt_feed() free_heap() report(message) board_path
+"""
+
+import sys
+
+POWER = 0
+RESET = 1
+WATCHDOG = 2
+DEEP_SLEEP = 3
+BROWN_OUT = 4
+NOT_KNOWN = 9
+
+_PORTS = {"linux": "posix", "darwin": "posix"}
+
+
+def open_hal(argv: list):
+    """The hal of the port that this runs on; `argv` as the process got it. RuntimeError on a port that has none."""
+    name = _PORTS.get(sys.platform)
+    if name is None:
+        raise RuntimeError("no hal for port " + sys.platform)
+    port = __import__("hal." + name, None, None, ("Hal",))
+    return port.Hal.from_arguments(argv)

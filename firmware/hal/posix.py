@@ -1,0 +1,334 @@
+"""The hal of a board process under MicroPython's unix port: UART = inherited pty end, flash and kept memory = files,
+sensors, faults and the clock's rate = JSON lines on a control socket, ways to end = exit codes.
+
+Rules of this file: station time is scaled from the machine's monotonic clock (time.ticks_us), real time never shows;
+nothing here blocks except `wait`, and the start, which waits for the clock.
+"""
+
+import gc
+import json
+import os
+import select
+import sys
+import time
+
+from hal import POWER, RESET, WATCHDOG
+from hal.posix_flash import BLOCKS, FileFlash, FileKeep
+from hal.posix_pins import Adc, Counter, PinIn, PinOut, Spi, Uart
+
+TICKS_PERIOD = 1 << 30  # As on a 32-bit port.
+WRAP_LEAD_MS = 5_000  # Ticks start so long before their wrap, so that every run crosses it.
+WDT_MS = 8_000  # A Pico's watchdog reaches 8.3 s.
+START_LIMIT_MS = 10_000  # Real time.
+WAIT_REAL_MS_MAX = 1_000
+REPORT_LIMIT_MS = 2_000  # Real time for which the rig may leave its end unread.
+CONTROL_LINE_MAX = 65_536
+HUNG_UP_WAIT_MS = 20
+
+EXIT_ORDERLY = 0
+EXIT_RESET = 10
+EXIT_WATCHDOG = 11
+EXIT_POWER_CUT = 13
+
+
+monotonic_us: "Callable[[], int]" = time.ticks_us  # noqa: F821  # pyright: ignore
+
+
+class Bus:
+    """The RS-485 line. Reading and writing allocate nothing."""
+
+    def __init__(self, stream, hal):
+        self._stream = stream
+        self._hal = hal
+        self._last_us = monotonic_us()
+        self.errors = 0
+
+    def readinto(self, buffer) -> int:
+        """Bytes moved into `buffer`; 0 when there are none."""
+        try:
+            count = self._stream.readinto(buffer)
+        except OSError:  # The other end is closed; to a board that is a silent line.
+            self.errors += 1
+            return 0
+        if not count:
+            return 0
+        self._last_us = monotonic_us()
+        return count
+
+    def write(self, buffer, count: int) -> int:
+        """Send the first `count` bytes of `buffer`; return how many the line took."""
+        try:
+            sent = self._stream.write(buffer, count)
+        except OSError:
+            sent = 0
+        if sent != count:
+            self.errors += 1
+        return sent or 0
+
+    def silent_us(self) -> int:
+        """Station microseconds since the last byte came."""
+        return (monotonic_us() - self._last_us) * self._hal.rate_milli // 1000
+
+
+class Hal:
+    """One board process. `on_stats` is set by main: a call that gives the counters as a dict."""
+
+    def __init__(self, board_path, bus_stream, control_stream, flash_path, keep_path, serial):
+        self.board_path = board_path
+        self.rate_milli = 1000
+        self.on_stats = dict
+        self.keep = FileKeep(keep_path, (RESET, WATCHDOG, 3))
+        self._serial = serial
+        self._flash_path = flash_path
+        self._flash = None
+        self._cut = None
+        self._control = control_stream
+        self._line = b""
+        self._parts = {}
+        self._hung = False
+        self._base_ms = None
+        self._real_us = 0
+        self._bus = Bus(bus_stream, self)
+        self._bus_stream = bus_stream
+        self._poller = select.poll()
+        self._poller.register(control_stream, select.POLLIN)
+        self._handlers = {
+            "clock": self._on_clock,
+            "adc": self._on_adc,
+            "edges": self._on_edges,
+            "uart": self._on_uart,
+            "spi": self._on_spi,
+            "pin": self._on_pin,
+            "cut": self._on_cut,
+            "reset": self._on_reset,
+            "hang": self._on_hang,
+            "ask": self._on_ask,
+        }
+        self._wait_for_clock()
+        self._fed_ms = self.ticks_ms()
+        self._poller.register(bus_stream, select.POLLIN)
+
+    @classmethod
+    def from_arguments(cls, argv: list) -> "Hal":
+        """argv: name, BOARD_JSON, UART_FD, CONTROL_FD, FLASH_FILE, KEEP_FILE, SERIAL_HEX. ValueError otherwise."""
+        if len(argv) != 7:
+            raise ValueError(
+                "BOARD_JSON UART_FD CONTROL_FD FLASH_FILE KEEP_FILE SERIAL_HEX, got %d words" % (len(argv) - 1)
+            )
+        serial = bytes.fromhex(argv[6])
+        if len(serial) != 8:
+            raise ValueError("a serial has 8 bytes")
+        bus, control = [open(int(number), "r+b", 0) for number in argv[2:4]]  # noqa: SIM115 - open for life
+        return cls(argv[1], bus, control, argv[4], argv[5], serial)
+
+    # Time
+
+    def ticks_ms(self) -> int:
+        """Station milliseconds, 0..2^30 - 1."""
+        elapsed = (monotonic_us() - self._real_us) * self.rate_milli // 1_000_000
+        return (self._base_ms + elapsed) & (TICKS_PERIOD - 1)
+
+    def ticks_diff(self, later: int, earlier: int) -> int:
+        half = TICKS_PERIOD >> 1
+        return ((later - earlier + half) & (TICKS_PERIOD - 1)) - half
+
+    def ticks_add(self, ticks: int, ms: int) -> int:
+        return (ticks + ms) & (TICKS_PERIOD - 1)
+
+    def wait(self, ms: int) -> None:
+        """Wait up to `ms` station milliseconds; return early when bus bytes or control messages came."""
+        if self.ticks_diff(self.ticks_ms(), self._fed_ms) >= WDT_MS:
+            self._bite()
+        real_ms = 0
+        if ms > 0:
+            real_ms = min((ms * 1000 + self.rate_milli - 1) // self.rate_milli, WAIT_REAL_MS_MAX)
+        hung_up = False
+        for stream, event in self._poller.ipoll(real_ms):
+            if stream is self._control:
+                self._pump()
+            elif event & ~select.POLLIN:
+                hung_up = True
+        if self._hung:
+            self._bite_late()
+        if hung_up:
+            time.sleep_ms(HUNG_UP_WAIT_MS)  # A line without its other end is always ready and never has a byte.
+
+    # Parts
+
+    def bus(self) -> Bus:
+        return self._bus
+
+    def uart(self, number: int) -> Uart:
+        return self._part("uart", number, Uart)
+
+    def adc(self, number: int) -> Adc:
+        return self._part("adc", number, Adc)
+
+    def counter(self, number: int) -> Counter:
+        return self._part("counter", number, Counter)
+
+    def spi(self, number: int) -> Spi:
+        return self._part("spi", number, Spi)
+
+    def pin_in(self, name: str) -> PinIn:
+        return self._part("pin", name, PinIn)
+
+    def pin_out(self, name: str) -> PinOut:
+        return self._part("out", name, lambda: PinOut(name, self.report))
+
+    def blocks(self, name: str, blocks: int = BLOCKS) -> FileFlash:
+        """The flash region `name`; KeyError if the board has none of that name."""
+        if name != "log":
+            raise KeyError(name)
+        if self._flash is None:
+            self._flash = FileFlash(self._flash_path, self._power_cut, blocks)
+            if self._cut:
+                self._flash.cut_after(self._cut[0], self._cut[1])
+        return self._flash
+
+    # The board itself
+
+    def unique_id(self) -> bytes:
+        return self._serial
+
+    def random(self, count: int) -> bytes:
+        return os.urandom(count)
+
+    def reset_cause(self) -> int:
+        return self.keep.cause
+
+    def reset(self, cause: int) -> None:
+        """Restart; the next start sees `cause`."""
+        self.keep.end(cause)
+        sys.exit(EXIT_WATCHDOG if cause == WATCHDOG else EXIT_RESET)
+
+    def wdt_feed(self) -> None:
+        self._fed_ms = self.ticks_ms()
+
+    def free_heap(self) -> int:
+        return gc.mem_free()
+
+    def report(self, message: dict) -> None:
+        """Tell the rig; on a real board nobody listens. OSError if the rig does not read for REPORT_LIMIT_MS."""
+        line = json.dumps(message).encode() + b"\n"
+        deadline_us = monotonic_us() + REPORT_LIMIT_MS * 1000
+        while line:
+            sent = self._control.write(line) or 0
+            line = line[sent:]
+            if line:
+                if monotonic_us() > deadline_us:
+                    raise OSError("the rig does not read")
+                time.sleep_ms(1)
+
+    # Control messages
+
+    def _pump(self):
+        try:
+            chunk = self._control.read(4096)
+        except OSError:  # Reset by the other end.
+            chunk = b""
+        if chunk is None:
+            return
+        if not chunk:
+            sys.exit(EXIT_ORDERLY)  # The rig is gone, and with it the world of this board.
+        lines = (self._line + chunk).split(b"\n")
+        self._line = lines[-1]
+        if len(self._line) > CONTROL_LINE_MAX:
+            self._line = b""
+            self.report({"error": "control line longer than %d bytes" % CONTROL_LINE_MAX})
+        for line in lines[:-1]:
+            self._obey(line)
+
+    def _obey(self, line):
+        try:
+            message = json.loads(line)
+            for key in message:
+                self._handlers[key](message[key])
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            self.report({"error": "%s: %r" % (line, error)})
+
+    def _on_clock(self, clock):
+        station_ms, real_us, rate_milli = clock
+        if rate_milli <= 0:
+            raise ValueError("rate must be above 0")
+        if self._base_ms is None:
+            self._offset_ms = TICKS_PERIOD - WRAP_LEAD_MS - station_ms
+        self._base_ms = station_ms + self._offset_ms
+        self._real_us = real_us
+        self.rate_milli = rate_milli
+
+    def _on_adc(self, inputs):
+        for number in inputs:
+            self.adc(int(number)).uv = inputs[number]
+
+    def _on_edges(self, counters):
+        now = self.ticks_ms()
+        for number in counters:
+            for ms_before in counters[number]:
+                self.counter(int(number)).feed((now - ms_before) & (TICKS_PERIOD - 1))
+
+    def _on_uart(self, ports):
+        for number in ports:
+            self.uart(int(number)).feed(bytes.fromhex(ports[number]))
+
+    def _on_spi(self, buses):
+        for number in buses:
+            self.spi(int(number)).state.update(buses[number])
+
+    def _on_pin(self, pins):
+        for name in pins:
+            self.pin_in(name).level = pins[name]
+
+    def _on_cut(self, cut):
+        self._cut = (cut["ops"], cut.get("part_permil", 0))
+        if self._flash is not None:
+            self._flash.cut_after(self._cut[0], self._cut[1])
+
+    def _on_reset(self, _):
+        self.reset(RESET)
+
+    def _on_hang(self, _):
+        self._hung = True
+
+    def _on_ask(self, what):
+        if what != "stats":
+            raise ValueError("can only be asked for stats")
+        stats = self.on_stats()
+        if self._flash is not None:
+            stats["erases"] = self._flash.erases
+            stats["programs"] = self._flash.programs
+        stats["heap_free"] = self.free_heap()
+        stats["bus_errors"] = self._bus.errors
+        self.report({"stats": stats})
+
+    # Start and end
+
+    def _wait_for_clock(self):
+        deadline_us = monotonic_us() + START_LIMIT_MS * 1000
+        while self._base_ms is None:
+            if monotonic_us() > deadline_us:
+                raise OSError("no clock from the rig")
+            for _ in self._poller.ipoll(100):
+                self._pump()
+
+    def _part(self, kind, number, make):
+        key = (kind, number)
+        part = self._parts.get(key)
+        if part is None:
+            part = self._parts[key] = make()
+        return part
+
+    def _bite_late(self):
+        """A hung program: nothing happens until the watchdog bites."""
+        left_ms = WDT_MS - self.ticks_diff(self.ticks_ms(), self._fed_ms)
+        if left_ms > 0:
+            time.sleep_ms(left_ms * 1000 // self.rate_milli + 1)
+        self._bite()
+
+    def _bite(self):
+        self.keep.end(WATCHDOG)
+        sys.exit(EXIT_WATCHDOG)
+
+    def _power_cut(self):
+        self.keep.end(POWER)
+        sys.exit(EXIT_POWER_CUT)

@@ -1,0 +1,128 @@
+"""Flash and kept memory of a board process: files that behave like the parts they stand for.
+
+Rules of this file: programming only clears bits, a 0 never becomes 1 without an erase; every operation is counted and
+may be the one at which the power fails, half done. What a call has written survives the end of the process.
+"""
+
+import os
+
+ERASED = 0xFF
+BLOCK_BYTES = 4096
+BLOCKS = 64
+KEEP_BYTES_MAX = 2048  # RTC memory of an ESP32.
+
+
+class FlashError(OSError):
+    """An operation outside the flash, or one that would set a bit without an erase."""
+
+
+class FileFlash:
+    """NOR flash in the file `path`, made blank with `blocks` blocks if it is not there."""
+
+    def __init__(self, path: str, on_power_cut, blocks: int = BLOCKS):
+        self.block = BLOCK_BYTES
+        self.erases = 0
+        self.programs = 0
+        self._on_power_cut = on_power_cut  # Called after the half operation; does not return.
+        self._cut_in_ops = 0
+        self._cut_part_permil = 0
+        try:
+            bytes_there = os.stat(path)[6]
+        except OSError:
+            bytes_there = 0
+        self._file = open(path, "r+b" if bytes_there else "w+b")  # noqa: SIM115 - open for life
+        blank = bytes([ERASED]) * BLOCK_BYTES
+        self._file.seek(bytes_there)
+        while bytes_there < blocks * BLOCK_BYTES:
+            self._file.write(blank)
+            bytes_there += BLOCK_BYTES
+        self.size = bytes_there
+
+    def read(self, offset: int, buffer) -> None:
+        """Fill `buffer` from `offset` on. FlashError outside the flash."""
+        self._check(offset, len(buffer))
+        self._file.seek(offset)
+        if self._file.readinto(buffer) != len(buffer):
+            raise FlashError("flash file is short")
+
+    def program(self, offset: int, data) -> None:
+        """Clear the bits that are 0 in `data`. FlashError outside the flash, or where a 0 would have to become 1."""
+        self._check(offset, len(data))
+        old = bytearray(len(data))
+        self.read(offset, old)
+        for i in range(len(data)):
+            if data[i] & ~old[i] & 0xFF:
+                raise FlashError("program at %d sets bits that need an erase" % (offset + i))
+        self.programs += 1
+        part = self._part_done(len(data))
+        self._file.seek(offset)
+        self._file.write(data if part < 0 else bytes(data)[:part])
+        if part >= 0:
+            self._on_power_cut()
+
+    def erase(self, block: int) -> None:
+        """Set every byte of block number `block` to 0xFF."""
+        self._check(block * BLOCK_BYTES, BLOCK_BYTES)
+        self.erases += 1
+        part = self._part_done(BLOCK_BYTES)
+        self._file.seek(block * BLOCK_BYTES)
+        self._file.write(bytes([ERASED]) * (BLOCK_BYTES if part < 0 else part))
+        if part >= 0:
+            self._on_power_cut()
+
+    def cut_after(self, ops: int, part_permil: int) -> None:
+        """The power fails at the `ops`-th operation from now, `part_permil` of its bytes done; 0 ops = never."""
+        self._cut_in_ops = ops
+        self._cut_part_permil = part_permil
+
+    def _part_done(self, length):
+        """Bytes that this operation does before the power fails, or -1 if it does not fail."""
+        if self._cut_in_ops == 0:
+            return -1
+        self._cut_in_ops -= 1
+        return -1 if self._cut_in_ops else length * self._cut_part_permil // 1000
+
+    def _check(self, offset, length):
+        if offset < 0 or offset + length > self.size:
+            raise FlashError("outside the flash: %d bytes at %d" % (length, offset))
+
+
+class FileKeep:
+    """Memory that survives a reset and not a power cut. The file's first byte is the cause of the reset to come.
+
+    A process that ended without naming a cause lost its power.
+    """
+
+    def __init__(self, path: str, causes: tuple):
+        self._path = path
+        self.cause = 0
+        self._bytes = b""
+        try:
+            with open(path, "rb") as file:
+                kept = file.read()
+        except OSError:
+            kept = b""
+        if kept and kept[0] in causes:
+            self.cause = kept[0]
+            self._bytes = kept[1:]
+        self._write(0)
+
+    def get(self) -> bytes:
+        return self._bytes
+
+    def put(self, data: bytes) -> None:
+        """Keep `data`. ValueError beyond KEEP_BYTES_MAX."""
+        if len(data) > KEEP_BYTES_MAX:
+            raise ValueError("kept memory holds %d bytes" % KEEP_BYTES_MAX)
+        self._bytes = bytes(data)
+        self._write(0)
+
+    def end(self, cause: int) -> None:
+        """Name the cause of the reset that follows; 0 = the power is gone and so is what was kept."""
+        if cause == 0:
+            self._bytes = b""
+        self._write(cause)
+
+    def _write(self, cause):
+        with open(self._path, "wb") as file:
+            file.write(bytes([cause]) + self._bytes)

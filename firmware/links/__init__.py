@@ -1,0 +1,1 @@
+"""Ways from a board to its gateway."""

@@ -1,0 +1,263 @@
+"""The board on the RS-485 line: a Modbus RTU server.
+
+Rules of this file: only the own address is answered, a broadcast never; every whole request of ours gets an answer,
+if need be an exception. Functions 3 and 4 allocate nothing. Requests end by length and CRC, so the answer may leave
+at once; only a function that we do not know has to wait for the silence behind it.
+
+Source: MODBUS Application Protocol V1.1b3; MODBUS over Serial Line V1.02.
+"""
+
+from bank import CLOCK_END, CONTROL_END, CURSOR, VERSION
+
+from wire.modbus import (
+    BROADCAST,
+    ENCAPSULATED,
+    FILE_REFERENCE,
+    FILE_REGISTERS_MAX,
+    FRAME_MAX,
+    ILLEGAL_ADDRESS,
+    ILLEGAL_FUNCTION,
+    ILLEGAL_VALUE,
+    MEI_IDENTIFICATION,
+    READ_FILE,
+    READ_HOLDING,
+    READ_INPUT,
+    READ_REGISTERS_MAX,
+    WRITE_MULTIPLE,
+    WRITE_SINGLE,
+    Receiver,
+    seal,
+    t35_us,
+)
+from wire.registers import ID_PRODUCT, ID_REVISION, ID_SERIAL, ID_VENDOR, LOG_FILE, LOG_HEADER_BYTES, find
+
+VENDOR = "Riverpost"
+READS_MAX = 4  # Buffers taken from the line in one turn; the rest waits for the next.
+RX_BYTES = 128
+CLOCK_SET = find("clock_unix_s")[0]
+CLOCK_REGISTERS = 3
+ACK = find("ack_epoch")[0]
+ACK_REGISTERS = 6
+CURSOR_REGISTERS = 2
+BASIC, REGULAR, EXTENDED, INDIVIDUAL = 1, 2, 3, 4  # Read device id codes, V1.1b3 6.21.
+CONFORMITY = 0x83  # Extended identification, as stream and as single objects.
+
+
+class Rs485:
+    """Serves `bank`, `log` and `clock` on `bus`. `link` = {"address", "baud", "framing"} of board.json.
+
+    A handler gives the length of the answer without CRC, or minus the exception code.
+    """
+
+    def __init__(self, bus, link: dict, bank, log, clock, on_acknowledge):
+        self.receiver = Receiver(link["address"])
+        self.requests = 0
+        self.exceptions = 0
+        self._bus = bus
+        self._bank = bank
+        self._log = log
+        self._clock = clock
+        self._on_acknowledge = on_acknowledge
+        self._now = 0
+        self._rx = bytearray(RX_BYTES)
+        self._tx = bytearray(FRAME_MAX)
+        char_bits = 10 if link.get("framing", "8N1") == "8N1" else 11
+        self._silence_us = t35_us(link.get("baud", 9600), char_bits)
+        self._waiting = False  # Bytes that may never become a frame.
+        self._objects = []
+        self._handlers = {
+            WRITE_SINGLE: self._write_single,
+            WRITE_MULTIPLE: self._write_multiple,
+            READ_FILE: self._read_file,
+            ENCAPSULATED: self._identify,
+        }
+
+    def identify_as(self, product: str, serial: bytes) -> None:
+        """What function 43/14 tells; ASCII."""
+        self._objects = [
+            (ID_VENDOR, VENDOR.encode()),
+            (ID_PRODUCT, product.encode()),
+            (ID_REVISION, ("%d.%d.%d" % VERSION).encode()),
+            (ID_SERIAL, serial.hex().encode()),
+        ]
+
+    def poll(self, now: int) -> None:
+        """Take what came on the line by ticks `now`, and answer."""
+        self._now = now
+        receiver = self.receiver
+        for _ in range(READS_MAX):
+            count = self._bus.readinto(self._rx)
+            if not count:
+                break
+            receiver.put(self._rx, count)
+            self._serve(receiver.take())
+            self._waiting = receiver.start < receiver.end
+        if self._waiting and self._bus.silent_us() >= self._silence_us:
+            self._serve(receiver.idle())
+            self._waiting = False
+
+    def wait_ms(self) -> int:
+        """Milliseconds after which `poll` must be called even if no byte comes; -1 = never."""
+        return self._silence_us // 1000 + 1 if self._waiting else -1
+
+    def _serve(self, length):
+        """Answer the request of `length` bytes that the receiver found, and all further ones; 0 = none."""
+        receiver = self.receiver
+        while length:
+            start = receiver.start
+            broadcast = receiver.buffer[start] == BROADCAST
+            if broadcast:
+                self._broadcast(receiver.buffer, start, length)
+            else:
+                self._answer(receiver.buffer, start, length)
+            receiver.consume(length)
+            length = receiver.take()
+
+    def _answer(self, request, start, length):
+        function = request[start + 1]
+        tx = self._tx
+        tx[0] = request[start]
+        tx[1] = function
+        if function == READ_HOLDING or function == READ_INPUT:  # noqa: SIM109 - `in` would make a tuple each time
+            size = self._read_registers(request, start)
+        else:
+            handler = self._handlers.get(function)
+            size = handler(request, start, length) if handler else -ILLEGAL_FUNCTION
+        if size < 0:
+            tx[1] = function | 0x80
+            tx[2] = -size
+            size = 3
+            self.exceptions = (self.exceptions + 1) & 0xFFFF
+        self.requests = (self.requests + 1) & 0xFFFF
+        self._bus.write(tx, seal(tx, size))
+
+    def _broadcast(self, request, start, length):
+        """The clock is all that may be set for every board at once."""
+        if request[start + 1] != WRITE_MULTIPLE or _word(request, start + 2) != CLOCK_SET:
+            return
+        self.requests = (self.requests + 1) & 0xFFFF
+        self._write_multiple(request, start, length)
+
+    def _read_registers(self, request, start):
+        count = request[start + 4] << 8 | request[start + 5]
+        if not 1 <= count <= READ_REGISTERS_MAX:
+            return -ILLEGAL_VALUE
+        code = self._bank.read(request[start + 2] << 8 | request[start + 3], count, self._tx, 3, self._now)
+        if code:
+            return -code
+        self._tx[2] = 2 * count
+        return 3 + 2 * count
+
+    def _write_single(self, request, start, _length):
+        """Function 6: a half of the cursor; the other entries are only written whole."""
+        register = _word(request, start + 2)
+        value = _word(request, start + 4)
+        if register == CURSOR:
+            self._bank.set_cursor(value << 16 | self._bank.cursor & 0xFFFF)
+        elif register == CURSOR + 1:
+            self._bank.set_cursor(self._bank.cursor & 0xFFFF0000 | value)
+        else:
+            return -(ILLEGAL_VALUE if _is_control(register, 1) else ILLEGAL_ADDRESS)
+        return self._echo(request, start, 6)
+
+    def _write_multiple(self, request, start, _length):
+        register = _word(request, start + 2)
+        count = _word(request, start + 4)
+        if count == 0 or request[start + 6] != 2 * count:
+            return -ILLEGAL_VALUE
+        if not _is_control(register, count):
+            return -ILLEGAL_ADDRESS
+        at = start + 7
+        if (register, count) == (CLOCK_SET, CLOCK_REGISTERS):
+            done = self._clock.set(_long(request, at), _word(request, at + 4))
+        elif (register, count) == (CURSOR, CURSOR_REGISTERS):
+            self._bank.set_cursor(_long(request, at))
+            done = True
+        elif (register, count) == (ACK, ACK_REGISTERS):
+            done = self._log.acknowledge(_long(request, at), _long(request, at + 4), _long(request, at + 8))
+            if done:
+                self._on_acknowledge()
+        else:
+            done = False
+        return self._echo(request, start, 6) if done else -ILLEGAL_VALUE
+
+    def _read_file(self, request, start, _length):
+        """Function 20: rows from the cursor on (wire.registers, LOG_FILE)."""
+        if request[start + 2] != 7:
+            return -ILLEGAL_VALUE
+        count = _word(request, start + 8)
+        if not LOG_HEADER_BYTES // 2 <= count <= FILE_REGISTERS_MAX:
+            return -ILLEGAL_VALUE
+        if request[start + 3] != FILE_REFERENCE or _word(request, start + 4) != LOG_FILE or _word(request, start + 6):
+            return -ILLEGAL_ADDRESS
+        tx = self._tx
+        rows_at = 5 + LOG_HEADER_BYTES
+        end = 5 + 2 * count
+        first, used = self._log.read(self._bank.cursor, tx, rows_at, end - rows_at)
+        tx[2] = 2 + 2 * count
+        tx[3] = 1 + 2 * count
+        tx[4] = FILE_REFERENCE
+        _put_long(tx, 5, self._log.epoch)
+        _put_long(tx, 9, first)
+        for i in range(rows_at + used, end):
+            tx[i] = 0
+        return end
+
+    def _identify(self, request, start, _length):
+        """Function 43/14, V1.1b3 6.21: a stream that begins at the object asked for, or one object."""
+        if request[start + 2] != MEI_IDENTIFICATION:
+            return -ILLEGAL_FUNCTION
+        code = request[start + 3]
+        wanted = request[start + 4]
+        if not BASIC <= code <= INDIVIDUAL:
+            return -ILLEGAL_VALUE
+        known = [number for number, _ in self._objects]
+        if code == INDIVIDUAL:
+            if wanted not in known:
+                return -ILLEGAL_ADDRESS
+            chosen = [pair for pair in self._objects if pair[0] == wanted]
+        else:
+            if wanted not in known:
+                wanted = 0  # The standard's own rule: begin at the first.
+            chosen = [pair for pair in self._objects if pair[0] >= wanted and (code == EXTENDED or pair[0] < ID_SERIAL)]
+            if not chosen:
+                chosen = [pair for pair in self._objects if pair[0] < ID_SERIAL]
+        tx = self._tx
+        tx[2] = MEI_IDENTIFICATION
+        tx[3] = code
+        tx[4] = CONFORMITY
+        tx[5] = 0  # Nothing follows: all fits.
+        tx[6] = 0
+        tx[7] = len(chosen)
+        at = 8
+        for number, value in chosen:
+            tx[at] = number
+            tx[at + 1] = len(value)
+            tx[at + 2 : at + 2 + len(value)] = value
+            at += 2 + len(value)
+        return at
+
+    def _echo(self, request, start, count):
+        self._tx[:count] = request[start : start + count]
+        return count
+
+
+def _is_control(register, count):
+    """Do all of these registers lie in one run of those that can be written?"""
+    end = register + count
+    return register >= CLOCK_SET and end <= CLOCK_END or register >= CURSOR and end <= CONTROL_END
+
+
+def _word(data, at):
+    return data[at] << 8 | data[at + 1]
+
+
+def _long(data, at):
+    return data[at] << 24 | data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3]
+
+
+def _put_long(data, at, value):
+    data[at] = value >> 24 & 0xFF
+    data[at + 1] = value >> 16 & 0xFF
+    data[at + 2] = value >> 8 & 0xFF
+    data[at + 3] = value & 0xFF

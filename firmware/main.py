@@ -1,0 +1,196 @@
+"""A sensor board: reads board.json, builds its parts, and turns one loop for ever.
+
+Rules of this file: one loop, no tasks; every turn first answers the line, then samples; the watchdog is fed at its end.
+A board.json that is wrong stops the start with the name of its key.
+"""
+
+import json
+import sys
+
+from bank import VERSION, Bank
+from board_log import BoardLog
+from clock import Clock
+from hal import open_hal
+from health import Counters, Kept, Supervisor
+from links.rs485 import Rs485
+from sampler import Sampler, codes_of
+
+from wire.row import CHANNELS_MAX, crc_of
+
+LINK_TASK, SAMPLER_TASK = 0, 1
+TASKS = ("link", "sampler")
+WAIT_MS_MAX = 1_000  # Every task is seen at least so often.
+SCAN_MS_LEAST = 100
+SCAN_MS_MOST = 60_000
+ROW_S_MOST = 3_600
+
+
+class DefinitionError(ValueError):
+    """A board.json that cannot be obeyed: `key` and why."""
+
+    def __init__(self, key, reason):
+        super().__init__("board.json: %s: %s" % (key, reason))
+        self.key = key
+        self.reason = reason
+
+
+class Board:
+    """All parts of one board, joined. `turn()` is one turn of the loop."""
+
+    def __init__(self, hal, definition: dict):
+        _check(definition)
+        self.hal = hal
+        self._clock = Clock(hal)
+        flash = hal.blocks("log", definition.get("log_blocks", 64))
+        self._log = BoardLog(flash, _fresh_epoch(hal))
+        self._kept = Kept(hal.keep, self._log, hal.reset_cause())
+        self._drivers = [_driver(sensor, hal) for sensor in definition["sensors"]]
+        names = [name for driver in self._drivers for name in driver.quantities]
+        if len(names) > CHANNELS_MAX:
+            raise DefinitionError("sensors", "%d channels, a row has %d" % (len(names), CHANNELS_MAX))
+        self._bank = Bank(
+            codes_of(names), definition.get("sl651") or {}, definition["scan_ms"], self._clock, hal.ticks_diff
+        )
+        self._sampler = Sampler(
+            hal,
+            self._clock,
+            self._log,
+            self._bank,
+            self._kept,
+            self._drivers,
+            definition["scan_ms"],
+            definition["row_s"],
+        )
+        self._sampler.on_row = self._row_written
+        self._link = Rs485(hal.bus(), definition["link"], self._bank, self._log, self._clock, self._acknowledged)
+        self._link.identify_as(definition["type"], hal.unique_id())
+        self._supervisor = Supervisor(hal, self._kept, TASKS)
+        self._counters = Counters(hal, self._bank, self._link, self._drivers)
+        self._row_made = False
+        self._acked = False
+        self._fill_bank(definition)
+        hal.on_stats = self.stats
+
+    def run(self) -> None:
+        """Work until the power goes or the watchdog bites."""
+        self.hal.report({"ready": {"boot": self._kept.boot, "epoch": self._log.epoch}})
+        while True:
+            self.hal.wait(self.turn())
+
+    def turn(self) -> int:
+        """One turn; returns the milliseconds until the next must come, if nothing happens before."""
+        hal = self.hal
+        now = hal.ticks_ms()
+        self._clock.tick(now)
+        self._link.poll(now)
+        self._supervisor.alive(LINK_TASK, now)
+        if self._sampler.poll(now):
+            self._after_scan()
+        self._supervisor.alive(SAMPLER_TASK, now)
+        self._supervisor.feed(now)
+        wait_ms = min(self._sampler.wait_ms(hal.ticks_ms()), WAIT_MS_MAX)
+        link_ms = self._link.wait_ms()
+        return wait_ms if link_ms < 0 else min(wait_ms, link_ms)
+
+    def stats(self) -> dict:
+        """Counters for the rig."""
+        sampler, link, log = self._sampler, self._link, self._log
+        return {
+            "scans": sampler.scans,
+            "scans_skipped": sampler.scans_skipped,
+            "scan_ms_max": sampler.scan_ms_max,
+            "row_errors": sampler.row_errors,
+            "sensor_errors": self._counters.sensor_errors(),
+            "requests": link.requests,
+            "exceptions": link.exceptions,
+            "crc_errors": link.receiver.crc_errors,
+            "dropped": link.receiver.dropped,
+            "twins": link.receiver.twins,
+            "tail": log.tail,
+            "head": log.head,
+            "gateway_has": log.gateway_has,
+            "center_has": log.center_has,
+            "overwritten": log.overwritten,
+            "damaged": log.damaged,
+            "boot": self._kept.boot,
+            "bites": log.bites,
+            "clock_steps": self._clock.steps,
+            "heap_low": self._counters.heap_low_bytes,
+        }
+
+    def _after_scan(self):
+        """What is slow or cheap to put off: erasing ahead, collecting, counters."""
+        if self._acked:
+            self._acked = False
+            self._bank.set_log(self._log)
+            self._kept.save()
+        if self._row_made:
+            self._row_made = False
+            self._counters.each_row()
+        if self._log.tend():
+            self._bank.set_log(self._log)
+        self._counters.each_scan(self._sampler)
+
+    def _row_written(self, seq: int, packed: bytes) -> None:
+        self._row_made = True
+        self.hal.report({"row": [self._log.epoch, seq, crc_of(packed)]})
+
+    def _acknowledged(self):
+        self._acked = True
+
+    def _fill_bank(self, definition):
+        bank = self._bank
+        bank.put_text("serial", self.hal.unique_id())
+        bank.put("version_major_minor", VERSION[0] << 8 | VERSION[1])
+        bank.put("version_patch", VERSION[2])
+        bank.put_text("definition", bytes.fromhex(definition["definition"])[:8])
+        bank.put("boot", self._kept.boot)
+        bank.put("reset_cause", self.hal.reset_cause())
+        bank.put("watchdog_bites", self._log.bites)
+        bank.set_log(self._log)
+
+
+def _check(definition):
+    """DefinitionError for what the other parts take for granted."""
+    for key in ("type", "definition", "link", "scan_ms", "row_s", "sensors"):
+        if key not in definition:
+            raise DefinitionError(key, "missing")
+    if definition["link"].get("kind") != "rs485":
+        raise DefinitionError("link.kind", "only rs485 is known")
+    if not 1 <= definition["link"].get("address", 0) <= 247:
+        raise DefinitionError("link.address", "1..247")
+    if not SCAN_MS_LEAST <= definition["scan_ms"] <= SCAN_MS_MOST:
+        raise DefinitionError("scan_ms", "%d..%d" % (SCAN_MS_LEAST, SCAN_MS_MOST))
+    if not 1 <= definition["row_s"] <= ROW_S_MOST or definition["row_s"] * 1000 < definition["scan_ms"]:
+        raise DefinitionError("row_s", "1..%d, and a scan or longer" % ROW_S_MOST)
+
+
+def _driver(sensor, hal):
+    """The driver that `sensor` names, with its pins. DefinitionError if there is none."""
+    name = sensor.get("driver", "")
+    try:
+        module = __import__("drivers." + name, None, None, ("make",))
+    except ImportError:
+        raise DefinitionError("sensors.driver", "no driver %r" % name)
+    driver = module.make(sensor, hal)
+    if list(driver.quantities) != list(sensor.get("channels", driver.quantities)):
+        raise DefinitionError("sensors.channels", "%s gives %s" % (name, list(driver.quantities)))
+    return driver
+
+
+def _fresh_epoch(hal):
+    """A random epoch, used if the log has to be formatted; 0 and all ones are what an empty flash looks like."""
+    epoch = int.from_bytes(hal.random(4), "big")
+    return epoch if 0 < epoch < 0xFFFFFFFF else 1
+
+
+def main(argv: list) -> None:
+    """Start the board that `argv` describes (hal.posix: Hal.from_arguments)."""
+    hal = open_hal(argv)
+    with open(hal.board_path) as file:
+        definition = json.load(file)
+    Board(hal, definition).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv)
