@@ -1,0 +1,307 @@
+"""The gateway's durable log store: what the boards wrote, what the gateway writes itself, and who has it.
+
+Rules of this file: a call that returns has committed; the event loop never waits for the disk (one thread writes, one
+reads); only committed rows are ever given out.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+import struct
+from binascii import crc32
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from gateway import spool_tables as tables
+from gateway.clock import Clock
+from gateway.commit import Committer, StoreError
+from gateway.config import Station
+from gateway.ranges import Ranges
+from gateway.spool_index import Index, Log, Statement, snapshot
+from gateway.spool_tables import ACKED, EVENTS_NAME, GONE, HELD, Changes, Key, LogInfo
+from wire.reading import NEVER
+from wire.row import RowError, crc_of, measure
+from wire.telemetry import SOURCE_BOARD, SOURCE_EVENTS, SOURCE_SENSOR
+
+__all__ = ["Log", "Spool", "StoreError"]
+
+_GENERATION = "center_generation"
+_STARTS = "starts"
+_HEAD = struct.Struct(">BBIHBI")  # length, kind, seq, boot, time quality, t_s: how a packed row begins (wire.row)
+
+T = TypeVar("T")
+
+
+class Spool:
+    """Opens `config.spool.path`. Counters: rows, events, duplicates, conflicts, state_damaged."""
+
+    def __init__(self, config: Station, clock: Clock) -> None:
+        self.path = Path(config.spool.path)
+        self.gateway = bytes.fromhex(config.gateway_serial)
+        self.catalogue_version = 0  # Set by the catalogue: rows are stamped with it.
+        self.counters: Counter[str] = Counter()
+        self.on_commit: list[Callable[[Changes], None]] = []  # Called in the loop after each commit.
+        self.on_conflict: list[Callable[[bytes, int, int], None]] = []  # Same key, other content: serial, epoch, seq.
+        self._clock = clock
+        self._cap_mib = config.spool.cap_mib
+        self._columns = {
+            source.name: tuple(c.quantity for c in sorted(source.channels, key=lambda c: c.column))
+            for source in config.sources
+        }
+        self._index = Index([], 0)
+        self._states: dict[str, bytes] = {}
+        self._boot = 0
+        self._committer: Committer[Changes] = Committer(
+            self._connect, Changes, self._adopt, config.spool.commit_window_ms / 1000
+        )
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
+        self._read_db: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """Open or make the file. A damaged one is set aside, never deleted. StoreError where no file can be had."""
+        try:
+            damaged = await asyncio.get_running_loop().run_in_executor(self._reader, self._load)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{self.path}: {error}") from error
+        self._committer.start()
+        await self._committer.submit(self._begin_events, urgent=True)
+        if damaged:
+            detail = f"a damaged spool was set aside as {damaged}"
+            await self.append_event(tables.event("store failed", self._clock.unix_ms(), detail))
+
+    async def close(self) -> None:
+        """Commit what is queued and close. Calls after it fail with StoreError."""
+        await self._committer.stop()
+        await asyncio.get_running_loop().run_in_executor(self._reader, self._close_reader)
+        self._reader.shutdown(wait=False)
+
+    # For the poller
+
+    def watermark(self, serial: bytes, epoch: int) -> int:
+        """The seq up to which nothing of this log is missing here; what was gone before us is not missing."""
+        return self._index.watermark((serial, epoch))
+
+    def center_has(self, serial: bytes, epoch: int) -> int:
+        """As `watermark`, for what the center has acknowledged as durably stored."""
+        return self._index.center_has((serial, epoch))
+
+    def seen(self, source_name: str, serial: bytes, epoch: int, columns: Iterable[str]) -> None:
+        """A board answers as `serial`, `epoch`, with these quantities as its columns. Cheap when nothing is new."""
+        info = LogInfo(serial, epoch, 0, source_name, SOURCE_BOARD, tuple(columns))
+        log = self._index.logs.get((serial, epoch))
+        if log is None or (log.info.name, log.info.columns) != (info.name, info.columns):
+            now_ms = self._clock.unix_ms()
+            self._submit(lambda db, changes: tables.begin_log(db, changes, info, self.gateway, now_ms), urgent=True)
+
+    async def append_rows(self, serial: bytes, epoch: int, source_name: str, packed_rows: list[bytes]) -> None:
+        """Store packed rows of a board's log; returns after COMMIT. StoreError; RowError for bytes that are no row."""
+        now_ms = self._clock.unix_ms()
+        key = (serial, epoch)
+        rows = [_head(packed, epoch, self.catalogue_version, now_ms) for packed in packed_rows]
+        info = LogInfo(serial, epoch, 0, source_name, SOURCE_BOARD, self._columns.get(source_name, ()))
+
+        def job(db: sqlite3.Connection, changes: Changes) -> StoreError | None:
+            if not tables.is_log(db, key):
+                tables.begin_log(db, changes, info, self.gateway, now_ms)
+            return tables.append_rows(db, changes, key, rows, now_ms)
+
+        await self._committer.submit(job)
+
+    async def append_made(self, source_name: str, rows: list) -> None:
+        """Store rows (t_s, ms, time quality, readings) of a bought sensor: they get epoch and seq here. StoreError."""
+        now_ms = self._clock.unix_ms()
+        serial = tables.sensor_serial(self.gateway, source_name)
+        wanted = LogInfo(serial, 0, 0, source_name, SOURCE_SENSOR, self._columns.get(source_name, ()))
+        version = self.catalogue_version
+
+        def job(db: sqlite3.Connection, changes: Changes) -> StoreError | None:
+            key = tables.made_log(db, changes, wanted, self.gateway, now_ms)
+            return tables.append_made(db, changes, key, rows, self._boot, version, now_ms)
+
+        await self._committer.submit(job)
+
+    async def gone(self, serial: bytes, epoch: int, first: int, last: int) -> None:
+        """The board holds `first`..`last` no more: the watermark steps over them, an event tells it. StoreError."""
+        now_ms = self._clock.unix_ms()
+        await self._committer.submit(
+            lambda db, changes: tables.mark_gone(db, changes, (serial, epoch), first, last, self.gateway, now_ms),
+            urgent=True,
+        )
+
+    # For events and state
+
+    def submit_event(self, event: dict) -> asyncio.Future[int]:
+        """Hand over an event (wire.telemetry E_* keys) for commit at once; the future gives its seq, or StoreError."""
+        version = self.catalogue_version
+        return self._committer.submit(
+            lambda db, changes: tables.append_event(db, changes, self.gateway, event, version), urgent=True
+        )
+
+    async def append_event(self, event: dict) -> int:
+        """Commit an event at once and return its seq. StoreError."""
+        return await self.submit_event(event)
+
+    def keep_state(self, name: str, data: bytes) -> None:
+        """Keep `data` under `name` over restarts; handed over, not waited for."""
+        self._states[name] = data
+        self._submit(lambda db, _: tables.save_state(db, name, data), urgent=True)
+
+    def load_state(self, name: str) -> bytes | None:
+        """What was kept last under `name`; None if nothing was or its CRC does not fit."""
+        return self._states.get(name)
+
+    async def keep_catalogue(self, version: int, content: bytes) -> None:
+        """Keep what a catalogue version says. StoreError."""
+        await self._committer.submit(lambda db, _: tables.save_catalogue(db, version, content), urgent=True)
+
+    # For the uplink
+
+    def all_logs(self) -> list[Log]:
+        """Every log in the order in which they began."""
+        return self._index.in_order()
+
+    def logs(self) -> list[tuple[bytes, int, int, int]]:
+        """(serial, epoch, tail, head) of every log that has rows here."""
+        return [(*log.key, log.held.first, log.held.last) for log in self.all_logs() if log.held]
+
+    def unsent(self, events: bool) -> list[tuple[Log, Ranges]]:
+        """Logs with what of them the center has not acknowledged: the event logs, or the others."""
+        return self._index.unsent(events)
+
+    async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `function` (of spool_tables) with a connection that cannot write, outside the loop. StoreError."""
+
+        def guarded() -> T:
+            if self._read_db is None:
+                raise StoreError("the store is closed")
+            try:
+                return function(self._read_db)
+            except sqlite3.Error as error:
+                raise StoreError(str(error)) from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._reader, guarded)
+
+    def acknowledge(self, generation: int, statements: list[Statement]) -> int:
+        """The center's statements (serial, epoch, watermark, ranges above it); how many rows here they newly cover.
+
+        ValueError for ranges that are none: nothing of it is then believed.
+        """
+        before = self.depth()
+        self._keep_acked(self._index.acknowledge(generation, statements))
+        return max(before - self.depth(), 0)
+
+    def acknowledge_rows(self, key: Key, sent: Ranges) -> int:
+        """What a broker's PUBACK covers, where `ack = "broker"` takes it for stored; rows newly covered."""
+        log = self._index.logs[key]
+        fresh = sent.minus(log.acked)
+        log.acked.update(fresh)
+        self._keep_acked({key} if fresh else set())
+        return fresh.count()
+
+    def depth(self) -> int:
+        """Rows and events that the center has not acknowledged."""
+        return self._index.depth()
+
+    @property
+    def failures(self) -> int:
+        """Transactions that the disk refused, and writes for which the queue had no room."""
+        return self._committer.failures + self._committer.refused
+
+    @property
+    def commits(self) -> int:
+        return self._committer.commits
+
+    # Inside
+
+    def _keep_acked(self, keys: set[Key]) -> None:
+        if not keys:
+            return
+        acked = snapshot(self._index.logs, keys)
+        generation = self._index.generation
+
+        def job(db: sqlite3.Connection, changes: Changes) -> None:
+            changes.ranges.update(acked)
+            tables.set_meta(db, _GENERATION, generation)
+
+        self._submit(job)
+
+    def _submit(self, job: Callable[[sqlite3.Connection, Changes], object], *, urgent: bool = False) -> None:
+        """Hand over a write that nobody waits for; the committer counts its failure."""
+        self._committer.submit(job, urgent=urgent).add_done_callback(_look)
+
+    def _adopt(self, changes: Changes) -> None:
+        self._index.adopt(changes)
+        self.counters.update(
+            rows=changes.rows, events=changes.events, duplicates=changes.duplicates, conflicts=len(changes.conflicts)
+        )
+        for conflict in changes.conflicts:
+            for tell in self.on_conflict:
+                tell(*conflict)
+        for tell in self.on_commit:
+            tell(changes)
+
+    def _begin_events(self, db: sqlite3.Connection, changes: Changes) -> None:
+        events = LogInfo(self.gateway, 0, 0, EVENTS_NAME, SOURCE_EVENTS, ())
+        tables.made_log(db, changes, events, self.gateway, self._clock.unix_ms())
+        self._boot = (tables.meta(db, _STARTS) + 1) & 0xFFFF
+        tables.set_meta(db, _STARTS, self._boot)
+
+    def _connect(self) -> sqlite3.Connection:
+        return tables.connect(self.path, self._cap_mib)
+
+    def _load(self) -> str:
+        """Read the index; returns the name under which a damaged file was set aside, or "". sqlite3.Error, OSError."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._load_index()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise  # Not its content: locked, read-only, no room.
+        else:
+            return ""
+        damaged = self._set_aside()
+        self._load_index()
+        return damaged
+
+    def _load_index(self) -> None:
+        self._connect().close()  # Makes the tables.
+        db = sqlite3.connect(self.path, check_same_thread=False, timeout=5.0)
+        self._read_db = db
+        db.execute("PRAGMA query_only = 1")
+        logs = [Log(info) for info in tables.load_logs(db)]
+        for log in logs:
+            log.held, log.acked, log.gone = (tables.load_ranges(db, what, log.key) for what in (HELD, ACKED, GONE))
+        self._index = Index(logs, tables.meta(db, _GENERATION))
+        self._states, self.counters["state_damaged"] = tables.load_states(db)
+
+    def _set_aside(self) -> str:
+        self._close_reader()
+        name = f"{self.path.name}.damaged-{self._clock.unix_ms()}"
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                self.path.with_name(self.path.name + suffix).rename(self.path.with_name(name + suffix))
+        return name
+
+    def _close_reader(self) -> None:
+        if self._read_db is not None:
+            self._read_db.close()
+            self._read_db = None
+
+
+def _look(future: asyncio.Future) -> None:
+    """Ask a future of which nobody waits for its error, or asyncio would call it forgotten."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _head(packed: bytes, epoch: int, catalogue: int, now_ms: int) -> tuple[int, int, int, int, bytes]:
+    """(seq, kind, t_s, catalogue, packed) of a packed row whose CRC fits. RowError."""
+    if measure(packed) != len(packed) or crc_of(packed) != crc32(packed[:-4], epoch):
+        raise RowError("CRC of the row does not fit")
+    _, kind, seq, _, time_quality, t_s = _HEAD.unpack_from(packed)
+    if seq < 1:
+        raise RowError("seq out of range")
+    return seq, kind, now_ms // 1000 if time_quality == NEVER else t_s, catalogue, bytes(packed)

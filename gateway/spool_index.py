@@ -1,0 +1,114 @@
+"""What the spool knows of its logs without asking the disk: which rows are here, which the center has.
+
+Rules of this file: no clock, disk or network; it says what the last commit said. "Acknowledged" may run ahead of the
+disk: losing it costs a resend, nothing else.
+"""
+
+from gateway.ranges import Ranges
+from gateway.spool_tables import ACKED, GONE, HELD, Changes, Key, LogInfo
+from wire.telemetry import SOURCE_EVENTS
+
+Statement = tuple[
+    bytes, int, int, list[int]
+]  # serial, epoch, contiguous watermark, ranges above it: first, last; again
+
+
+class Log:
+    """One epoch of one source: what of it is here (`held`), at the center (`acked`), lost before us (`gone`)."""
+
+    def __init__(self, info: LogInfo) -> None:
+        self.info = info
+        self.held = Ranges()
+        self.acked = Ranges()
+        self.gone = Ranges()
+
+    @property
+    def key(self) -> Key:
+        return self.info.source, self.info.epoch
+
+    @property
+    def tail(self) -> int:
+        """The lowest seq that was ever within reach; 0 = none yet."""
+        return min((ranges.first for ranges in (self.held, self.acked, self.gone) if ranges), default=0)
+
+    def unacked(self) -> Ranges:
+        return self.held.minus(self.acked)
+
+
+class Index:
+    """The logs by (serial, epoch), and the generation of the center's database whose statements count."""
+
+    def __init__(self, logs: list[Log], generation: int) -> None:
+        self.logs = {log.key: log for log in logs}
+        self.generation = generation
+
+    def in_order(self) -> list[Log]:
+        """Every log in the order in which they began."""
+        return sorted(self.logs.values(), key=lambda log: log.info.place)
+
+    def watermark(self, key: Key) -> int:
+        """The seq up to which nothing is missing here; what was gone before we came is not missing. 0 = nothing."""
+        log = self.logs.get(key)
+        return _contiguous(log, log.held, log.acked, log.gone) if log else 0
+
+    def center_has(self, key: Key) -> int:
+        """As `watermark`, for what the center stated to have."""
+        log = self.logs.get(key)
+        return _contiguous(log, log.acked, log.gone) if log else 0
+
+    def depth(self) -> int:
+        return sum(log.unacked().count() for log in self.logs.values())
+
+    def unsent(self, events: bool) -> list[tuple[Log, Ranges]]:
+        found = [(log, log.unacked()) for log in self.in_order() if (log.info.kind == SOURCE_EVENTS) == events]
+        return [(log, ranges) for log, ranges in found if ranges]
+
+    def acknowledge(self, generation: int, statements: list[Statement]) -> set[Key]:
+        """Take over the center's statements; the logs whose `acked` changed. ValueError for ranges that are none.
+
+        Another generation than before is another database: nothing of what the earlier one said counts any more.
+        """
+        stored = {}
+        for serial, epoch, watermark, flat in statements:
+            stored[serial, epoch] = Ranges.from_flat(flat)
+            if watermark:
+                stored[serial, epoch].add(1, watermark)
+        touched = set()
+        if generation != self.generation:
+            self.generation = generation
+            touched = {key for key, log in self.logs.items() if log.acked}
+            for key in touched:
+                self.logs[key].acked = Ranges()
+        for key, ranges in stored.items():
+            log = self.logs.get(key)
+            if log is not None and ranges.minus(log.acked):
+                log.acked.update(ranges)
+                touched.add(key)
+        return touched
+
+    def adopt(self, changes: Changes) -> None:
+        """What a commit has just made true."""
+        for info in changes.logs:
+            key = (info.source, info.epoch)
+            if key in self.logs:
+                self.logs[key].info = info
+            else:
+                self.logs[key] = Log(info)
+        for (what, key), ranges in changes.ranges.items():
+            log = self.logs.get(key)
+            if log is not None and what == HELD:
+                log.held = ranges
+            elif log is not None and what == GONE:
+                log.gone = ranges
+
+
+def snapshot(logs: dict[Key, Log], keys: set[Key]) -> dict[tuple[int, Key], Ranges]:
+    """Copies of what is acknowledged, for the writer's thread."""
+    return {(ACKED, key): logs[key].acked.copy() for key in keys}
+
+
+def _contiguous(log: Log, *sets: Ranges) -> int:
+    known = Ranges()
+    for ranges in sets:
+        known.update(ranges)
+    return known.contiguous(log.tail - 1) if known and log.tail in known else 0

@@ -1,0 +1,360 @@
+"""The spool's tables and every statement on them.
+
+Rules of this file: each function runs in the writer's thread inside a transaction that somebody else commits; the first
+row under a key stays for ever; a seq is given here, in the same transaction as its row, so that none is given twice.
+"""
+
+import hashlib
+import json
+import secrets
+import sqlite3
+import struct
+from binascii import crc32
+from pathlib import Path
+from typing import NamedTuple
+
+import cbor2
+
+from gateway.commit import StoreError
+from gateway.ranges import Ranges
+from wire.reading import NEVER
+from wire.row import Row, pack
+from wire.telemetry import (
+    E_AT_MS,
+    E_DETAIL,
+    E_DETECTED_MS,
+    E_KIND,
+    E_RANGE,
+    E_SOURCE,
+    EVENT_CODES,
+    SOURCE_EVENTS,
+)
+
+PAGE_BYTES = 4_096
+FULL_PERMIL = 950  # Rows may fill the cap this far; the rest is for events.
+EVICT_ROWS = 2_000  # Acknowledged rows that make room at a time.
+EVICTIONS_MAX = 16  # Of them for one batch.
+ROW_BYTES = 200  # What a row takes of a page, with what a split of pages leaves empty.
+QUARANTINE_MAX = 1_000
+EVENT_ROW = 3  # `kind` of an event among rows; DATA and ANCHOR are wire.row's.
+EVENTS_NAME = "events"
+
+HELD, ACKED, GONE = 0, 1, 2  # `what` of a range: in rows; durably at the center; lost before we could read it.
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS logs (
+    source BLOB NOT NULL, epoch INTEGER NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL, kind INTEGER NOT NULL,
+    columns TEXT NOT NULL, begun_ms INTEGER NOT NULL, made_seq INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (source, epoch)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rows (
+    source BLOB NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL, t_s INTEGER NOT NULL,
+    catalogue INTEGER NOT NULL, packed BLOB NOT NULL, PRIMARY KEY (source, epoch, seq)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ranges (
+    what INTEGER NOT NULL, source BLOB NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    PRIMARY KEY (what, source, epoch, first)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS catalogues (version INTEGER PRIMARY KEY, content BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, data BLOB NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS quarantine (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, source BLOB NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
+    packed BLOB NOT NULL, at_ms INTEGER NOT NULL);
+PRAGMA user_version = 1;
+"""
+
+Key = tuple[bytes, int]  # serial of the source, epoch of its log
+
+
+class LogInfo(NamedTuple):
+    """A log as it was begun. `place` orders epochs; `columns` are quantity names."""
+
+    source: bytes
+    epoch: int
+    place: int
+    name: str
+    kind: int
+    columns: tuple[str, ...]
+
+
+class Changes:
+    """What one transaction changes of logs and ranges; the loop's index adopts it after COMMIT."""
+
+    def __init__(self) -> None:
+        self.logs: list[LogInfo] = []
+        self.ranges: dict[tuple[int, Key], Ranges] = {}
+        self.conflicts: list[tuple[bytes, int, int]] = []
+        self.events = 0
+        self.rows = 0
+        self.duplicates = 0
+
+    def range(self, db: sqlite3.Connection, what: int, key: Key) -> Ranges:
+        """The ranges of a log, to be changed; written at the end of the transaction."""
+        if (what, key) not in self.ranges:
+            self.ranges[what, key] = load_ranges(db, what, key)
+        return self.ranges[what, key]
+
+    def flush(self, db: sqlite3.Connection) -> None:
+        for (what, key), ranges in self.ranges.items():
+            db.execute("DELETE FROM ranges WHERE what = ? AND source = ? AND epoch = ?", (what, *key))
+            db.executemany("INSERT INTO ranges VALUES (?, ?, ?, ?, ?)", [(what, *key, *pair) for pair in ranges])
+
+
+def connect(path: Path, cap_mib: int) -> sqlite3.Connection:
+    """The writer's connection. Only WAL with synchronous=FULL was seen to lose nothing at a power cut and be quick."""
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    try:
+        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA journal_size_limit = 4194304")
+        db.execute(f"PRAGMA max_page_count = {cap_mib * 1024 * 1024 // PAGE_BYTES}")
+        db.executescript(_SCHEMA)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def load_ranges(db: sqlite3.Connection, what: int, key: Key) -> Ranges:
+    found = db.execute("SELECT first, last FROM ranges WHERE what = ? AND source = ? AND epoch = ?", (what, *key))
+    return Ranges(found.fetchall())
+
+
+def event(kind: str, at_ms: int, detail: str, source: bytes | None = None) -> dict[int, object]:
+    """An event that the gateway tells about itself or a source."""
+    told: dict[int, object] = {E_KIND: EVENT_CODES[kind], E_AT_MS: at_ms, E_DETECTED_MS: at_ms, E_DETAIL: detail}
+    if source is not None:
+        told[E_SOURCE] = source
+    return told
+
+
+def load_logs(db: sqlite3.Connection) -> list[LogInfo]:
+    found = db.execute("SELECT source, epoch, place, name, kind, columns FROM logs ORDER BY place")
+    return [_info(row) for row in found]
+
+
+def load_rows(db: sqlite3.Connection, key: Key, first: int, last: int, limit: int) -> list[tuple]:
+    """(seq, kind, t_s, catalogue, packed) in order of seq."""
+    return db.execute(
+        "SELECT seq, kind, t_s, catalogue, packed FROM rows WHERE source = ? AND epoch = ? AND seq BETWEEN ? AND ?"
+        " ORDER BY seq LIMIT ?",
+        (*key, first, last, limit),
+    ).fetchall()
+
+
+def begin_log(db: sqlite3.Connection, changes: Changes, log: LogInfo, gateway: bytes, now_ms: int) -> None:
+    """Make the log known, or take over its new name and columns; the first time it is an event."""
+    key = (log.source, log.epoch)
+    columns = json.dumps(log.columns)
+    known = db.execute("SELECT place, name, columns FROM logs WHERE source = ? AND epoch = ?", key).fetchone()
+    if known:
+        if known[1:] != (log.name, columns):
+            db.execute(
+                "UPDATE logs SET name = ?, columns = ? WHERE source = ? AND epoch = ?", (log.name, columns, *key)
+            )
+            changes.logs.append(log._replace(place=known[0]))
+        return
+    (place,) = db.execute("SELECT coalesce(max(place), 0) + 1 FROM logs").fetchone()
+    (earlier,) = db.execute("SELECT count(*) FROM logs WHERE source = ?", (log.source,)).fetchone()
+    db.execute(
+        "INSERT INTO logs (source, epoch, place, name, kind, columns, begun_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (*key, place, log.name, log.kind, columns, now_ms),
+    )
+    changes.logs.append(log._replace(place=place))
+    why = "source seen for the first time" if not earlier else "source began a new log"
+    begun = event("epoch begun", now_ms, f"{log.name}: epoch {log.epoch:08x}, {why}", source=log.source)
+    append_event(db, changes, gateway, begun, 0)
+
+
+def is_log(db: sqlite3.Connection, key: Key) -> bool:
+    return db.execute("SELECT 1 FROM logs WHERE source = ? AND epoch = ?", key).fetchone() is not None
+
+
+def current(db: sqlite3.Connection, source: bytes) -> LogInfo | None:
+    """The log that `source` began last."""
+    found = db.execute(
+        "SELECT source, epoch, place, name, kind, columns FROM logs WHERE source = ? ORDER BY place DESC LIMIT 1",
+        (source,),
+    ).fetchone()
+    return _info(found) if found else None
+
+
+def made_log(db: sqlite3.Connection, changes: Changes, wanted: LogInfo, gateway: bytes, now_ms: int) -> Key:
+    """The log of a source that the gateway writes itself; a new epoch where its columns are others than before."""
+    log = current(db, wanted.source)
+    if log is None or log.columns != wanted.columns:
+        log = wanted._replace(epoch=secrets.randbits(32) or 1)
+        begin_log(db, changes, log, gateway, now_ms)
+    return log.source, log.epoch
+
+
+def append_event(db: sqlite3.Connection, changes: Changes, gateway: bytes, told: dict, catalogue: int) -> int:
+    """Append to the gateway's own log; the event's seq. Its bytes end with their CRC-32, seeded with the epoch."""
+    log = current(db, gateway)
+    if log is None:
+        raise sqlite3.DatabaseError("the spool has no event log")
+    key = (log.source, log.epoch)
+    seq = _next_seq(db, key)
+    content = cbor2.dumps(told, canonical=True)
+    packed = content + struct.pack(">I", crc32(content, log.epoch))
+    db.execute(
+        "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (*key, seq, EVENT_ROW, told[E_DETECTED_MS] // 1000, catalogue, packed),
+    )
+    changes.range(db, HELD, key).add(seq, seq)
+    changes.events += 1
+    return seq
+
+
+def append_rows(
+    db: sqlite3.Connection, changes: Changes, key: Key, rows: list[tuple[int, int, int, int, bytes]], now_ms: int
+) -> StoreError | None:
+    """Rows (seq, kind, t_s, catalogue, packed) of a board. A key that is there already keeps its first content."""
+    if not _make_room(db, changes, len(rows)):
+        return StoreError("the spool is full and nothing in it is acknowledged")
+    held = changes.range(db, HELD, key)
+    for seq, kind, t_s, catalogue, packed in rows:
+        done = db.execute(
+            "INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", (*key, seq, kind, t_s, catalogue, packed)
+        )
+        if done.rowcount:
+            held.add(seq, seq)
+            changes.rows += 1
+            continue
+        (first,) = db.execute(
+            "SELECT packed FROM rows WHERE source = ? AND epoch = ? AND seq = ?", (*key, seq)
+        ).fetchone()
+        if first == packed:
+            changes.duplicates += 1
+        else:
+            _quarantine(db, changes, key, seq, packed, now_ms)
+    return None
+
+
+def append_made(
+    db: sqlite3.Connection, changes: Changes, key: Key, rows: list, boot: int, catalogue: int, now_ms: int
+) -> StoreError | None:
+    """Rows (t_s, ms, time quality, readings) of a source that the gateway writes; they get their seq here."""
+    if not _make_room(db, changes, len(rows)):
+        return StoreError("the spool is full and nothing in it is acknowledged")
+    held = changes.range(db, HELD, key)
+    for t_s, ms, time_quality, readings in rows:
+        seq = _next_seq(db, key)
+        row = Row(seq, boot, time_quality, t_s, ms, readings)
+        stored_s = now_ms // 1000 if time_quality == NEVER else t_s
+        db.execute(
+            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*key, seq, row.kind, stored_s, catalogue, pack(row, key[1])),
+        )
+        held.add(seq, seq)
+        changes.rows += 1
+    return None
+
+
+def mark_gone(
+    db: sqlite3.Connection, changes: Changes, key: Key, first: int, last: int, gateway: bytes, now_ms: int
+) -> None:
+    """Rows that no log holds any more: stepped over by the watermark, told as an event with their range."""
+    known = [changes.range(db, what, key) for what in (HELD, ACKED, GONE)]
+    for lost in Ranges([(first, last)]).minus(*known):
+        known[2].add(*lost)
+        told = event("rows dropped", now_ms, f"epoch {key[1]:08x}: overwritten before they were read", source=key[0])
+        told[E_RANGE] = list(lost)
+        append_event(db, changes, gateway, told, 0)
+
+
+def save_state(db: sqlite3.Connection, name: str, data: bytes) -> None:
+    db.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (name, data, crc32(data)))
+
+
+def load_states(db: sqlite3.Connection) -> tuple[dict[str, bytes], int]:
+    """The states whose CRC fits, and how many do not."""
+    rows = db.execute("SELECT name, data, crc FROM state").fetchall()
+    good = {name: data for name, data, crc in rows if crc32(data) == crc}
+    return good, len(rows) - len(good)
+
+
+def save_catalogue(db: sqlite3.Connection, version: int, content: bytes) -> None:
+    db.execute("INSERT OR REPLACE INTO catalogues VALUES (?, ?)", (version, content))
+
+
+def load_catalogues(db: sqlite3.Connection) -> list[tuple[int, bytes]]:
+    """Every catalogue version kept, oldest first."""
+    return db.execute("SELECT version, content FROM catalogues ORDER BY version").fetchall()
+
+
+def meta(db: sqlite3.Connection, name: str) -> int:
+    found = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return found[0] if found else 0
+
+
+def set_meta(db: sqlite3.Connection, name: str, value: int) -> None:
+    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+
+def sensor_serial(gateway: bytes, name: str) -> bytes:
+    """Name of a bought sensor's log: it has no serial of ours, so it is called after its gateway and its place."""
+    return hashlib.sha256(gateway + name.encode()).digest()[:8]
+
+
+def _info(found: tuple) -> LogInfo:
+    source, epoch, place, name, kind, columns = found
+    return LogInfo(source, epoch, place, name, kind, tuple(json.loads(columns)))
+
+
+def _next_seq(db: sqlite3.Connection, key: Key) -> int:
+    done = db.execute("UPDATE logs SET made_seq = made_seq + 1 WHERE source = ? AND epoch = ? RETURNING made_seq", key)
+    ((seq,),) = done.fetchall()
+    return seq
+
+
+def _quarantine(db: sqlite3.Connection, changes: Changes, key: Key, seq: int, packed: bytes, now_ms: int) -> None:
+    held = db.execute(
+        "SELECT count(*), coalesce(max(source = ? AND epoch = ? AND seq = ? AND packed = ?), 0) FROM quarantine",
+        (*key, seq, packed),
+    ).fetchone()
+    if held[1]:
+        return  # Told already; a board that is read again says the same again.
+    if held[0] < QUARANTINE_MAX:
+        db.execute(
+            "INSERT INTO quarantine (source, epoch, seq, packed, at_ms) VALUES (?, ?, ?, ?, ?)",
+            (*key, seq, packed, now_ms),
+        )
+    changes.conflicts.append((*key, seq))
+
+
+def _make_room(db: sqlite3.Connection, changes: Changes, rows: int) -> bool:
+    """Is there room for so many rows? Where the cap is near, the oldest acknowledged rows go first; others never do."""
+    (most,) = db.execute("PRAGMA max_page_count").fetchone()
+    limit = most * FULL_PERMIL // 1000 - rows * ROW_BYTES // PAGE_BYTES
+    for _ in range(EVICTIONS_MAX):
+        if _used_pages(db) < limit:
+            return True
+        if not _evict(db, changes):
+            return False
+    return _used_pages(db) < limit
+
+
+def _evict(db: sqlite3.Connection, changes: Changes) -> bool:
+    """Remove the oldest EVICT_ROWS acknowledged rows of one log; False where none is acknowledged. Events stay."""
+    oldest = None
+    for log in load_logs(db):
+        key = (log.source, log.epoch)
+        held = changes.range(db, HELD, key)
+        spare = held.minus(held.minus(changes.range(db, ACKED, key)))
+        if log.kind != SOURCE_EVENTS and spare:
+            first, last = next(iter(spare))
+            t_s = load_rows(db, key, first, first, 1)[0][2]
+            if oldest is None or t_s < oldest[0]:
+                oldest = (t_s, key, first, min(last, first + EVICT_ROWS - 1))
+    if oldest is None:
+        return False
+    _, key, first, last = oldest
+    db.execute("DELETE FROM rows WHERE source = ? AND epoch = ? AND seq BETWEEN ? AND ?", (*key, first, last))
+    changes.range(db, HELD, key).remove(first, last)
+    return True
+
+
+def _used_pages(db: sqlite3.Connection) -> int:
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    (free,) = db.execute("PRAGMA freelist_count").fetchone()
+    return pages - free
