@@ -87,7 +87,9 @@ scalars = st.one_of(
     st.sampled_from([1.0, 9.0, Decimal(1), Decimal("NaN")]),
     st.text(max_size=3),
     st.binary(max_size=24),
-    st.sampled_from([cbor2.undefined, cbor2.CBORSimpleValue(200), cbor2.CBORTag(4_711, [1]), cbor2.frozendict({0: 1})]),
+    st.sampled_from([cbor2.undefined, cbor2.CBORSimpleValue(200), cbor2.frozendict({0: 1})]),
+    st.builds(lambda: cbor2.CBORTag(4_711, [1])),
+    st.builds(lambda: {1, 2}),
 )
 structures = st.recursive(
     scalars,

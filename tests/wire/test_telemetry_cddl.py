@@ -1,0 +1,147 @@
+"""telemetry.cddl against an independent validator: what we make fits it, what is wrong does not.
+
+pycddl 0.6 lets pass: an empty array where "+" stands, unknown keys, and a wrong array below a map (two stats in place
+of three, flags that are an array). tests/wire/test_telemetry.py holds that `rows_of` refuses those.
+"""
+
+from pathlib import Path
+
+import cbor2
+import pycddl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.wire.strategies import epochs, logs
+from wire import telemetry as t
+from wire.cbor import Encoder
+from wire.reading import FAIL
+from wire.telemetry import MESSAGE_BYTES_MAX, rows_of, segments_of
+
+CONTRACT = pycddl.Schema((Path(t.__file__).parent / "telemetry.cddl").read_text(encoding="utf-8"))
+SERIAL = bytes.fromhex("0000a1b2c3d4e5f6")
+u32 = st.integers(0, 0xFFFFFFFF)
+ms = st.integers(0, 1 << 43)
+texts = st.text(max_size=12)
+
+
+def fits(message) -> bool:
+    try:
+        CONTRACT.validate_cbor(cbor2.dumps(message, canonical=True))
+    except pycddl.ValidationError:
+        return False
+    return True
+
+
+def batch(segments, **more):
+    return {t.K_MAJOR: t.MAJOR, t.K_CATALOGUE: 5, t.K_BASE_S: 1_528_063_500, t.K_SEGMENTS: segments} | more
+
+
+@given(
+    st.integers(1, 8).flatmap(lambda n: st.tuples(st.just(n), logs(n))),
+    epochs,
+    u32,
+    st.sampled_from([None, 0, 1, 2]),
+    st.booleans(),
+)
+def test_every_batch_that_rows_can_make_fits_the_contract_and_comes_back_through_cbor(log, epoch, base_s, mode, judged):
+    channels, rows = log
+    segments = segments_of(2, 60, epoch, rows, base_s, channels)
+    if judged and len(segments[0]) == 6:
+        segments[0].append({t.F_GATEWAY_QUALITY: {0: [FAIL, segments[0][4]]}})
+    message = {t.K_MAJOR: t.MAJOR, t.K_CATALOGUE: 5, t.K_BASE_S: base_s, t.K_SEGMENTS: segments}
+    if mode is not None:
+        message[t.K_MODE] = mode
+    ours = bytes(Encoder(MESSAGE_BYTES_MAX).encode(message))
+    CONTRACT.validate_cbor(ours)
+    received = cbor2.loads(ours)
+    again = [row for segment in received[t.K_SEGMENTS] for row in rows_of(segment, 60, epoch, base_s, channels)]
+    assert again == rows
+
+
+events = st.fixed_dictionaries(
+    {t.E_KIND: st.sampled_from(sorted(t.EVENT_KINDS)), t.E_AT_MS: ms, t.E_DETECTED_MS: ms},
+    optional={
+        t.E_RULE: texts,
+        t.E_CHANNEL: texts,
+        t.E_LEVEL: st.integers(0, 4),
+        t.E_VALUE: st.integers(-(1 << 31), 1 << 31),
+        t.E_THRESHOLD: st.integers(-(1 << 31), 1 << 31),
+        t.E_THRESHOLD_SET: texts,
+        t.E_DATUM: texts,
+        t.E_MODE: st.integers(0, 2),
+        t.E_DETAIL: texts,
+        t.E_QUANTITY: st.integers(1, 13),
+        t.E_SIREN_MS: ms,
+        t.E_SOURCE: st.just(SERIAL),
+        t.E_RANGE: st.tuples(u32, u32).map(list),
+    },
+)
+
+
+@given(events, u32, st.integers(1, 0xFFFFFFFF))
+def test_every_event_fits_the_contract(event, epoch, seq):
+    stored = cbor2.dumps(event, canonical=True)
+    head = {t.K_MAJOR: 1, t.K_CATALOGUE: 5, t.K_SERIAL: SERIAL, t.K_EPOCH: epoch, t.K_SEQ: seq}
+    CONTRACT.validate_cbor(cbor2.dumps(head | {t.K_EVENT: stored, t.K_PUBLISHED_MS: 9}, canonical=True))
+
+
+GOOD = {
+    "rows": batch([[0, 1, 5, 2, 3, [[1, 2], []]]]),
+    "rows with every flag": batch(
+        [[0, 1, -5, 2, 2, [[1]], {0: 0, 1: [5], 2: {0: [3, 2]}, 3: {0: [[1], [2], [3]]}, 4: [0, 1, 1], 5: {0: [4, 2]}}]]
+    ),
+    "catalogue": {
+        t.K_MAJOR: 1,
+        t.K_CATALOGUE: 7,
+        t.K_STATION: "CYB01",
+        t.K_SOURCES: [
+            [SERIAL, 12, "level", t.SOURCE_BOARD, 60, [["river", 2, 160_000, "wusong"], ["level.supply", 10]]],
+            [SERIAL, 12, "events", t.SOURCE_EVENTS, 0, []],
+        ],
+    },
+    "birth": {t.K_MAJOR: 1, t.K_ALIVE: True, t.K_CATALOGUE: 7, t.K_LOGS: [[SERIAL, 12, 1, 90]], t.K_MODE: 0},
+    "death": {t.K_MAJOR: 1, t.K_ALIVE: False},
+    "ack": {t.K_MAJOR: 1, t.K_GENERATION: 3, t.K_ACKS: [[SERIAL, 12, 90, [93, 95]], [SERIAL, 13, 0, []]]},
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_message_of_each_kind_fits_the_contract(name):
+    assert fits(GOOD[name])
+
+
+BAD = {
+    "another major version": batch([[0, 1, 5, 2, 3, [[1]]]]) | {t.K_MAJOR: 2},
+    "no catalogue": {t.K_MAJOR: 1, t.K_BASE_S: 0, t.K_SEGMENTS: [[0, 1, 5, 2, 3, [[1]]]]},
+    "mode 3": batch([[0, 1, 5, 2, 3, [[1]]]]) | {t.K_MODE: 3},
+    "negative base time": batch([[0, 1, 5, 2, 3, [[1]]]]) | {t.K_BASE_S: -1},
+    "segment of five": batch([[0, 1, 5, 2, 3]]),
+    "seq of zero": batch([[0, 0, 5, 2, 3, [[1]]]]),
+    "no rows": batch([[0, 1, 5, 2, 0, [[1]]]]),
+    "1,501 rows": batch([[0, 1, 5, 2, 1_501, [[1]]]]),
+    "a column with a fraction": batch([[0, 1, 5, 2, 3, [[1.5]]]]),
+    "a column with text": batch([[0, 1, 5, 2, 3, [["1"]]]]),
+    "packed row too short": batch([[0, 1, bytes(18)]]),
+    "packed row too long": batch([[0, 1, bytes(235)]]),
+    "time quality 3": batch([[0, 1, 5, 2, 3, [[1]], {0: 3}]]),
+    "negative flag": batch([[0, 1, 5, 2, 3, [[1]], {2: {0: [-1, 3]}}]]),
+    "flags of no map": batch([[0, 1, 5, 2, 3, [[1]], 1]]),
+    "stats of no map": batch([[0, 1, 5, 2, 3, [[1]], {3: 1}]]),
+    "event that is no bytes": {0: 1, 1: 5, 5: SERIAL, 6: 1, 7: 1, 8: {0: 1, 1: 2, 2: 3}, 9: 1},
+    "event that is no event": {0: 1, 1: 5, 5: SERIAL, 6: 1, 7: 1, 8: cbor2.dumps({0: 1}), 9: 1},
+    "short serial": {0: 1, 1: 5, 5: SERIAL[:7], 6: 1, 7: 1, 8: cbor2.dumps({0: 1, 1: 2, 2: 3}), 9: 1},
+    "alarm level 5": {0: 1, 1: 5, 5: SERIAL, 6: 1, 7: 1, 8: cbor2.dumps({0: 1, 1: 2, 2: 3, 5: 5}), 9: 1},
+    "source of five": GOOD["catalogue"] | {t.K_SOURCES: [[SERIAL, 12, "level", 0, 60]]},
+    "source of kind 3": GOOD["catalogue"] | {t.K_SOURCES: [[SERIAL, 12, "level", 3, 60, []]]},
+    "channel without quantity": GOOD["catalogue"] | {t.K_SOURCES: [[SERIAL, 12, "level", 0, 60, [["river"]]]]},
+    "alive by number": {t.K_MAJOR: 1, t.K_ALIVE: 1},
+    "ack without ranges": {t.K_MAJOR: 1, t.K_GENERATION: 3, t.K_ACKS: [[SERIAL, 12, 90]]},
+    "nothing": {},
+    "text": "text",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_message_that_breaks_the_contract_is_refused(name):
+    assert not fits(BAD[name])
