@@ -1,0 +1,219 @@
+"""A rig without hardware: boards as processes, bought sensors, the line between them and a port for a gateway.
+
+    with Rig(folder, boards=[BoardSpec("level", ("level",), 11)]) as rig:
+        rig.set("level", "head_mm", 2500)
+        # a gateway on rig.port, with RIVERPOST_CLOCK=rig.clock_path
+
+Rules of this file: everything that was started ends with it, however it ends; all parts share one station clock, whose
+rate may change at any time.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import boards as definitions
+from gateway.clock import Clock, write_clock_file
+from tools import firmware_build
+from tools.emulator.board import Board, BoardSpec, Place
+from tools.emulator.keeper import Keeper
+from tools.emulator.line import open_port
+from tools.emulator.line_process import LineProcess
+from tools.failure import EXIT_WRONG_CALL, Failure
+
+__all__ = ["BoardSpec", "Rig", "SensorSpec"]
+
+ROOT = Path(__file__).resolve().parents[2]
+INTERPRETER = ROOT / ".cache" / "micropython" / "micropython"
+START_MS = 1_000_000  # of the station's monotonic clock: as if it had run for a while
+RATE_MAX = 1_000.0
+UNIX_S = 1_717_200_000  # 2024-06-01 00:00 UTC, where nobody says otherwise
+
+
+@dataclass(frozen=True)
+class SensorSpec:
+    """A bought sensor: `profile` as in boards/."""
+
+    name: str
+    profile: str
+    address: int
+
+
+@dataclass(frozen=True)
+class _Anchor:
+    real_s: float
+    unix_ms: int
+    rate: float
+
+
+class Rig:
+    """See the head of this file. `port`: the gateway's serial port; `boards[name]`, `line`: what happens to them."""
+
+    def __init__(
+        self,
+        folder: Path,
+        boards: Sequence[BoardSpec] = (),
+        sensors: Sequence[SensorSpec] = (),
+        *,
+        baud: int = 9600,
+        framing: str = "8N1",
+        rate: float = 1.0,
+        unix_s: int = UNIX_S,
+    ) -> None:
+        names = [spec.name for spec in (*boards, *sensors)]
+        if len(set(names)) != len(names):
+            raise ValueError(f"a name occurs twice: {names}")
+        self.folder = Path(folder)
+        self.clock_path = self.folder / "clock"
+        self.line = LineProcess(self.folder / "line.log")
+        self.boards: dict[str, Board] = {}
+        self.port = ""
+        self.rate = rate
+        self._board_specs = tuple(boards)
+        self._sensors = {spec.name: spec for spec in sensors}
+        self._baud, self._framing = baud, framing
+        self._unix_s = unix_s
+        self._keeper = Keeper()
+        self._clock: Clock | None = None
+        self._anchors: list[_Anchor] = []
+        self._ends: list[socket.socket] = []
+        self._slave: int | None = None
+        self._rate_lock = threading.Lock()
+
+    def __enter__(self) -> "Rig":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start line and boards; returns when every board is ready. Failure or TimeoutError when one is not."""
+        if not INTERPRETER.exists():
+            raise Failure(
+                "MicroPython is missing",
+                seen=f"no {INTERPRETER}",
+                likely="the set-up has not run in this checkout",
+                do=["./riverpost setup"],
+                exit_code=EXIT_WRONG_CALL,
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        firmware_build.build()
+        self._set_clock(self._unix_s * 1000, START_MS, self.rate)
+        self._keeper.start()
+        try:
+            self._start_line()
+            for board in self.boards.values():
+                board.start(wait=False)
+            for board in self.boards.values():
+                board.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End everything; safe to call twice, and after a failed start."""
+        with contextlib.suppress(RuntimeError):  # A keeper that is gone took its children with it.
+            for board in self.boards.values():
+                self._keeper.call(board.close)
+        self.line.close()
+        self._keeper.stop()
+        for end in self._ends:
+            end.close()
+        self._ends.clear()
+        if self._slave is not None:
+            os.close(self._slave)
+            self._slave = None
+
+    def set_rate(self, rate: float) -> None:
+        """From now on the station's time runs `rate` times as fast as the world's, the line included."""
+        if not 0 < rate <= RATE_MAX:
+            raise ValueError(f"a rate is above 0 and at most {RATE_MAX:.0f}")
+        with self._rate_lock:
+            self._set_clock(self.unix_ms(), self.now_ms(), rate)
+            self.rate = rate
+            self.line.command(rate=rate)
+            for board in self.boards.values():
+                board.set_clock()
+
+    def now_ms(self) -> int:
+        """The station's monotonic clock."""
+        return self._running_clock().mono_ms()
+
+    def unix_ms(self) -> int:
+        """The station's clock as unix time."""
+        return self._running_clock().unix_ms()
+
+    def unix_ms_at(self, real_s: float) -> int:
+        """What the station's clock showed when time.monotonic() was `real_s`."""
+        anchor = next((a for a in reversed(self._anchors) if a.real_s <= real_s), self._anchors[0])
+        return anchor.unix_ms + round((real_s - anchor.real_s) * 1000 * anchor.rate)
+
+    def set(self, name: str, quantity: str, value: int | None) -> None:
+        """What board or bought sensor `name` meets from now on, in the sub-unit; None = nothing, or no sensor."""
+        if name in self._sensors:
+            self.line.command(sensor=[name, quantity, value])
+        else:
+            self.boards[name].set(quantity, value)
+
+    def tip(self, name: str, count: int = 1, spread_ms: int = 0) -> None:
+        """The rain gauge of board `name` tipped `count` times within the last `spread_ms`."""
+        self.boards[name].tip(count, spread_ms)
+
+    def fault(self, name: str, kind: str, quantity: str | None = None) -> None:
+        """What is wrong with the sensor of `name` (FAULTS of stimulus.py and sensors.py); "" = nothing."""
+        if name in self._sensors:
+            self.line.command(sensor_fault=[name, kind])
+        else:
+            self.boards[name].fault(kind, quantity)
+
+    def _start_line(self) -> None:
+        master, self._slave, self.port = open_port()
+        arguments = ["--master", str(master), "--baud", str(self._baud), "--framing", self._framing]
+        arguments += ["--rate", str(self.rate)]
+        files = [master]
+        lines: list[socket.socket] = []
+        for spec in self._board_specs:
+            board_end, line_end = socket.socketpair()
+            board_end.setblocking(False)
+            line_end.setblocking(False)
+            self._ends.append(board_end)
+            lines.append(line_end)
+            files.append(line_end.fileno())
+            arguments += ["--device", f"{spec.name}:{spec.address}:{line_end.fileno()}"]
+            self.boards[spec.name] = self._make_board(spec, board_end)
+            self._keeper.every(self.boards[spec.name].tick)
+        for sensor in self._sensors.values():
+            arguments += ["--sensor", f"{sensor.name}:{sensor.address}:{sensor.profile}"]
+        self._keeper.call(self.line.start, arguments, tuple(files))
+        for end in lines:
+            end.close()
+        os.close(master)  # Now a dead line is a hung-up port, as an unplugged adapter is.
+        self.line.stats()  # It answers: it has started.
+
+    def _make_board(self, spec: BoardSpec, line_end: socket.socket) -> Board:
+        definition = definitions.board_json(
+            spec.board_type, spec.address, self._baud, self._framing, spec.calibration, fit=spec.fit
+        )
+        place = Place(self.folder, line_end, INTERPRETER, firmware_build.BUILD, self._board_clock, definition)
+        return Board(spec, place, self._keeper)
+
+    def _board_clock(self) -> list[int]:
+        real_us = time.monotonic_ns() // 1000
+        return [self.now_ms(), real_us, round(self.rate * 1000)]
+
+    def _set_clock(self, unix_ms: int, mono_ms: int, rate: float) -> None:
+        self._anchors.append(_Anchor(time.monotonic(), unix_ms, rate))
+        write_clock_file(self.clock_path, unix_ms, mono_ms, rate)
+        if self._clock is None:
+            self._clock = Clock(str(self.clock_path))
+
+    def _running_clock(self) -> Clock:
+        if self._clock is None:
+            raise RuntimeError("the rig was not started")
+        return self._clock
