@@ -4,7 +4,9 @@ Each .toml beside this file is one definition; a path that ends in .toml may sta
 Whatever is wrong in a file comes out at once, as DefinitionError.
 """
 
-from boards.definition import board_json, load_board, load_profile, names
+from boards.board import board_json, load_board
+from boards.definition import names
+from boards.profile import load_profile
 from boards.records import Board, Partition, Point, Port, Profile, Sensor
 from boards.strict import DefinitionError, Problem
 

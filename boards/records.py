@@ -130,6 +130,20 @@ class Sensor(Struct, frozen=True):
         return DRIVERS[self.driver][1]
 
 
+class Link(Struct, frozen=True):
+    """How a board is reached; a board on Wi-Fi keeps these for the console's sake."""
+
+    address: Address
+    baud: Baud
+    framing: Framing
+
+
+class Sl651(Struct, frozen=True):
+    """What is provisioned for the SL 651 registers. `level_zero_mm` is added to the head, or the gap taken from it."""
+
+    level_zero_mm: Annotated[int, Meta(ge=-60_000, le=60_000, description="millimetres, -60000 to 60000")] = 0
+
+
 class Partition(Struct, frozen=True):
     """A piece of the board's flash. Bytes."""
 

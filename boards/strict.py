@@ -62,6 +62,8 @@ class Findings:
 def nearest(word: str, known: Iterable[str]) -> str:
     """The remedy for an unknown word: the nearest known one, else all of them."""
     known = sorted(known)
+    if not known:
+        return "leave it out"
     close = difflib.get_close_matches(word, known, 1, 0.6)
     return f'did you mean "{close[0]}"?' if close else f"use one of: {', '.join(known)}"
 

@@ -1,0 +1,179 @@
+"""Our boards: from a TOML file to a board, and to the board.json that it starts from.
+
+Rules of this file: every problem of a file is found before any is raised; the same definition gives the same bytes of
+canonical JSON, so its SHA-256 says whether a board runs what the station means.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from boards.chips import CHIPS, Chip
+from boards.definition import canonical, digest, open_definition
+from boards.ports import read_partitions, read_ports
+from boards.records import COLUMNS_MAX, DRIVERS, Board, BoardHead, Link, Port, Sensor, Sl651
+from boards.strict import DefinitionError, Findings, nearest, record, tables
+
+_PORT_KEYS = {"adc": "adc", "uart": "uart", "counter": "counter", "spi": "spi", "contact": "input"}
+_LOOP_TOP_UA = 21_000  # NE 43: up to here a current still has to be told from a broken loop.
+
+
+def load_board(name: str, fit: Iterable[str] | None = None) -> Board:
+    """The board `name` with the sensors that `fit` asks for; None = as the file's default_fit. DefinitionError."""
+    path, document, findings = open_definition(name, "board")
+    head = record(BoardHead, document, "", findings, ("port", "sensor", "partition"))
+    chip_name = document.get("chip")
+    chip = CHIPS.get(chip_name) if isinstance(chip_name, str) else None
+    if chip_name and isinstance(chip_name, str) and not chip:
+        findings.add("chip", f'unknown chip "{chip_name}"; {nearest(chip_name, CHIPS)}')
+    ports = read_ports(document, chip, findings)
+    sensors = _sensors(document, ports, chip, findings)
+    partitions = read_partitions(document, chip, findings)
+    if document.get("link") == "rs485" and not any(port.kind == "bus" for port in ports):
+        findings.add("port", 'the link is rs485 and no port is kind = "bus"; add that port')
+    if head and head.row_s * 1000 < head.scan_ms:
+        findings.add("row_s", "is shorter than a scan; write at least scan_ms / 1000")
+    if fit is not None:
+        sensors = _fitted(sensors, tuple(fit), "fit", findings)
+    elif head:
+        sensors = _fitted(sensors, head.default_fit, "default_fit", findings)
+    findings.stop_if_any()
+    if not head:
+        raise DefinitionError(findings.problems)
+    board = Board(
+        type=path.stem,
+        title=head.title,
+        chip=head.chip,
+        image=head.image,
+        link=head.link,
+        scan_ms=head.scan_ms,
+        row_s=head.row_s,
+        ports=tuple(ports),
+        sensors=tuple(sensors),
+        partitions=tuple(partitions),
+        definition="",
+    )
+    return msgspec.structs.replace(board, definition=digest(msgspec.to_builtins(board)))
+
+
+def board_json(
+    board_type: str,
+    address: int,
+    baud: int,
+    framing: str,
+    calibration: Mapping[str, Mapping[str, Any]] | None = None,
+    fit: Iterable[str] | None = None,
+) -> dict[str, Any]:
+    """The board.json of one board: what firmware/main.py reads. DefinitionError.
+
+    `calibration`: {driver: {setting: value}}, laid over the settings of the fitted sensor; "sl651" in the place of a
+    driver: what is provisioned for the SL 651 registers.
+    """
+    board = load_board(board_type, fit)
+    findings = Findings(f"board.json of {board.type}")
+    record(Link, {"address": address, "baud": baud, "framing": framing}, "link", findings)
+    findings.stop_if_any()
+    sensors, sl651 = _calibrated(board, calibration or {})
+    columns = board.columns
+    level = next((columns.index(name) for name in ("head_mm", "gap_mm") if name in columns), None)
+    made = {
+        "type": board.type,
+        "link": {"kind": board.link, "address": address, "baud": baud, "framing": framing},
+        "scan_ms": board.scan_ms,
+        "row_s": board.row_s,
+        "ports": {port.key: dict(port.pins) for port in board.ports},
+        "sensors": sensors,
+        "sl651": {
+            "rain": columns.index("rain_um") if "rain_um" in columns else None,
+            "level": level,
+            "level_zero_mm": sl651.level_zero_mm,
+        },
+    }
+    made = json.loads(canonical(made))  # As the board will read it: lists, no tuples.
+    return {**made, "definition": digest(made)}
+
+
+def _sensors(document: dict[str, Any], ports: list[Port], chip: Chip | None, findings: Findings) -> list[Sensor]:
+    sensors = []
+    known = {port.key for port in ports}
+    for key, table in tables(document, "sensor", findings):
+        driver = table.get("driver")
+        enabled_by = table.get("enabled_by", "")
+        if not isinstance(enabled_by, str):
+            findings.add(f"{key}.enabled_by", 'must be a text; write what a station fits, e.g. "level"')
+        if not isinstance(driver, str) or driver not in DRIVERS:
+            reason = "is missing" if driver is None else f"unknown driver {driver!r}"
+            findings.add(f"{key}.driver", f"{reason}; {nearest(str(driver), DRIVERS)}")
+            continue
+        settings = record(DRIVERS[driver][0], table, key, findings, ("driver", "enabled_by"))
+        if settings is None:
+            continue
+        for name, kind in _PORT_KEYS.items():
+            unit = getattr(settings, name, None)
+            if unit is not None and f"{kind} {unit}" not in known:
+                remedy = nearest(f"{kind} {unit}", [port for port in known if port.startswith(kind)])
+                findings.add(f"{key}.{name}", f'the board has no port "{kind} {unit}"; {remedy}')
+        _check_settings(settings, key, chip, findings)
+        sensors.append(Sensor(driver, enabled_by if isinstance(enabled_by, str) else "", settings))
+    if not document.get("sensor"):
+        findings.add("sensor", "is missing; write a [[sensor]] for each sensor the board can carry")
+    return sensors
+
+
+def _check_settings(settings: Any, key: str, chip: Chip | None, findings: Findings) -> None:
+    """What the types cannot say: limits that hang on one another."""
+    shunt_mohm = getattr(settings, "shunt_mohm", None)
+    if chip and shunt_mohm is not None and _LOOP_TOP_UA * shunt_mohm // 1000 > chip.adc_top_uv:
+        best = chip.adc_top_uv * 1000 // _LOOP_TOP_UA
+        findings.add(f"{key}.shunt_mohm", f"21 mA would overload the converter; use at most {best}")
+    if getattr(settings, "full_na", 1) <= getattr(settings, "zero_na", 0):
+        findings.add(f"{key}.full_na", "must be above zero_na; exchange them or measure again")
+    if getattr(settings, "max_mm", 1) <= getattr(settings, "min_mm", 0):
+        findings.add(f"{key}.max_mm", "must be above min_mm; see the sensor's data sheet")
+    points = getattr(settings, "points", ())
+    if any(after[0] <= before[0] for before, after in zip(points, points[1:], strict=False)):
+        findings.add(f"{key}.points", "the measured values must ascend; sort the pairs and drop repeated ones")
+
+
+def _fitted(sensors: list[Sensor], fit: tuple[str, ...], key: str, findings: Findings) -> list[Sensor]:
+    """The sensors that `fit` asks for and those that are always there, if a row can carry them."""
+    known = {sensor.enabled_by for sensor in sensors} - {""}
+    for name in fit:
+        if name not in known:
+            findings.add(key, f'this board carries no "{name}"; {nearest(str(name), known)}')
+    chosen = [sensor for sensor in sensors if not sensor.enabled_by or sensor.enabled_by in fit]
+    columns = sum(len(sensor.channels) for sensor in chosen)
+    if columns > COLUMNS_MAX:
+        findings.add(key, f"{columns} quantities, a row carries {COLUMNS_MAX}; put some sensors on another board")
+    quantities = [channel for sensor in chosen for channel in sensor.channels]
+    for quantity in sorted({name for name in quantities if quantities.count(name) > 1}):
+        findings.add(key, f"{quantity} would be measured twice; fit one of those sensors")
+    return chosen
+
+
+def _calibrated(board: Board, calibration: Mapping[str, Any]) -> tuple[list[dict[str, Any]], Sl651]:
+    """The "sensors" of a board.json, calibration laid over the settings, channels behind; and the SL 651 settings."""
+    findings = Findings(f"calibration of {board.type}")
+    fitted = {sensor.driver for sensor in board.sensors}
+    tables_of: dict[str, dict[str, Any]] = {}
+    for driver, table in calibration.items():
+        if driver not in fitted | {"sl651"}:
+            findings.add(driver, f"no such sensor is fitted; {nearest(driver, fitted)}")
+        elif not isinstance(table, Mapping):
+            findings.add(driver, "is not a table; write the settings of the sensor in it")
+        else:
+            tables_of[driver] = dict(table)
+    made = []
+    for sensor in board.sensors:
+        table = {**msgspec.to_builtins(sensor.settings), **tables_of.get(sensor.driver, {})}
+        settings = record(DRIVERS[sensor.driver][0], table, sensor.driver, findings)
+        if settings is not None:
+            _check_settings(settings, sensor.driver, CHIPS[board.chip], findings)
+            made.append({"driver": sensor.driver, **msgspec.to_builtins(settings), "channels": list(sensor.channels)})
+    sl651 = record(Sl651, tables_of.get("sl651", {}), "sl651", findings)
+    findings.stop_if_any()
+    if sl651 is None:
+        raise DefinitionError(findings.problems)
+    return made, sl651
