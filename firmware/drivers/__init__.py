@@ -8,4 +8,5 @@ Rules of this folder: integers only; a driver takes its pin, bus or converter ob
     read(now_ms)    -> [(value | None, quality)], one pair per quantity; the list is used again at the next call
 
 `read` is called at each scan. A fault of the sensor is never raised: it gives (None, MISSING) and is counted.
+What a quantity can be at all (wire.reading.in_range) is the sampler's to judge.
 """

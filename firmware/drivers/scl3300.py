@@ -8,7 +8,7 @@ started anew.
 """
 
 from drivers.integers import rounded
-from wire.reading import FAIL, GOOD, MISSING, QUANTITY_CODES, in_range
+from wire.reading import GOOD, MISSING
 
 WHOAMI = 0xC1
 STATUS_NORMAL = 0x01  # Return status: 00 starting, 01 normal, 10 not used, 11 error.
@@ -116,14 +116,10 @@ class Scl3300:
         if self._ask(_READ_WHOAMI):
             raise _Fault()
         # 16384 counts are 90 degrees: 5625 / 1024 mdeg a count. Temperature is -273 degC + raw / 18.9.
-        self._put(0, rounded(x_sum * 5625, 1024 * self._samples))
-        self._put(1, rounded(y_sum * 5625, 1024 * self._samples))
-        self._put(2, rounded(temperature * 1000, 189) - 27_300)
+        self._result[0] = (rounded(x_sum * 5625, 1024 * self._samples), GOOD)
+        self._result[1] = (rounded(y_sum * 5625, 1024 * self._samples), GOOD)
+        self._result[2] = (rounded(temperature * 1000, 189) - 27_300, GOOD)
         self._faults = 0
-
-    def _put(self, index, value):
-        code = QUANTITY_CODES[self.quantities[index]]
-        self._result[index] = (value, GOOD if in_range(code, value) else FAIL)
 
     def _ask(self, command):
         """Send `command`; return the 16 bits that answer the command before. _Fault unless they are beyond doubt."""
