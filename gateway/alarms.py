@@ -96,7 +96,7 @@ class Alarm:
         change = None
         if reached > index:
             change = self._raise(reached)
-        elif held >= index:
+        elif held >= index or self.state == LATCHED:
             if not doubt:
                 self._below = None
         elif self._below is None:
@@ -167,7 +167,7 @@ class Alarm:
             self.state, self.actor = UNACKNOWLEDGED, ""
         elif kind == ACKED:
             self.state, self.actor = (ACKNOWLEDGED if self.index else NORMAL), actor
-        elif kind == CLEARED:
+        elif not self.index:
             self.state = NORMAL if self.state == ACKNOWLEDGED else RETURNED
         self._aim()
 

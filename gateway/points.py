@@ -18,7 +18,9 @@ from gateway.tilt import Turn
 from gateway.windows import Median, Rise
 from wire.reading import MISSING
 
-LATE_MS_MIN = 3_000  # UX.md 5: late is older than two scans, and than 3 s.
+LATE_MS_MIN = 3_000  # UX.md 5: late is older than two scans, and than 3 s: shown, but still judged.
+STALE_MS_MIN = 10_000  # Older than ten scans, and than this, is not the present: as missing.
+GAP_MS_MAX = 60_000  # No sensor is asked less often (boards: min_interval_ms).
 STILL_PART = 4  # A tilt stands still within a quarter of its first threshold.
 
 
@@ -103,8 +105,8 @@ class Point:
     """A channel: its newest sample and its rules."""
 
     __slots__ = (
-        "alarms", "bad", "board_quality", "channel", "faulty", "good", "judges", "late_ms", "quality", "quantity",
-        "raw", "sample_ms", "sign", "usable_ms", "usable_unix_ms", "value", "watch", "zero",
+        "alarms", "bad", "board_quality", "channel", "faulty", "gap_ms", "good", "judges", "late_ms", "quality",
+        "quantity", "raw", "sample_ms", "sign", "stale_ms", "usable_ms", "usable_unix_ms", "value", "watch", "zero",
     )  # fmt: skip
 
     def __init__(self, channel: Channel, scan_ms: int) -> None:
@@ -113,6 +115,8 @@ class Point:
         self.zero, self.sign = line(channel)
         self.watch = Watch(channel)
         self.late_ms = max(2 * scan_ms, LATE_MS_MIN)
+        self.stale_ms = max(10 * scan_ms, STALE_MS_MIN)
+        self.gap_ms = 0  # between the newest two samples
         self.judges: list[Judge] = []
         self.alarms: list[Alarm] = []
         self.raw: int | None = None
@@ -229,11 +233,14 @@ class Points:
         raise ConfigError([f"rule {rule.name}: kind {rule.kind!r} cannot be judged; use another kind"])
 
     def _watched(self, rule: Rule) -> list[Point]:
-        if rule.channel in self.by_channel:
-            return [self.by_channel[rule.channel]]
-        if rule.channel in self.by_source:
-            return list(self.by_source[rule.channel].values())
-        raise ConfigError([f"rule {rule.name}: no channel or source {rule.channel!r}; name one of the station"])
+        """A channel, or all channels of a source; both where they share their name: none may be lost unseen."""
+        watched = list(self.by_source.get(rule.channel, {}).values())
+        channel = self.by_channel.get(rule.channel)
+        if channel is not None and channel not in watched:
+            watched.append(channel)
+        if not watched:
+            raise ConfigError([f"rule {rule.name}: no channel or source {rule.channel!r}; name one of the station"])
+        return watched
 
     def _point(self, channel: str, rule: str) -> Point:
         if channel not in self.by_channel:

@@ -90,10 +90,13 @@ class Siren:
     def sounding(self) -> bool:
         return bool(self._level) and self._silent_until_ms is None
 
-    def set(self, level: int, again: bool = False) -> int | None:
-        """Sound for `level`; `again` ends a silence. Unix ms at which the output had changed, None if it did not."""
+    def set(self, level: int, raised: int = 0) -> int | None:
+        """Sound for `level`; an alarm that was just raised to level `raised` ends a silence, if it sounds at all.
+
+        Returns the unix ms at which the output had changed, None if it did not.
+        """
         self._level = level if level >= self._from_level else 0
-        if not self._level or (again and level >= self._from_level):
+        if not self._level or raised >= self._from_level:
             self._silent_until_ms = None
         return self._show()
 

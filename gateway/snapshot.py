@@ -28,7 +28,7 @@ def channel_now(point: Point, now_ms: int) -> dict[str, object]:
         "datum": channel.level.datum if channel.level is not None else None,
         "quality": point.quality,
         "age_ms": age_ms,
-        "late": age_ms is None or age_ms > point.late_ms,
+        "late": age_ms is None or age_ms > max(point.late_ms, 2 * point.gap_ms),
         "level": max((alarm.level for alarm in point.alarms), default=0),
     }
 

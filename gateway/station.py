@@ -11,7 +11,7 @@ from gateway.alarms import ESCALATED, NORMAL, RAISED, REBASED, Change
 from gateway.clock import Clock
 from gateway.config import Station as StationConfig
 from gateway.events import alarm_event, plain_event
-from gateway.points import NowValue, Point, Points
+from gateway.points import GAP_MS_MAX, NowValue, Point, Points
 from gateway.siren import Siren
 from gateway.snapshot import alarm_now, channel_now
 from gateway.station_state import StateError, pack_state, recall_events, unpack_state
@@ -49,6 +49,7 @@ class Station:
         self._serials = {s.name: bytes.fromhex(s.serial) for s in config.sources if s.serial}
         self._lost_sources: set[str] = set()
         self._told: dict[tuple[str, str, str], int] = {}  # when a fault was told
+        self._sensor_events: list[tuple[str, str, str]] = []  # of the answer that is being judged: told after alarms
         self._siren_failed = ""
         self._state_at_ms = clock.mono_ms()
         self.mode = config.mode
@@ -66,6 +67,11 @@ class Station:
                 self._take(point, word, changes)
         if changes:
             self._act(changes)
+        if self._sensor_events:
+            for kind, channel, detail in self._sensor_events:
+                self._tell(kind, source, detail, channel)
+            self._sensor_events.clear()
+            self._keep()
 
     def on_lost(self, source: str, why: str, mono_ms: int) -> None:
         """`source` does not answer: its alarms are held, its lost rule counts from the last usable sample."""
@@ -200,16 +206,19 @@ class Station:
 
     def _take(self, point: Point, word: NowValue, changes: list[Change]) -> None:
         raw = word.value
-        quality = word.quality if word.age_ms <= point.late_ms else MISSING
+        quality = word.quality if word.age_ms <= point.stale_ms else MISSING
         sample_ms = word.mono_ms - word.age_ms
         last_ms = point.sample_ms
         if last_ms is not None:
             if sample_ms - last_ms < SAME_MS and raw == point.raw and quality == point.board_quality:
                 return
-            if sample_ms - last_ms > point.late_ms:
-                point.hold()  # Nobody saw what was between: no delay may have run through it.
-            elif sample_ms <= last_ms:
-                sample_ms = last_ms + 1  # The age is coarse; time never goes back.
+            gap_ms = sample_ms - last_ms
+            if gap_ms > point.stale_ms and gap_ms > 3 * point.gap_ms:
+                point.hold()  # Nobody saw what was between: no off-delay may have run through it.
+            elif gap_ms <= 0:
+                gap_ms = 1  # The age is coarse; time never goes back.
+                sample_ms = last_ms + 1
+            point.gap_ms = gap_ms if gap_ms < GAP_MS_MAX else GAP_MS_MAX
         point.sample_ms = sample_ms
         point.raw = raw
         point.board_quality = quality
@@ -237,22 +246,20 @@ class Station:
         point.bad += 1
         if point.bad == FAULT_SAMPLES and not point.faulty:
             point.faulty = True
-            self._tell("sensor fault", point.channel.source, QUALITY_NAMES[flag], point.channel.name)
-            self._keep()
+            self._sensor_events.append(("sensor fault", point.channel.name, QUALITY_NAMES[flag]))
 
     def _count_good(self, point: Point) -> None:
         point.bad = 0
         point.good += 1
         if point.faulty and point.good >= FAULT_SAMPLES:
             point.faulty = False
-            self._tell("sensor back", point.channel.source, "", point.channel.name)
-            self._keep()
+            self._sensor_events.append(("sensor back", point.channel.name, ""))
 
     def _act(self, changes: list[Change]) -> None:
         """The order of it: siren, events, state."""
         detected_ms = self._clock.unix_ms()
-        again = any(c.kind in (RAISED, ESCALATED, REBASED) and c.level and c.alarm.rule.siren for c in changes)
-        siren_ms = self._siren.set(self._siren_level(), again)
+        raised = [c.level for c in changes if c.kind in (RAISED, ESCALATED, REBASED) and c.alarm.rule.siren]
+        siren_ms = self._siren.set(self._siren_level(), max(raised, default=0))
         for change in changes:
             if change.kind:
                 point = self._points.by_channel.get(change.alarm.rule.channel)

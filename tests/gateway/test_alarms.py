@@ -1,0 +1,240 @@
+"""The alarm of one rule: a table of cases, and a brute-force oracle under hypothesis."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from gateway.alarms import STATE_NAMES, Alarm
+from gateway.config import Rule, Step
+from tests.gateway.alarm_oracle import Oracle
+
+LATER_MS = 1_600_000_000_000  # unix time of monotonic 0
+
+
+def flood(ats=(1000, 2000, 3000, 4000), **more) -> Rule:
+    steps = tuple(Step(level, at) for level, at in enumerate(ats, start=1))
+    return Rule("flood", "high", "river", steps, deadband=more.pop("deadband", 100), **more)
+
+
+def feed(alarm: Alarm, samples, start_s=0):
+    """One sample a second; (value, True) is a doubtful one, None is not seen. What was told: (kind, level)."""
+    told = []
+    for second, sample in enumerate(samples, start=start_s):
+        value, doubt = sample if isinstance(sample, tuple) else (sample, False)
+        if value is None:
+            alarm.hold()
+            continue
+        change = alarm.step(value, second * 1000, LATER_MS + second * 1000, doubt)
+        if change and change.kind:
+            told.append((change.kind.removeprefix("alarm "), change.level))
+    return told
+
+
+CASES = {
+    "calm says nothing": (flood(), [0, 999, 500], []),
+    "the threshold itself raises": (flood(), [999, 1000], [("raised", 1)]),
+    "a jump skips levels upward": (flood(), [0, 4500], [("raised", 4)]),
+    "an escalation skips levels too": (flood(), [1500, 4500], [("raised", 1), ("escalated", 4)]),
+    "it holds within the deadband": (flood(), [1000, 999, 900, 950], [("raised", 1)]),
+    "it clears below the deadband": (flood(), [1000, 900, 899], [("raised", 1), ("cleared", 0)]),
+    "downward is one level a sample": (
+        flood(),
+        [4000, 0, 0, 0, 0, 0],
+        [("raised", 4), ("lowered", 3), ("lowered", 2), ("lowered", 1), ("cleared", 0)],
+    ),
+    "each level down waits its own off-delay": (
+        flood(off_delay_ms=2000),
+        [2500, 0, 0, 0, 0, 0],
+        [("raised", 2), ("lowered", 1), ("cleared", 0)],
+    ),
+    "an off-delay starts anew after a rise": (flood(off_delay_ms=2000), [1000, 0, 0, 950, 0, 0], [("raised", 1)]),
+    "an off-delay starts anew after a gap": (flood(off_delay_ms=2000), [1000, 0, 0, None, 0, 0], [("raised", 1)]),
+    "missing lowers nothing": (flood(), [1000, None, None, None], [("raised", 1)]),
+    "an on-delay must be served": (flood(on_delay_ms=2000), [1000, 1000, 999, 1000, 1000], []),
+    "a served on-delay raises": (flood(on_delay_ms=2000), [1000, 1000, 1000], [("raised", 1)]),
+    "missing does not cancel an on-delay": (flood(on_delay_ms=2000), [1000, None, 1000], [("raised", 1)]),
+    "missing completes no on-delay": (flood(on_delay_ms=2000), [1000, 1000, None, None], []),
+    "each step serves its own on-delay": (
+        flood(on_delay_ms=2000),
+        [1500, 2500, 2500, 2500],
+        [("raised", 1), ("escalated", 2)],
+    ),
+    "doubt alone raises nothing": (flood(), [0, (5000, True), 0, 0], []),
+    "doubt and its confirmation raise": (flood(), [0, (5000, True), 5000], [("raised", 4)]),
+    "doubt alone lowers nothing": (flood(), [1000, (0, True), 1000], [("raised", 1)]),
+    "doubt does not cancel an on-delay": (flood(on_delay_ms=2000), [1000, (0, True), 1000], [("raised", 1)]),
+    "negative levels count as others": (flood(ats=(-300, -200)), [-400, -250, -401], [("raised", 1), ("cleared", 0)]),
+    "a latched alarm is not lowered": (flood(latch=True), [2000, 0, 0, 0], [("raised", 2)]),
+    "a latched alarm escalates": (flood(latch=True), [2000, 0, 3000], [("raised", 2), ("escalated", 3)]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_alarm_follows_its_table(name):
+    rule, samples, told = CASES[name]
+    assert feed(Alarm(rule), samples) == told
+
+
+def test_an_episode_is_named_by_its_first_crossing_and_an_escalation_by_its_own():
+    alarm = Alarm(flood(on_delay_ms=3000))
+    changes = [
+        alarm.step(v, s * 1000, LATER_MS + s * 1000) for s, v in enumerate([0, 1000, 1000, 2000, 2000, 2000, 2000])
+    ]
+    raised, escalated = [change for change in changes if change]
+    assert (raised.at_ms, raised.episode_ms) == (LATER_MS + 1000, LATER_MS + 1000)
+    assert (escalated.at_ms, escalated.episode_ms) == (LATER_MS + 3000, LATER_MS + 1000)
+    assert (raised.threshold, escalated.threshold) == (1000, 2000)
+
+
+def test_a_step_of_unix_time_changes_no_delay():
+    alarm = Alarm(flood(on_delay_ms=2000))
+    assert alarm.step(1000, 0, LATER_MS) is None
+    assert alarm.step(1000, 1000, 5) is None
+    assert alarm.step(1000, 2000, LATER_MS * 2) is not None
+
+
+ACKNOWLEDGE = [
+    ([1000], True, "acknowledged"),
+    ([1000, 0], True, "normal"),
+    ([0], False, "normal"),
+]
+
+
+@pytest.mark.parametrize(("samples", "done", "state"), ACKNOWLEDGE)
+def test_acknowledging_moves_the_state(samples, done, state):
+    alarm = Alarm(flood())
+    feed(alarm, samples)
+    change = alarm.acknowledge("07", LATER_MS)
+    assert (change is not None) == done
+    assert STATE_NAMES[alarm.state] == state
+    assert change is None or change.detail == "07"
+
+
+def test_an_acknowledged_alarm_that_escalates_is_not_acknowledged():
+    alarm = Alarm(flood())
+    feed(alarm, [1000])
+    alarm.acknowledge("07", LATER_MS)
+    feed(alarm, [2000], start_s=5)
+    assert STATE_NAMES[alarm.state] == "unacknowledged"
+    assert alarm.actor == ""
+
+
+def test_a_latched_alarm_ends_only_by_a_reset():
+    alarm = Alarm(flood(latch=True))
+    feed(alarm, [2000])
+    assert alarm.reset("07", LATER_MS) is None
+    feed(alarm, [0, 0], start_s=1)
+    assert STATE_NAMES[alarm.state] == "latched"
+    assert alarm.level == 2
+    change = alarm.reset("07", LATER_MS)
+    assert change is not None
+    assert (change.kind, change.level, alarm.level) == ("alarm cleared", 0, 0)
+
+
+def restarted(alarm: Alarm, rule: Rule, mono_ms: int, down_ms: int = 0) -> Alarm:
+    after = Alarm(rule)
+    after.restore(alarm.save(mono_ms), 50_000, down_ms)
+    return after
+
+
+def test_changed_thresholds_judge_an_active_alarm_once_and_say_so():
+    alarm = Alarm(flood(threshold_set="A"))
+    feed(alarm, [2500])
+    after = restarted(alarm, flood(ats=(1000, 1500, 2400), threshold_set="B"), 1000)
+    assert after.threshold_set == "A"
+    change = after.step(2500, 51_000, LATER_MS)
+    assert change is not None
+    assert (change.kind, change.level, change.threshold_set) == ("alarm rebased", 3, "B")
+    assert after.step(2500, 52_000, LATER_MS) is None
+
+
+def test_changed_thresholds_never_clear_in_silence():
+    alarm = Alarm(flood(threshold_set="A"))
+    feed(alarm, [1500])
+    after = restarted(alarm, flood(ats=(1800, 2000), threshold_set="B"), 1000)
+    assert after.level == 1
+    change = after.step(1500, 51_000, LATER_MS)
+    assert change is not None
+    assert (change.kind, change.level) == ("alarm rebased", 0)
+    assert STATE_NAMES[after.state] == "returned"
+
+
+def test_delays_run_on_while_the_gateway_is_down():
+    alarm = Alarm(flood(on_delay_ms=5000))
+    feed(alarm, [1000])
+    after = restarted(alarm, flood(on_delay_ms=5000), 0, down_ms=4000)
+    assert after.step(1000, 50_999, LATER_MS) is None
+    assert after.step(1000, 51_000, LATER_MS) is not None
+
+
+values = st.one_of(st.none(), st.integers(800, 3300), st.sampled_from([899, 900, 999, 1000, 1900, 2000, 2900, 3000]))
+samples = st.lists(st.tuples(st.integers(1, 9), values, st.booleans()), max_size=60)
+delays = st.sampled_from([0, 1, 5, 12])
+
+
+@settings(max_examples=500)
+@given(samples, delays, delays, st.sampled_from([0, 1, 100, 1500]), st.sampled_from([(1000,), (1000, 2000, 3000)]))
+def test_every_history_gives_what_brute_force_gives(history, on_s, off_s, deadband, ats):
+    alarm = Alarm(flood(ats=ats, deadband=deadband, on_delay_ms=on_s * 1000, off_delay_ms=off_s * 1000))
+    oracle = Oracle(ats, deadband, on_s * 1000, off_s * 1000)
+    told = []
+    mono_ms = 0
+    for gap_s, value, doubt in history:
+        mono_ms += gap_s * 1000
+        oracle.sample(mono_ms, LATER_MS + mono_ms, value, doubt)
+        if value is None:
+            alarm.hold()
+        else:
+            change = alarm.step(value, mono_ms, LATER_MS + mono_ms, doubt)
+            if change:
+                told.append((change.kind, change.level, change.at_ms, change.episode_ms))
+    assert told == oracle.told
+
+
+class AlarmMachine(RuleBasedStateMachine):
+    """Samples, gaps, acknowledgements and restarts in any order: the oracle never restarts."""
+
+    @initialize(on_s=delays, off_s=delays)
+    def begin(self, on_s, off_s):
+        self.rule = flood((1000, 2000, 3000), on_delay_ms=on_s * 1000, off_delay_ms=off_s * 1000)
+        self.alarm = Alarm(self.rule)
+        self.oracle = Oracle((1000, 2000, 3000), 100, on_s * 1000, off_s * 1000)
+        self.now_ms = 0  # of the oracle and of unix time
+        self.origin_ms = 0  # monotonic time of the process that runs now
+        self.told = []
+
+    @rule(gap_s=st.integers(1, 9), value=values, doubt=st.booleans())
+    def sample(self, gap_s, value, doubt):
+        self.now_ms += gap_s * 1000
+        self.oracle.sample(self.now_ms, LATER_MS + self.now_ms, value, doubt)
+        if value is None:
+            self.alarm.hold()
+            return
+        change = self.alarm.step(value, self.now_ms - self.origin_ms, LATER_MS + self.now_ms, doubt)
+        if change:
+            self.told.append((change.kind, change.level, change.at_ms, change.episode_ms))
+
+    @rule()
+    def acknowledge(self):
+        done = self.alarm.acknowledge("07", LATER_MS + self.now_ms) is not None
+        assert done == self.oracle.acknowledge()
+
+    @rule(down_s=st.integers(0, 20), origin_ms=st.integers(-1_000_000, 1_000_000))
+    def restart(self, down_s, origin_ms):
+        saved = self.alarm.save(self.now_ms - self.origin_ms)
+        self.now_ms += down_s * 1000
+        self.origin_ms = origin_ms
+        self.alarm = Alarm(self.rule)
+        self.alarm.restore(saved, self.now_ms - origin_ms, down_s * 1000)
+
+    @invariant()
+    def same(self):
+        if hasattr(self, "alarm"):
+            assert self.told == self.oracle.told
+            assert self.alarm.index == self.oracle.reached
+            assert STATE_NAMES[self.alarm.state] == self.oracle.state
+
+
+AlarmMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
+TestAlarmMachine = AlarmMachine.TestCase
