@@ -1,0 +1,198 @@
+"""The course of a demo: start everything, a stretch at 1x for latencies, the scenario fast, drain, stop, account."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from gateway import words
+from tools.demo import account, latency, screen, site
+from tools.demo.play import Player, wait_until
+from tools.demo.tap import SeenEvent, Tap
+from tools.emulator.whole import WholeStation
+from tools.scenario import Scenario
+from wire.telemetry import (
+    E_AT_MS,
+    E_CHANNEL,
+    E_DETECTED_MS,
+    E_KIND,
+    E_LEVEL,
+    E_RULE,
+    E_SIREN_MS,
+    EVENT_KINDS,
+)
+
+FIRST_ROWS_TIMEOUT_S = 90.0
+DRAIN_TIMEOUT_S = 60.0
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class Course:
+    """One run of the demo in `folder`. `run()` gives the result; what is happening is told on stderr or in the live
+    table.
+    """
+
+    def __init__(self, folder: Path, *, speed: float | None, sabotage: str, lang: str, live: bool) -> None:
+        self._speed = speed or site.RATE
+        self._lang = lang
+        self._live = live
+        self._console = Console(stderr=not live)
+        self._scenario = Scenario.load("demo")
+        self._rig = site.make_rig(folder, self._scenario.start_unix_s)
+        self._station = WholeStation(folder, self._rig, site.STATION_TOML, station_id=site.STATION_ID, plant=sabotage)
+        self._tap = Tap(0)
+        self._stretch_s = 0.0
+
+    def run(self) -> dict[str, Any]:
+        self._say("Starting broker, center, four boards, one bought sensor and a gateway")
+        with self._station:
+            self._tap.port = self._station.broker.port
+            self._tap.start()
+            player = Player(self._scenario, self._rig, site.RADAR_ZERO_MM)
+            player.prime()
+            self._station.wait_for(self._all_seen, FIRST_ROWS_TIMEOUT_S, "a value on every channel")
+            self._say(f"Measuring latencies at 1x: {latency.TRIALS} smoke contacts")
+            measured = latency.measure(self._station, self._tap)
+            self._play(player)
+            line = self._rig.line.stats()
+            self._say("Draining: the last rows go to the center")
+            self._drain()
+            gateway = self._gateway_costs()
+            status = self._station.status()
+            self._station.gateway.stop()
+            self._drain_events()
+            self._tap.stop()
+            result = self._result(status, line, gateway)
+            result["latency_ms"] = measured.summary()
+        return result
+
+    def _play(self, player: Player) -> None:
+        self._say(
+            f"Playing {self._scenario.duration_s / 60:.0f} minutes at {self._speed:.0f}x: " + "; ".join(self._labels())
+        )
+        self._rig.set_rate(self._speed)
+        self._rig.line.stats(reset=True)
+        began_s = time.monotonic()
+        began_ms = self._rig.now_ms()
+        player.start()
+        timeout_s = 3 * self._scenario.duration_s / self._speed + 60
+        if self._live:
+            with Live(console=self._console, refresh_per_second=4) as live:
+                wait_until(player, timeout_s, lambda: live.update(self._picture(player)))
+        else:
+            self._next_line_s = 0.0
+            wait_until(player, timeout_s, lambda: self._line(player))
+        self._stretch_s = (self._rig.now_ms() - began_ms) / 1000
+        self._stretch_wall_s = time.monotonic() - began_s
+        self._rig.set_rate(1.0)
+
+    def _picture(self, player: Player) -> Any:
+        elapsed = f"{player.elapsed_s / 60:.0f}/{self._scenario.duration_s / 60:.0f} min, {self._speed:.0f}x"
+        return screen.table(self._station.status(), self._labels(), elapsed, self._stored(), self._lang)
+
+    def _line(self, player: Player) -> None:
+        """Headless: one plain line every ten seconds, so that nothing is silent for long."""
+        if time.monotonic() < self._next_line_s:
+            return
+        self._next_line_s = time.monotonic() + 10
+        status = self._station.status()
+        alarms = [f"{a['rule']} {words.level_word(a['level'], self._lang)}" for a in status.get("alarms", [])]
+        self._say(
+            f"  {player.elapsed_s / 60:4.0f} min  {self._stored():6,} rows at the center, "
+            f"{status.get('unacknowledged_rows', 0):3} to send"
+            f"  {', '.join(alarms) or words.level_word(0, self._lang)}"
+        )
+
+    def _all_seen(self) -> bool:
+        channels = self._station.status().get("channels", [])
+        return len(channels) > 0 and all(channel["value"] is not None for channel in channels)
+
+    def _stored(self) -> int:
+        rows = self._station.center_query("SELECT count(*) FROM rows")
+        return rows[0][0] if rows else 0
+
+    def _drain(self) -> None:
+        """Until every row made so far is stored, or until nothing moves any more (then the account shows what is
+        missing).
+        """
+
+        def done() -> bool:
+            made = account.made_by_boards(self._rig)
+            return made <= {(bytes(s), e, n, c) for s, e, n, c in self._station.center_rows()}
+
+        try:
+            self._station.wait_for(done, DRAIN_TIMEOUT_S, "the last rows at the center")
+        except TimeoutError:
+            self._say("  not every row arrived in time; the account below says which are missing")
+
+    def _drain_events(self) -> None:
+        """The gateway is gone; give the center a moment to commit what the broker still hands over."""
+        made = account.made_by_gateway(self._station.spool_file, self._rig)
+        try:
+            self._station.wait_for(
+                lambda: made <= {(bytes(s), e, n, c) for s, e, n, c in self._station.center_rows()},
+                5.0,
+                "the last events",
+            )
+        except TimeoutError:
+            self._say("  not every event arrived in time")
+
+    def _gateway_costs(self) -> dict[str, float]:
+        pid = self._station.gateway.pid
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        peak_kib = next(
+            int(line.split()[1])
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+            if line.startswith("VmHWM")
+        )
+        return {"rss_mib": peak_kib / 1024, "cpu_s": (int(fields[11]) + int(fields[12])) / TICKS_PER_S}
+
+    def _result(self, status: dict[str, Any], line: dict[str, Any], gateway: dict[str, float]) -> dict[str, Any]:
+        sums = account.take(self._station)
+        readings = self._station.center_query("SELECT count(*) FROM readings")[0][0]
+        bus = status["buses"][0]
+        return {
+            "rows_made": len(sums.made),
+            "rows_stored": sums.stored_count,
+            "lost": sums.lost,
+            "duplicated": sums.duplicated,
+            "readings_stored": readings,
+            "channels": [{"name": c["name"], "quantity": c["quantity"]} for c in status["channels"]],
+            "alarms": [self._alarm(seen) for seen in self._tap.seen() if E_RULE in seen.event],
+            "bytes_per_reading": round(self._tap.bytes_of("live", "late") / max(1, readings), 3),
+            "event_bytes": self._tap.bytes_of("event"),
+            "scan_s": site.SCAN_S,
+            "scans": bus["scans"],
+            "scans_skipped": bus["scans_skipped"],
+            "bus_use": round(line["busy_permil"] / 1000, 3),
+            "bus_counters": bus["counters"],
+            "gateway_rss_mib": round(gateway["rss_mib"], 1),
+            "gateway_cpu_s": round(gateway["cpu_s"], 2),
+            "station_s": round(self._stretch_s, 1),
+            "speed": round(self._stretch_s / self._stretch_wall_s, 1),
+            "data": self._labels(),
+        }
+
+    def _alarm(self, seen: SeenEvent) -> dict[str, Any]:
+        event = seen.event
+        return {
+            "kind": EVENT_KINDS[event[E_KIND]],  # type: ignore[index]
+            "rule": event[E_RULE],
+            "channel": event.get(E_CHANNEL),
+            "level": words.LEVEL_NAMES[event.get(E_LEVEL, 0)],  # type: ignore[index]
+            "t_event": event[E_AT_MS],
+            "t_detect": event[E_DETECTED_MS],
+            "t_siren": event.get(E_SIREN_MS),
+            "t_center": None if seen.acknowledged_s is None else self._rig.unix_ms_at(seen.acknowledged_s),
+        }
+
+    def _labels(self) -> list[str]:
+        labels = [f"{name}: {curve.label}" for name, curve in self._scenario.curves.items()]
+        return [*labels, f"rain: {self._scenario.tips_label}"]
+
+    def _say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
