@@ -24,6 +24,7 @@ WAIT_REAL_MS_MAX = 1_000
 REPORT_LIMIT_MS = 2_000  # Real time for which the rig may leave its end unread.
 CONTROL_LINE_MAX = 65_536
 HUNG_UP_WAIT_MS = 20
+PAUSE_REAL_US = 8_000  # Processes on one machine hand bytes on in spurts; a real line knows no such gaps.
 
 EXIT_ORDERLY = 0
 EXIT_RESET = 10
@@ -66,8 +67,9 @@ class Bus:
         return sent or 0
 
     def silent_us(self) -> int:
-        """Station microseconds since the last byte came."""
-        return (monotonic_us() - self._last_us) * self._hal.rate_milli // 1000
+        """Station microseconds since the last byte came; 0 while that is so short that the machine may have paused."""
+        real_us = monotonic_us() - self._last_us
+        return 0 if real_us < PAUSE_REAL_US else real_us * self._hal.rate_milli // 1000
 
 
 class Hal:
@@ -96,6 +98,7 @@ class Hal:
             "clock": self._on_clock,
             "adc": self._on_adc,
             "edges": self._on_edges,
+            "edges_at": self._on_edges_at,
             "uart": self._on_uart,
             "spi": self._on_spi,
             "pin": self._on_pin,
@@ -266,6 +269,12 @@ class Hal:
         for number in counters:
             for ms_before in counters[number]:
                 self.counter(int(number)).feed((now - ms_before) & (TICKS_PERIOD - 1))
+
+    def _on_edges_at(self, counters):
+        """Edges by the station's clock: exact also where this process reads several messages late and together."""
+        for number in counters:
+            for station_ms in counters[number]:
+                self.counter(int(number)).feed((station_ms + self._offset_ms) & (TICKS_PERIOD - 1))
 
     def _on_uart(self, ports):
         for number in ports:
