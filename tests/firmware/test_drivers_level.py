@@ -223,6 +223,7 @@ def test_a_distance_at_or_below_the_blind_zone_or_beyond_the_range_is_no_number(
 def test_no_echo_is_known_at_once_and_counted():
     sensor = UltrasonicUart(Wire(frame(1_000)))
     sensor.read(0)
+    assert sensor.errors == 0
     sensor._uart.data = frame(0)
     assert sensor.read(1) == NOTHING
     assert sensor.errors == 1

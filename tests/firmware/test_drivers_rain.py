@@ -66,6 +66,10 @@ def test_edges_that_come_out_of_order_are_put_in_order():
     assert [tick for tick, _ in gauge.bucket.take_tips()] == [gauge.tick(time) for time in (0, 500, 900)]
 
 
+def test_two_edges_in_the_wrong_order_are_two_tips():
+    assert Gauge().scan(1_000, [900, 30])[0] == 2 * UM_PER_TIP
+
+
 def test_bounces_across_the_border_of_two_scans_are_one_tip():
     gauge = Gauge()
     gauge.scan(1_000, [990])
@@ -82,6 +86,13 @@ def test_rain_continues_from_the_log_and_wraps_where_the_registers_do():
     gauge.bucket.start_at(RAIN_WRAP_UM - 300)
     assert gauge.scan(1_000, [100]) == (RAIN_WRAP_UM - 100, GOOD)
     assert gauge.scan(2_000, [1_100]) == (100, GOOD)
+
+
+@pytest.mark.parametrize("rain_um", [0, RAIN_WRAP_UM - 1])
+def test_a_start_at_either_end_of_the_counter_is_taken(rain_um):
+    gauge = Gauge()
+    gauge.bucket.start_at(rain_um)
+    assert gauge.scan(1_000) == (rain_um, GOOD)
 
 
 @pytest.mark.parametrize("rain_um", [-1, RAIN_WRAP_UM])
@@ -128,6 +139,12 @@ def test_a_few_quick_tips_are_rain():
 def test_tips_at_exactly_the_limit_are_not_fast():
     assert Gauge().scan(5_000, [index * 250 for index in range(12)])[1] == GOOD
     assert Gauge().scan(5_000, [index * 249 for index in range(12)])[1] == SUSPECT
+
+
+def test_without_debounce_every_edge_is_a_tip():
+    edges = Edges()
+    edges.ticks = [0, 0, 1]
+    assert TippingBucket(edges, ticks_diff, UM_PER_TIP, 0).read(1)[0][0] == 3 * UM_PER_TIP
 
 
 @pytest.mark.parametrize(("um_per_tip", "debounce_ms"), [(0, 50), (-1, 50), (200, -1)])

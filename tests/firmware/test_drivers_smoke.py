@@ -155,6 +155,13 @@ def test_a_chamber_that_drifts_too_far_is_dirty_and_still_measures(sign):
     assert quality == SUSPECT
 
 
+def test_a_baseline_that_may_not_drift_stays():
+    chamber = Chamber(scan_s=60, drift_max_mdbm=0)
+    for _ in range(60):
+        chamber.scan(5)
+    assert chamber.driver.baseline_uv == CLEAR_UV
+
+
 def test_a_chamber_that_was_cleaned_is_good_again():
     chamber = Chamber(scan_s=60, drift_max_mdbm=20)
     for minute in range(25 * 60):

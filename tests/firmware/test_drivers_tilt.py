@@ -225,6 +225,22 @@ def test_one_flipped_bit_in_any_answer_of_a_scan_spoils_that_scan_only(number):
         assert inclinometer.scan()[0] == (0, GOOD)
 
 
+@pytest.mark.parametrize("number", range(1, frames_in_a_scan()))
+@pytest.mark.parametrize(("clear", "put"), [(0x03, 0x00), (0x03, 0x02), (0x03, 0x03), (0xFC, 0x04), (0xFC, 0x80)])
+def test_a_whole_answer_with_another_status_or_of_another_register_spoils_the_scan(number, clear, put):
+    inclinometer = Inclinometer(samples=2).started()
+    first = len(inclinometer.bus.sent)
+
+    def other(at, answer):
+        if at != first + number:
+            return answer
+        frame = bytes((answer[0] & ~clear | put, answer[1], answer[2]))
+        return frame + bytes((crc8(frame),))
+
+    inclinometer.bus.spoil = other
+    assert inclinometer.scan() == NOTHING
+
+
 @pytest.mark.parametrize("answer", [b"", b"\x00" * 4, b"\xff" * 4, b"\x00" * 3, b"\x25\x00\x00"])
 def test_a_wire_that_is_stuck_or_cut_gives_no_value(answer):
     inclinometer = Inclinometer().started()
