@@ -42,13 +42,23 @@ OTHER = rtu.sealed(bytes((12, 3, 4, 5, 6, 7, 8)))
 
 
 def test_a_byte_is_heard_when_its_last_bit_has_left_and_not_before():
-    ears = Ears()
+    ears = Ears(chunk_ns=1)
     ears.say(0, b"abc", 2 * S)
     for count in range(1, 4):
         ears.at(2 * S + count * CHAR_NS - 1)
         assert ears.of(11) == b"abc"[: count - 1]
         ears.at(2 * S + count * CHAR_NS)
         assert ears.of(11) == b"abc"[:count]
+
+
+def test_a_frame_is_handed_over_whole_when_its_last_bit_has_left():
+    ears = Ears()
+    ears.say(0, REQUEST, 2 * S)
+    ears.at(2 * S + 8 * CHAR_NS - 1)
+    assert ears.of(11) == b""
+    assert ears.wire.next_ns() == 2 * S + 8 * CHAR_NS
+    ears.at(2 * S + 8 * CHAR_NS)
+    assert ears.of(11) == REQUEST
 
 
 def test_every_byte_reaches_everybody_but_who_says_it():

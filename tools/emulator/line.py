@@ -142,9 +142,16 @@ def _echo(line: Line, value: bool, _: int) -> None:
     line.wire.faults.echo = value
 
 
+def _chunk(line: Line, value: int, _: int) -> None:
+    if value <= 0:
+        raise ValueError("a piece lasts longer than 0 us")
+    line.wire.chunk_ns = value * 1000
+
+
 # Command -> what it does with (line, value, now). Addresses are added to those that have the fault already.
 COMMANDS: dict[str, Callable[[Line, Any, int], Any]] = {
     "rate": lambda line, value, now_ns: line.wire.set_speed(now_ns, rate=value),
+    "chunk_us": _chunk,  # frames come in pieces of so much real time
     "baud": lambda line, value, now_ns: line.wire.set_speed(now_ns, baud=value),
     "noise": lambda line, value, _: line.wire.faults.noise(*value),  # [wrong bits per mille, seed]
     "truncate": _limit_answers,  # bytes of an answer that come through

@@ -122,6 +122,10 @@ class LineProcess:
         """For so long of the station's time somebody sends random bytes and pieces of frames."""
         self.command(garbage=[seconds, seed] if pause_chars is None else [seconds, seed, pause_chars])
 
+    def in_pieces(self, piece_us: int) -> None:
+        """Hand frames over in pieces of so much real time instead of whole; stays until it is set again."""
+        self.command(chunk_us=piece_us)
+
     def clear(self) -> None:
         """Take all faults of the line off."""
         self.command(clear=True)

@@ -3,6 +3,9 @@
 Rules of this file: no clock, no files; time comes in as nanoseconds of the machine's monotonic clock and never goes
 back. A byte is heard when its last bit has left, never earlier. Whoever talks hears nothing (half duplex); two that
 talk at once destroy both frames for everybody. `rate` shortens characters and silences as it does the station's time.
+
+Frames are handed over whole at their end: a process that is scheduled a few milliseconds late between two pieces would
+make silences that no wire has. Smaller pieces (`chunk_ns`) are for tests of receivers, at 1x.
 """
 
 import heapq
@@ -14,7 +17,8 @@ from tools.emulator import rtu
 from tools.emulator.line_faults import Faults
 
 MASTER = 0  # The port of the gateway.
-CHUNK_NS = 1_000_000  # A long frame is handed over in pieces of about this much real time.
+CHUNK_NS = 1_000_000_000  # Bytes are handed over in pieces of so much real time: whole frames.
+PIECE_MAX = 256  # bytes: no frame is longer
 FRAME_KEPT_MAX = 600
 EVENTS_MAX = 100_000  # of one call; more means that something answers itself for ever
 TALK_MAX = 4_096  # bytes that one port may still have to send; what is more was never a frame
@@ -144,7 +148,7 @@ class Wire:
         times = [self._due[0][0]] if self._due else []
         for burst in self._bursts:
             left = len(burst.data) - burst.heard
-            step = min(left, max(1, self.chunk_ns // burst.char_ns))
+            step = min(left, PIECE_MAX, max(1, self.chunk_ns // burst.char_ns))
             times.append(burst.start_ns + (burst.heard + step) * burst.char_ns)
         if not times and self._frame and self.quiet_listeners:
             times.append(self._heard_end_ns + self._t35_ns)
@@ -274,13 +278,16 @@ class Wire:
         if len(bursts) == 1:
             burst = bursts[0]
             done = min(len(burst.data), (until_ns - burst.start_ns) // burst.char_ns)
-            if done > burst.heard:
+            if done > burst.heard and (done == len(burst.data) or self._is_piece(burst, done)):
                 self._heard_end_ns = burst.start_ns + done * burst.char_ns
                 self._deliver(bytes(burst.data[burst.heard : done]), burst, frozenset())
                 burst.heard = done
         else:
             self._carry_clash(until_ns)
         self._bursts = [b for b in bursts if b.heard < len(b.data) or self._still_matters(b)]
+
+    def _is_piece(self, burst: Burst, done: int) -> bool:
+        return (done - burst.heard) * burst.char_ns >= self.chunk_ns or done - burst.heard >= PIECE_MAX
 
     def _still_matters(self, ended: Burst) -> bool:
         return any(b.heard < len(b.data) and b.start_ns < ended.end_ns for b in self._bursts)
