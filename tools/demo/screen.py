@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway import words
+from wire.reading import QUALITY_NAMES
 
 # Colour only repeats what shape and character already say (edge colours that are readable on dark and light).
 LEVEL_STYLES = {0: "", 1: "bold blue", 2: "bold yellow", 3: "bold dark_orange", 4: "bold white on red"}
@@ -44,7 +45,7 @@ def _channels(status: dict[str, Any], lang: str) -> Table:
         out.add_row(
             channel["name"],
             f"{words.shown(channel['quantity'], channel['value'])} {datum}".rstrip(),
-            words.word(quality, lang),
+            words.word(QUALITY_NAMES[quality], lang),
             words.age(channel["age_ms"], lang) if channel["age_ms"] is not None else "—",
             Text(words.mark(level, lang), style=LEVEL_STYLES[level]),
         )
