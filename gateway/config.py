@@ -54,6 +54,7 @@ class Source(Struct, frozen=True):
     serial: str = ""  # hex; "" = accept whoever answers there
     channels: tuple[Channel, ...] = ()
     row_s: int = 60  # storage interval of a bought sensor's rows, cadence of a board's
+    alarmed: bool = False  # a rule judges one of its channels: it is asked first
     definition: str = ""  # SHA-256 (hex) of the board.json that a board should run; "" = not compared
 
 

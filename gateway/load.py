@@ -11,8 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 import boards
-from gateway.config import Center, ConfigError, Siren, Spool, Station
+from gateway.config import Bus, Center, ConfigError, Rule, Siren, Spool, Station
 from gateway.load_buses import read_buses
 from gateway.load_rules import read_rules
 from gateway.toml_lines import lines_of
@@ -65,6 +67,7 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
     siren = _siren(root, folder)
     buses, declared = read_buses(root, boards)
     rules = read_rules(root, buses, declared)
+    buses = _alarmed(buses, rules)
     root.close()
     texts = problems.texts()
     if texts:
@@ -84,6 +87,16 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
         spool=spool,
         center=center,
     )
+
+
+def _alarmed(buses: tuple[Bus, ...], rules: tuple[Rule, ...]) -> tuple[Bus, ...]:
+    """The buses with their sources marked that rules judge."""
+    judged = {rule.channel for rule in rules if rule.kind != "lost"}
+    marked = []
+    for bus in buses:
+        sources = [replace(s, alarmed=any(c.name in judged for c in s.channels)) for s in bus.sources]
+        marked.append(replace(bus, sources=tuple(sources)))
+    return tuple(marked)
 
 
 def _syntax(name: str, error: Exception) -> str:

@@ -1,0 +1,285 @@
+"""One RS-485 line: an exchange at a time through pymodbus's asynchronous client, with the wire's times kept.
+
+Rules of this file: t3.5 of silence before every request, whatever came before it; an answer counts only if device,
+function and length are those that were asked for and its CRC fits; what comes when nobody asked is counted, not used.
+Times are microseconds of the station's clock: on a rig the line runs as fast as the clock.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from typing import Any, NamedTuple
+
+from pymodbus.client import AsyncModbusSerialClient
+from pymodbus.exceptions import ConnectionException, ModbusIOException
+from pymodbus.framer import FramerRTU
+from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
+
+from gateway.clock import Clock
+from gateway.config import Bus
+from gateway.wire_time import chars_us, exchange_us, silence_us
+from wire.modbus import EXCEPTION_NAMES, FILE_REFERENCE, READ_FILE, answer_length, crc16
+
+WAIT_REAL_S_MIN = 0.050  # Below this a busy machine, not the device, would be what is late.
+LENGTH_MAX = 256
+BUFFER_MAX = 4 * LENGTH_MAX
+SPIN_S = 0.000_1  # The loop's timers come about so much late; the rest of a silence is waited out turn by turn.
+CONNECT_S = 3.0
+SILENCE_MAX_US = 200_000  # A device that babbles must not keep us from asking the others.
+_SETTINGS = {"8N1": (8, "N", 1), "8E1": (8, "E", 1), "8O1": (8, "O", 1), "8N2": (8, "N", 2)}
+
+# pymodbus reports each silence of a device as an error; we count it and say it once.
+logging.getLogger("pymodbus.logging").addHandler(logging.NullHandler())
+logging.getLogger("pymodbus.logging").propagate = False
+
+
+class BusError(Exception):
+    """No usable answer from `address`. `kind` is its counter: no_answer, crc, truncated, wrong_id, exception, port."""
+
+    def __init__(self, address: int, kind: str, reason: str, code: int = 0) -> None:
+        super().__init__(reason)
+        self.address = address
+        self.kind = kind
+        self.reason = reason
+        self.code = code  # of an exception
+
+
+class Answer(NamedTuple):
+    """A good answer. `delay_us` is what the device took beyond the characters of request and answer."""
+
+    pdu: ModbusPDU
+    end_us: int
+    delay_us: int
+
+
+class Wanted(NamedTuple):
+    """The answer that is waited for: nothing else is one."""
+
+    device: int
+    function: int
+    length: int  # CRC included
+
+
+class AnswerFramer(FramerRTU):
+    """Finds the wanted answer among whatever the line brings; keeps the rest for the diagnosis."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(DecodePDU(False))
+        self._clock = clock
+        self.wanted: Wanted | None = None
+        self.seen = b""  # Everything since the request.
+        self.last_us = 0  # When the last bytes came.
+        self.strays: list[tuple[int, int]] = []  # (device, when) of whole frames that nobody waited for.
+
+    def decode(self, data: bytes) -> tuple[int, int, int, bytes]:
+        """What pymodbus asks for: (bytes used, device, 0, frame without address and CRC); all zero = wait for more."""
+        self.last_us = self._clock.mono_us()
+        wanted = self.wanted
+        if wanted is None:
+            for device, _, _ in frames(data):
+                self.strays.append((device, self.last_us))
+            return len(data), 0, 0, b""
+        self.seen = data
+        found = find(data, wanted)
+        if found < 0:
+            return 0, 0, 0, b""
+        end = found + (5 if data[found + 1] & 0x80 else wanted.length)
+        self.wanted = None
+        if found or end < len(data):
+            others = (device for device, start, stop in frames(data) if stop <= found or start >= end)
+            self.strays += [(device, self.last_us) for device in others]
+        return len(data), wanted.device, 0, data[found + 1 : end - 2]
+
+
+def find(data: bytes, wanted: Wanted) -> int:
+    """Where the wanted answer, or an exception instead of it, stands whole in `data`; -1 = not (yet)."""
+    start = data.find(wanted.device)
+    while start >= 0 and start + 5 <= len(data):
+        function = data[start + 1]
+        length = 5 if function == wanted.function | 0x80 else wanted.length if function == wanted.function else 0
+        whole = length and start + length <= len(data) and fits(data, start, length)
+        if whole and (length == 5 or _agrees(data, start, length)):
+            return start
+        start = data.find(wanted.device, start + 1)
+    return -1
+
+
+def _agrees(data: bytes, start: int, length: int) -> bool:
+    """Do the lengths inside the frame say the same as `length`?"""
+    if answer_length(data, start, len(data)) != length:
+        return False
+    return data[start + 1] != READ_FILE or (data[start + 3] == length - 6 and data[start + 4] == FILE_REFERENCE)
+
+
+def fits(data: bytes, start: int, length: int) -> bool:
+    """Does the CRC at the end of the frame fit?"""
+    frame = data[start : start + length]
+    return frame[-2] | frame[-1] << 8 == crc16(frame, length - 2)
+
+
+def frames(data: bytes) -> list[tuple[int, int, int]]:
+    """(device, start, end) of every whole answer in `data`."""
+    found = []
+    start = 0
+    while start + 5 <= len(data):
+        length = answer_length(data, start, len(data))
+        if 5 <= length <= len(data) - start and fits(data, start, length):
+            found.append((data[start], start, start + length))
+            start += length
+        else:
+            start += 1
+    return found
+
+
+class Line:
+    """The line of `bus`. `counters` are by kind; `wire_us` is the time on the wire of all exchanges."""
+
+    def __init__(self, bus: Bus, clock: Clock) -> None:
+        self.bus = bus
+        self.counters: Counter[str] = Counter()
+        self.wire_us = 0
+        self._clock = clock
+        self._silence_us = silence_us(bus.baud, bus.char_bits)
+        self._free_us = 0  # From then on the line may be used.
+        self._client: AsyncModbusSerialClient | None = None
+        self._framer = AnswerFramer(clock)
+
+    @property
+    def connected(self) -> bool:
+        return self._client is not None and self._client.connected
+
+    async def open(self) -> None:
+        """Open the port. BusError where it cannot be had."""
+        self.close()
+        size, parity, stops = _SETTINGS[self.bus.framing]
+        client = AsyncModbusSerialClient(
+            self.bus.port,
+            baudrate=self.bus.baud,
+            bytesize=size,
+            parity=parity,
+            stopbits=stops,
+            timeout=CONNECT_S,
+            retries=0,
+            reconnect_delay=0,  # The poller opens the port again, and tells what it waits for.
+        )
+        client.ctx.framer = self._framer
+        client.ctx.max_buffer_size = BUFFER_MAX
+        try:
+            opened = await client.connect()
+        except (OSError, ValueError) as error:
+            raise BusError(0, "port", f"{self.bus.port} cannot be opened: {error}") from error
+        if not opened:
+            raise BusError(0, "port", f"{self.bus.port} cannot be opened")
+        await asyncio.sleep(0)  # pymodbus registers the port with the loop in its next turn.
+        self._client = client
+        self._free_us = self._clock.mono_us() + self._silence_us
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def strays(self) -> list[tuple[int, int]]:
+        """(device, when) of whole answers that nobody waited for, since the last call."""
+        strays, self._framer.strays = self._framer.strays, []
+        return strays
+
+    def chars_us(self, count: int) -> int:
+        return chars_us(count, self.bus.baud, self.bus.char_bits)
+
+    async def exchange(self, request: ModbusPDU, request_chars: int, answer_chars: int, patience_us: int) -> Answer:
+        """Send `request`, wait for its answer of `answer_chars` characters; BusError for anything else.
+
+        `patience_us` is how long the device may take beyond the characters on the wire: adapters hand an answer over
+        in pieces or whole, so that its beginning says nothing.
+        """
+        client = self._ready(request.dev_id)
+        await self._silence()
+        framer = self._framer
+        framer.seen = b""
+        framer.wanted = Wanted(request.dev_id, request.function_code, answer_chars)
+        sent_us = self._clock.mono_us()
+        wait_us = self.chars_us(request_chars + answer_chars) + patience_us
+        client.ctx.comm_params.timeout_connect = max(wait_us / 1e6 / self._clock.rate(), WAIT_REAL_S_MIN)
+        try:
+            pdu = await client.execute(False, request)
+        except (ModbusIOException, ConnectionException) as error:
+            raise self._diagnosis(request, answer_chars, str(error)) from error
+        finally:
+            framer.wanted = None
+            self._free_us = max(sent_us + self.chars_us(request_chars), framer.last_us) + self._silence_us
+        wire_us = exchange_us(request_chars, answer_chars, self.bus.baud, self.bus.char_bits)
+        if isinstance(pdu, ExceptionResponse):
+            self.wire_us += wire_us - self.chars_us(answer_chars - 5)
+            self.counters["exception"] += 1
+            name = EXCEPTION_NAMES.get(pdu.exception_code, "of its own")
+            reason = f"exception {pdu.exception_code} ({name})"
+            raise BusError(request.dev_id, "exception", reason, pdu.exception_code)
+        self.wire_us += wire_us
+        self.counters["ok"] += 1
+        took_us = framer.last_us - sent_us - self.chars_us(request_chars + answer_chars)
+        return Answer(pdu, framer.last_us, max(0, took_us))
+
+    async def broadcast(self, request: ModbusPDU, request_chars: int, settle_us: int) -> None:
+        """Send `request` to everybody, and give them `settle_us` to act on it."""
+        client = self._ready(0)
+        await self._silence()
+        sent_us = self._clock.mono_us()
+        try:
+            await client.execute(True, request)
+        except ConnectionException as error:
+            raise BusError(0, "port", f"{self.bus.port} was lost: {error}") from error
+        self._free_us = sent_us + self.chars_us(request_chars) + max(settle_us, self._silence_us)
+        self.wire_us += self.chars_us(request_chars) + self._silence_us
+
+    async def until_free(self) -> None:
+        """Return when the line may be used at once: what is sent now leaves now."""
+        await self._silence()
+
+    async def _silence(self) -> None:
+        """Wait until t3.5 has passed since the last byte of anybody; on a line that never is quiet, SILENCE_MAX_US."""
+        clock = self._clock
+        give_up_us = max(clock.mono_us(), self._free_us) + SILENCE_MAX_US
+        while True:
+            free_us = min(max(self._free_us, self._framer.last_us + self._silence_us), give_up_us)
+            left_s = (free_us - clock.mono_us()) / 1e6 / clock.rate()
+            if left_s > 0:
+                await asyncio.sleep(left_s - SPIN_S if left_s > 2 * SPIN_S else 0)
+            elif not self._take_waiting() or free_us == give_up_us:
+                return
+
+    def _take_waiting(self) -> bool:
+        """Read what has come and was not read yet: after a request it would pass for an answer. False = nothing."""
+        transport: Any = self._client.ctx.transport if self._client else None
+        try:
+            if transport is None or not transport.sync_serial or not transport.sync_serial.in_waiting:
+                return False
+        except OSError:
+            return False  # The port has just gone; writing to it will tell.
+        transport.intern_read_ready()
+        return True
+
+    def _ready(self, address: int) -> AsyncModbusSerialClient:
+        if self._client is None or not self._client.connected:
+            raise BusError(address, "port", f"{self.bus.port} is closed")
+        return self._client
+
+    def _diagnosis(self, request: ModbusPDU, answer_chars: int, reason: str) -> BusError:
+        """Why there is no answer, by what came instead."""
+        seen = self._framer.seen
+        if not self.connected:
+            kind, reason = "port", f"{self.bus.port} was lost: {reason}"
+        elif not seen:
+            kind, reason = "no_answer", "no answer"
+        else:
+            whole = frames(seen)
+            own = [frame for frame in whole if frame[0] == request.dev_id]
+            self._framer.strays += [(device, self._framer.last_us) for device, _, _ in whole]
+            if whole and not own:
+                kind, reason = "wrong_id", f"an answer of address {whole[0][0]} instead"
+            elif seen[0] == request.dev_id and len(seen) < answer_chars and not own:
+                kind, reason = "truncated", f"{len(seen)} of {answer_chars} characters"
+            else:
+                kind, reason = "crc", f"{len(seen)} characters that are no answer"
+        self.counters[kind] += 1
+        return BusError(request.dev_id, kind, reason)
