@@ -15,13 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from gateway import spool_schema as schema
 from gateway import spool_tables as tables
 from gateway.clock import Clock
 from gateway.commit import Committer, StoreError
 from gateway.config import Station
 from gateway.ranges import Ranges
 from gateway.spool_index import Index, Log, Statement, snapshot
-from gateway.spool_tables import ACKED, EVENTS_NAME, GONE, HELD, Changes, Key, LogInfo
+from gateway.spool_schema import ACKED, EVENTS_NAME, GONE, HELD, Changes, Key, LogInfo
 from wire.reading import NEVER
 from wire.row import RowError, crc_of, measure
 from wire.telemetry import SOURCE_BOARD, SOURCE_EVENTS, SOURCE_SENSOR
@@ -41,6 +42,7 @@ class Spool:
     def __init__(self, config: Station, clock: Clock) -> None:
         self.path = Path(config.spool.path)
         self.gateway = bytes.fromhex(config.gateway_serial)
+        self.catalogues: dict[int, bytes] = {}  # What was kept when the spool was opened, by version.
         self.catalogue_version = 0  # Set by the catalogue: rows are stamped with it.
         self.counters: Counter[str] = Counter()
         self.on_commit: list[Callable[[Changes], None]] = []  # Called in the loop after each commit.
@@ -51,6 +53,7 @@ class Spool:
             source.name: tuple(c.quantity for c in sorted(source.channels, key=lambda c: c.column))
             for source in config.sources
         }
+        self._sensors = [source.name for source in config.sources if source.profile]
         self._index = Index([], 0)
         self._states: dict[str, bytes] = {}
         self._boot = 0
@@ -67,7 +70,7 @@ class Spool:
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{self.path}: {error}") from error
         self._committer.start()
-        await self._committer.submit(self._begin_events, urgent=True)
+        await self._committer.submit(self._begin, urgent=True)
         if damaged:
             detail = f"a damaged spool was set aside as {damaged}"
             await self.append_event(tables.event("store failed", self._clock.unix_ms(), detail))
@@ -113,8 +116,7 @@ class Spool:
     async def append_made(self, source_name: str, rows: list) -> None:
         """Store rows (t_s, ms, time quality, readings) of a bought sensor: they get epoch and seq here. StoreError."""
         now_ms = self._clock.unix_ms()
-        serial = tables.sensor_serial(self.gateway, source_name)
-        wanted = LogInfo(serial, 0, 0, source_name, SOURCE_SENSOR, self._columns.get(source_name, ()))
+        wanted = self._sensor(source_name)
         version = self.catalogue_version
 
         def job(db: sqlite3.Connection, changes: Changes) -> StoreError | None:
@@ -153,9 +155,19 @@ class Spool:
         """What was kept last under `name`; None if nothing was or its CRC does not fit."""
         return self._states.get(name)
 
-    async def keep_catalogue(self, version: int, content: bytes) -> None:
-        """Keep what a catalogue version says. StoreError."""
-        await self._committer.submit(lambda db, _: tables.save_catalogue(db, version, content), urgent=True)
+    def keep_catalogue(self, version: int, content: bytes, copy: str) -> asyncio.Future[None]:
+        """Keep what a catalogue version says, and `copy` of it as an event; done when committed, or StoreError."""
+        told = tables.event("catalogue", self._clock.unix_ms(), copy)
+
+        def job(db: sqlite3.Connection, changes: Changes) -> None:
+            tables.save_catalogue(db, version, content)
+            tables.append_event(db, changes, self.gateway, told, version)
+
+        return self._committer.submit(job, urgent=True)
+
+    def now_s(self) -> int:
+        """Unix seconds of the station's clock."""
+        return self._clock.unix_ms() // 1000
 
     # For the uplink
 
@@ -243,14 +255,22 @@ class Spool:
         for tell in self.on_commit:
             tell(changes)
 
-    def _begin_events(self, db: sqlite3.Connection, changes: Changes) -> None:
-        events = LogInfo(self.gateway, 0, 0, EVENTS_NAME, SOURCE_EVENTS, ())
-        tables.made_log(db, changes, events, self.gateway, self._clock.unix_ms())
-        self._boot = (tables.meta(db, _STARTS) + 1) & 0xFFFF
+    def _begin(self, db: sqlite3.Connection, changes: Changes) -> None:
+        """The logs that the gateway writes itself: they exist from the start, so that one catalogue names them all."""
+        now_ms = self._clock.unix_ms()
+        tables.made_log(db, changes, LogInfo(self.gateway, 0, 0, EVENTS_NAME, SOURCE_EVENTS, ()), self.gateway, now_ms)
+        for name in self._sensors:
+            tables.made_log(db, changes, self._sensor(name), self.gateway, now_ms)
+        self._boot = (schema.meta(db, _STARTS) + 1) & 0xFFFF
         tables.set_meta(db, _STARTS, self._boot)
 
+    def _sensor(self, name: str) -> LogInfo:
+        """A bought sensor's log as it is wanted; its epoch is drawn when it begins."""
+        serial = schema.sensor_serial(self.gateway, name)
+        return LogInfo(serial, 0, 0, name, SOURCE_SENSOR, self._columns.get(name, ()))
+
     def _connect(self) -> sqlite3.Connection:
-        return tables.connect(self.path, self._cap_mib)
+        return schema.connect(self.path, self._cap_mib)
 
     def _load(self) -> str:
         """Read the index; returns the name under which a damaged file was set aside, or "". sqlite3.Error, OSError."""
@@ -271,11 +291,12 @@ class Spool:
         db = sqlite3.connect(self.path, check_same_thread=False, timeout=5.0)
         self._read_db = db
         db.execute("PRAGMA query_only = 1")
-        logs = [Log(info) for info in tables.load_logs(db)]
+        logs = [Log(info) for info in schema.load_logs(db)]
         for log in logs:
-            log.held, log.acked, log.gone = (tables.load_ranges(db, what, log.key) for what in (HELD, ACKED, GONE))
-        self._index = Index(logs, tables.meta(db, _GENERATION))
-        self._states, self.counters["state_damaged"] = tables.load_states(db)
+            log.held, log.acked, log.gone = (schema.load_ranges(db, what, log.key) for what in (HELD, ACKED, GONE))
+        self._index = Index(logs, schema.meta(db, _GENERATION))
+        self._states, self.counters["state_damaged"] = schema.load_states(db)
+        self.catalogues = schema.load_catalogues(db)
 
     def _set_aside(self) -> str:
         self._close_reader()
@@ -297,11 +318,11 @@ def _look(future: asyncio.Future) -> None:
         future.exception()
 
 
-def _head(packed: bytes, epoch: int, catalogue: int, now_ms: int) -> tuple[int, int, int, int, bytes]:
-    """(seq, kind, t_s, catalogue, packed) of a packed row whose CRC fits. RowError."""
-    if measure(packed) != len(packed) or crc_of(packed) != crc32(packed[:-4], epoch):
+def _head(packed: bytes, epoch: int, catalogue: int, now_ms: int) -> tuple[int, int, int, int, int, bytes]:
+    """(seq, kind, t_s, catalogue, crc, packed) of a packed row whose CRC fits. RowError."""
+    if measure(packed) != len(packed) or (crc := crc_of(packed)) != crc32(packed[:-4], epoch):
         raise RowError("CRC of the row does not fit")
     _, kind, seq, _, time_quality, t_s = _HEAD.unpack_from(packed)
     if seq < 1:
         raise RowError("seq out of range")
-    return seq, kind, now_ms // 1000 if time_quality == NEVER else t_s, catalogue, bytes(packed)
+    return seq, kind, now_ms // 1000 if time_quality == NEVER else t_s, catalogue, crc, bytes(packed)

@@ -5,7 +5,7 @@ disk: losing it costs a resend, nothing else.
 """
 
 from gateway.ranges import Ranges
-from gateway.spool_tables import ACKED, GONE, HELD, Changes, Key, LogInfo
+from gateway.spool_schema import ACKED, GONE, HELD, Changes, Key, LogInfo
 from wire.telemetry import SOURCE_EVENTS
 
 Statement = tuple[

@@ -1,24 +1,33 @@
-"""The spool's tables and every statement on them.
+"""Every statement that changes the spool.
 
 Rules of this file: each function runs in the writer's thread inside a transaction that somebody else commits; the first
 row under a key stays for ever; a seq is given here, in the same transaction as its row, so that none is given twice.
 """
 
-import hashlib
 import json
 import secrets
 import sqlite3
-import struct
 from binascii import crc32
-from pathlib import Path
-from typing import NamedTuple
 
 import cbor2
 
 from gateway.commit import StoreError
 from gateway.ranges import Ranges
+from gateway.spool_schema import (
+    ACKED,
+    EVENT_ROW,
+    GONE,
+    HELD,
+    PAGE_BYTES,
+    Changes,
+    Key,
+    LogInfo,
+    load_logs,
+    load_rows,
+    log_info,
+)
 from wire.reading import NEVER
-from wire.row import Row, pack
+from wire.row import Row, crc_of, pack
 from wire.telemetry import (
     E_AT_MS,
     E_DETAIL,
@@ -30,93 +39,11 @@ from wire.telemetry import (
     SOURCE_EVENTS,
 )
 
-PAGE_BYTES = 4_096
 FULL_PERMIL = 950  # Rows may fill the cap this far; the rest is for events.
 EVICT_ROWS = 2_000  # Acknowledged rows that make room at a time.
 EVICTIONS_MAX = 16  # Of them for one batch.
 ROW_BYTES = 200  # What a row takes of a page, with what a split of pages leaves empty.
 QUARANTINE_MAX = 1_000
-EVENT_ROW = 3  # `kind` of an event among rows; DATA and ANCHOR are wire.row's.
-EVENTS_NAME = "events"
-
-HELD, ACKED, GONE = 0, 1, 2  # `what` of a range: in rows; durably at the center; lost before we could read it.
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS logs (
-    source BLOB NOT NULL, epoch INTEGER NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL, kind INTEGER NOT NULL,
-    columns TEXT NOT NULL, begun_ms INTEGER NOT NULL, made_seq INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (source, epoch)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS rows (
-    source BLOB NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL, t_s INTEGER NOT NULL,
-    catalogue INTEGER NOT NULL, packed BLOB NOT NULL, PRIMARY KEY (source, epoch, seq)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS ranges (
-    what INTEGER NOT NULL, source BLOB NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-    PRIMARY KEY (what, source, epoch, first)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS catalogues (version INTEGER PRIMARY KEY, content BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, data BLOB NOT NULL, crc INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS quarantine (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, source BLOB NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
-    packed BLOB NOT NULL, at_ms INTEGER NOT NULL);
-PRAGMA user_version = 1;
-"""
-
-Key = tuple[bytes, int]  # serial of the source, epoch of its log
-
-
-class LogInfo(NamedTuple):
-    """A log as it was begun. `place` orders epochs; `columns` are quantity names."""
-
-    source: bytes
-    epoch: int
-    place: int
-    name: str
-    kind: int
-    columns: tuple[str, ...]
-
-
-class Changes:
-    """What one transaction changes of logs and ranges; the loop's index adopts it after COMMIT."""
-
-    def __init__(self) -> None:
-        self.logs: list[LogInfo] = []
-        self.ranges: dict[tuple[int, Key], Ranges] = {}
-        self.conflicts: list[tuple[bytes, int, int]] = []
-        self.events = 0
-        self.rows = 0
-        self.duplicates = 0
-
-    def range(self, db: sqlite3.Connection, what: int, key: Key) -> Ranges:
-        """The ranges of a log, to be changed; written at the end of the transaction."""
-        if (what, key) not in self.ranges:
-            self.ranges[what, key] = load_ranges(db, what, key)
-        return self.ranges[what, key]
-
-    def flush(self, db: sqlite3.Connection) -> None:
-        for (what, key), ranges in self.ranges.items():
-            db.execute("DELETE FROM ranges WHERE what = ? AND source = ? AND epoch = ?", (what, *key))
-            db.executemany("INSERT INTO ranges VALUES (?, ?, ?, ?, ?)", [(what, *key, *pair) for pair in ranges])
-
-
-def connect(path: Path, cap_mib: int) -> sqlite3.Connection:
-    """The writer's connection. Only WAL with synchronous=FULL was seen to lose nothing at a power cut and be quick."""
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
-    try:
-        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA journal_size_limit = 4194304")
-        db.execute(f"PRAGMA max_page_count = {cap_mib * 1024 * 1024 // PAGE_BYTES}")
-        db.executescript(_SCHEMA)
-    except sqlite3.Error:
-        db.close()
-        raise
-    return db
-
-
-def load_ranges(db: sqlite3.Connection, what: int, key: Key) -> Ranges:
-    found = db.execute("SELECT first, last FROM ranges WHERE what = ? AND source = ? AND epoch = ?", (what, *key))
-    return Ranges(found.fetchall())
 
 
 def event(kind: str, at_ms: int, detail: str, source: bytes | None = None) -> dict[int, object]:
@@ -125,20 +52,6 @@ def event(kind: str, at_ms: int, detail: str, source: bytes | None = None) -> di
     if source is not None:
         told[E_SOURCE] = source
     return told
-
-
-def load_logs(db: sqlite3.Connection) -> list[LogInfo]:
-    found = db.execute("SELECT source, epoch, place, name, kind, columns FROM logs ORDER BY place")
-    return [_info(row) for row in found]
-
-
-def load_rows(db: sqlite3.Connection, key: Key, first: int, last: int, limit: int) -> list[tuple]:
-    """(seq, kind, t_s, catalogue, packed) in order of seq."""
-    return db.execute(
-        "SELECT seq, kind, t_s, catalogue, packed FROM rows WHERE source = ? AND epoch = ? AND seq BETWEEN ? AND ?"
-        " ORDER BY seq LIMIT ?",
-        (*key, first, last, limit),
-    ).fetchall()
 
 
 def begin_log(db: sqlite3.Connection, changes: Changes, log: LogInfo, gateway: bytes, now_ms: int) -> None:
@@ -175,7 +88,7 @@ def current(db: sqlite3.Connection, source: bytes) -> LogInfo | None:
         "SELECT source, epoch, place, name, kind, columns FROM logs WHERE source = ? ORDER BY place DESC LIMIT 1",
         (source,),
     ).fetchone()
-    return _info(found) if found else None
+    return log_info(found) if found else None
 
 
 def made_log(db: sqlite3.Connection, changes: Changes, wanted: LogInfo, gateway: bytes, now_ms: int) -> Key:
@@ -188,17 +101,16 @@ def made_log(db: sqlite3.Connection, changes: Changes, wanted: LogInfo, gateway:
 
 
 def append_event(db: sqlite3.Connection, changes: Changes, gateway: bytes, told: dict, catalogue: int) -> int:
-    """Append to the gateway's own log; the event's seq. Its bytes end with their CRC-32, seeded with the epoch."""
+    """Append to the gateway's own log; the event's seq. Its CRC-32 is seeded with the epoch, like a row's."""
     log = current(db, gateway)
     if log is None:
         raise sqlite3.DatabaseError("the spool has no event log")
     key = (log.source, log.epoch)
     seq = _next_seq(db, key)
     content = cbor2.dumps(told, canonical=True)
-    packed = content + struct.pack(">I", crc32(content, log.epoch))
     db.execute(
-        "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (*key, seq, EVENT_ROW, told[E_DETECTED_MS] // 1000, catalogue, packed),
+        "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (*key, seq, EVENT_ROW, told[E_DETECTED_MS] // 1000, catalogue, crc32(content, log.epoch), content),
     )
     changes.range(db, HELD, key).add(seq, seq)
     changes.events += 1
@@ -206,16 +118,15 @@ def append_event(db: sqlite3.Connection, changes: Changes, gateway: bytes, told:
 
 
 def append_rows(
-    db: sqlite3.Connection, changes: Changes, key: Key, rows: list[tuple[int, int, int, int, bytes]], now_ms: int
+    db: sqlite3.Connection, changes: Changes, key: Key, rows: list[tuple[int, int, int, int, int, bytes]], now_ms: int
 ) -> StoreError | None:
-    """Rows (seq, kind, t_s, catalogue, packed) of a board. A key that is there already keeps its first content."""
+    """Rows (seq, kind, t_s, catalogue, crc, packed) of a board. A key that is there already keeps its first content."""
     if not _make_room(db, changes, len(rows)):
         return StoreError("the spool is full and nothing in it is acknowledged")
     held = changes.range(db, HELD, key)
-    for seq, kind, t_s, catalogue, packed in rows:
-        done = db.execute(
-            "INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", (*key, seq, kind, t_s, catalogue, packed)
-        )
+    for row in rows:
+        seq, packed = row[0], row[-1]
+        done = db.execute("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*key, *row))
         if done.rowcount:
             held.add(seq, seq)
             changes.rows += 1
@@ -241,9 +152,10 @@ def append_made(
         seq = _next_seq(db, key)
         row = Row(seq, boot, time_quality, t_s, ms, readings)
         stored_s = now_ms // 1000 if time_quality == NEVER else t_s
+        packed = pack(row, key[1])
         db.execute(
-            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (*key, seq, row.kind, stored_s, catalogue, pack(row, key[1])),
+            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*key, seq, row.kind, stored_s, catalogue, crc_of(packed), packed),
         )
         held.add(seq, seq)
         changes.rows += 1
@@ -266,39 +178,12 @@ def save_state(db: sqlite3.Connection, name: str, data: bytes) -> None:
     db.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (name, data, crc32(data)))
 
 
-def load_states(db: sqlite3.Connection) -> tuple[dict[str, bytes], int]:
-    """The states whose CRC fits, and how many do not."""
-    rows = db.execute("SELECT name, data, crc FROM state").fetchall()
-    good = {name: data for name, data, crc in rows if crc32(data) == crc}
-    return good, len(rows) - len(good)
-
-
 def save_catalogue(db: sqlite3.Connection, version: int, content: bytes) -> None:
     db.execute("INSERT OR REPLACE INTO catalogues VALUES (?, ?)", (version, content))
 
 
-def load_catalogues(db: sqlite3.Connection) -> list[tuple[int, bytes]]:
-    """Every catalogue version kept, oldest first."""
-    return db.execute("SELECT version, content FROM catalogues ORDER BY version").fetchall()
-
-
-def meta(db: sqlite3.Connection, name: str) -> int:
-    found = db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-    return found[0] if found else 0
-
-
 def set_meta(db: sqlite3.Connection, name: str, value: int) -> None:
     db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
-
-
-def sensor_serial(gateway: bytes, name: str) -> bytes:
-    """Name of a bought sensor's log: it has no serial of ours, so it is called after its gateway and its place."""
-    return hashlib.sha256(gateway + name.encode()).digest()[:8]
-
-
-def _info(found: tuple) -> LogInfo:
-    source, epoch, place, name, kind, columns = found
-    return LogInfo(source, epoch, place, name, kind, tuple(json.loads(columns)))
 
 
 def _next_seq(db: sqlite3.Connection, key: Key) -> int:

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from binascii import crc32
 from typing import Any
 
 import cbor2
@@ -17,7 +18,7 @@ from gateway.commit import QUEUE_MAX
 from gateway.ranges import Ranges
 from gateway.spool import Log, Spool, StoreError
 from gateway.spool_index import Index
-from gateway.spool_tables import EVENT_ROW, LogInfo, load_rows, sensor_serial
+from gateway.spool_schema import EVENT_ROW, LogInfo, load_rows, sensor_serial
 from tests.gateway.small_station import BOARD, EPOCH, GATEWAY, HandClock, packed_row, small_station
 from wire.reading import NEVER, SYNCED
 from wire.row import Reading, RowError, unpack
@@ -50,7 +51,7 @@ def events_of(spool):
     async def read():
         log = next(log for log in spool.all_logs() if log.info.source == GATEWAY)
         rows = await spool.read(lambda db: load_rows(db, log.key, 1, 10_000, 10_000))
-        return [cbor2.loads(row[4][:-4]) for row in rows]
+        return [cbor2.loads(row[5]) for row in rows]
 
     return read()
 
@@ -67,7 +68,7 @@ def test_rows_are_there_after_a_restart_and_the_watermark_is_what_is_contiguous(
         assert spool.watermark(BOARD, EPOCH) == 4
         assert (BOARD, EPOCH, 1, 4) in spool.logs()
         rows = await spool.read(lambda db: load_rows(db, KEY, 1, 9, 9))
-        return [(row[0], unpack(row[4], EPOCH).seq) for row in rows]
+        return [(row[0], unpack(row[5], EPOCH).seq) for row in rows]
 
     assert run(tmp_path, write, more) == [(1, 1), (2, 2), (3, 3), (4, 4)]
 
@@ -101,7 +102,7 @@ def test_the_first_row_under_a_key_stays_and_another_one_is_told_once(tmp_path):
             await spool.append_rows(BOARD, EPOCH, "level", [packed_row(1, 30_000)])
         await spool.append_rows(BOARD, EPOCH, "level", [first])
         rows = await spool.read(lambda db: load_rows(db, KEY, 1, 9, 9))
-        assert [row[4] for row in rows] == [first]
+        assert [row[5] for row in rows] == [first]
         assert (spool.counters["duplicates"], spool.counters["conflicts"]) == (1, 1)
         return told
 
@@ -132,7 +133,7 @@ def test_a_bought_sensor_gets_a_name_an_epoch_and_ascending_seqs_from_the_gatewa
         begun = [e for e in await events_of(spool) if e.get(E_SOURCE) == serial]
         assert [e[E_KIND] for e in begun] == [EVENT_CODES["epoch begun"]]
         assert (tail, head) == (1, 3)
-        return [(r.seq, r.boot, r.t_s, r.ms) for r in (unpack(row[4], epoch) for row in rows)]
+        return [(r.seq, r.boot, r.t_s, r.ms) for r in (unpack(row[5], epoch) for row in rows)]
 
     assert run(tmp_path, write, again) == [(1, 1, 1_591_000_000, 0), (2, 1, 55, 250), (3, 2, 1_591_000_120, 0)]
 
@@ -154,9 +155,10 @@ def test_an_event_is_stored_with_its_crc_and_comes_before_the_window_ends(tmp_pa
         seq = await spool.append_event(EVENT)
         await rows  # In the same transaction or the next one: the event did not wait for the rows' window.
         log = next(log for log in spool.all_logs() if log.info.source == GATEWAY)
-        ((_, kind, _, _, packed),) = await spool.read(lambda db: load_rows(db, log.key, seq, seq, 1))
+        ((_, kind, _, _, crc, content),) = await spool.read(lambda db: load_rows(db, log.key, seq, seq, 1))
         assert kind == EVENT_ROW
-        return cbor2.loads(packed[:-4])
+        assert crc == crc32(content, log.info.epoch)
+        return cbor2.loads(content)
 
     assert run(tmp_path, step) == EVENT
 
@@ -326,7 +328,7 @@ def test_nothing_that_was_said_to_be_stored_is_lost_when_the_process_is_killed(t
 
     async def check(spool):
         rows = await spool.read(lambda db: load_rows(db, KEY, 1, 10**6, 10**6))
-        held = {unpack(row[4], EPOCH).seq for row in rows}
+        held = {unpack(row[5], EPOCH).seq for row in rows}
         assert said <= held
         assert held == set(range(1, max(held) + 1))
         assert spool.watermark(BOARD, EPOCH) == max(held)

@@ -1,0 +1,189 @@
+"""Messages to the center, built from stored rows.
+
+Rules of this file: it runs in the spool's reading thread and touches nothing of the loop's; the same rows give the same
+bytes, save for the time of publishing. A message never exceeds MESSAGE_BYTES_MAX: it is halved until it fits.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cbor2
+
+from gateway.catalogue import Layout
+from gateway.ranges import Ranges
+from gateway.spool_schema import Key, load_newest, load_rows
+from wire.row import Row, RowError, unpack
+from wire.telemetry import (
+    F_GATEWAY_QUALITY,
+    K_ALIVE,
+    K_BASE_S,
+    K_CATALOGUE,
+    K_EPOCH,
+    K_EVENT,
+    K_LOGS,
+    K_MAJOR,
+    K_MODE,
+    K_PUBLISHED_MS,
+    K_SEGMENTS,
+    K_SEQ,
+    K_SERIAL,
+    MAJOR,
+    MESSAGE_BYTES_MAX,
+    SEGMENTS_MAX,
+    run_lengths,
+    segments_of,
+)
+
+LIVE_ROWS_MAX = 1_000  # Rows of one closing; what is over goes with the next one or late.
+LATE_ROWS_MAX = 500  # Of one backlog message: it must not keep an event waiting.
+LOOKED_MAX = 2_000  # Rows of one log looked at for one backlog message.
+
+Judge = Callable[[str, Row], dict[int, int]]  # {column: flag} where the gateway judges a row otherwise than its board
+
+
+class Want(NamedTuple):
+    """Rows of one log that are to be sent."""
+
+    key: Key
+    ranges: Ranges
+    layout: Callable[[Key, int], Layout | None]
+    judge: Judge | None
+
+
+class Ages(NamedTuple):
+    """Which rows are live, by the unix second of the row. A row from the future, of a wrong clock, is not."""
+
+    oldest_s: int
+    newest_s: int
+
+    def is_live(self, t_s: int) -> bool:
+        return self.oldest_s <= t_s <= self.newest_s
+
+
+class Batch(NamedTuple):
+    """A message and what of which log it carries."""
+
+    payload: bytes
+    parts: list[tuple[Key, Ranges]]
+    readings: int
+
+
+class _Taken(NamedTuple):
+    want: Want
+    layout: Layout
+    row: Row
+
+
+def collect(db: sqlite3.Connection, wants: list[Want], live: bool, ages: Ages, mode: int) -> list[Batch]:
+    """Messages of the wanted rows that are live, or of the others, oldest first.
+
+    Rows that no catalogue names yet, and bytes that are no row any more, stay where they are.
+    """
+    by_version: dict[int, list[_Taken]] = {}
+    share = max((LIVE_ROWS_MAX if live else LATE_ROWS_MAX) // max(len(wants), 1), 1)
+    for want in wants:
+        stored = _young(db, want, ages, share) if live else _old(db, want, ages, share)
+        for stamped, packed in stored:
+            layout = want.layout(want.key, stamped)
+            if layout is None:
+                continue
+            try:
+                taken = _Taken(want, layout, unpack(packed, want.key[1]))
+            except RowError:
+                continue
+            by_version.setdefault(layout.version, []).append(taken)
+    batches = []
+    for version, rows in sorted(by_version.items()):
+        batches += _messages(version, rows, mode)
+    return batches
+
+
+def event_message(key: Key, seq: int, event: bytes, catalogue: int, published_ms: int) -> bytes:
+    return cbor2.dumps(
+        {
+            K_MAJOR: MAJOR,
+            K_CATALOGUE: catalogue,
+            K_SERIAL: key[0],
+            K_EPOCH: key[1],
+            K_SEQ: seq,
+            K_EVENT: event,
+            K_PUBLISHED_MS: published_ms,
+        },
+        canonical=True,
+    )
+
+
+def state_message(alive: bool, catalogue: int, logs: list[tuple[bytes, int, int, int]], mode: int) -> bytes:
+    """Birth (and how far each log reaches), or death."""
+    message: dict[int, object] = {K_MAJOR: MAJOR, K_ALIVE: alive}
+    if alive:
+        message |= {K_CATALOGUE: catalogue, K_LOGS: [list(log) for log in logs]} | ({K_MODE: mode} if mode else {})
+    return cbor2.dumps(message, canonical=True)
+
+
+def _young(db: sqlite3.Connection, want: Want, ages: Ages, most: int) -> list[tuple[int, bytes]]:
+    """(catalogue, packed) of the live ones among the newest wanted rows; ascending."""
+    found = []
+    for first, last in reversed(list(want.ranges)):
+        found += load_newest(db, want.key, first, last, most - len(found))
+        if len(found) >= most:
+            break
+    return [(row[3], row[5]) for row in reversed(found) if ages.is_live(row[2])]
+
+
+def _old(db: sqlite3.Connection, want: Want, ages: Ages, most: int) -> list[tuple[int, bytes]]:
+    """(catalogue, packed) of the oldest wanted rows that are not live; ascending."""
+    found = []
+    looked = 0
+    for first, last in want.ranges:
+        rows = load_rows(db, want.key, first, last, most - len(found))
+        looked += len(rows)
+        found += [(row[3], row[5]) for row in rows if not ages.is_live(row[2])]
+        if len(found) >= most or looked >= LOOKED_MAX:
+            break
+    return found
+
+
+def _messages(version: int, rows: list[_Taken], mode: int) -> list[Batch]:
+    base_s = min(taken.row.t_s for taken in rows)
+    segments = []
+    parts: dict[Key, Ranges] = {}
+    by_log: dict[Key, list[_Taken]] = {}
+    for taken in rows:
+        by_log.setdefault(taken.want.key, []).append(taken)
+        parts.setdefault(taken.want.key, Ranges()).add(taken.row.seq, taken.row.seq)
+    for (_, epoch), of_log in by_log.items():
+        layout = of_log[0].layout
+        run = [taken.row for taken in of_log]
+        cut = segments_of(layout.place, layout.cadence_s, epoch, run, base_s, len(layout.channels))
+        _add_judgement(cut, run, layout.name, of_log[0].want.judge)
+        segments += cut
+    message: dict[int, object] = {K_MAJOR: MAJOR, K_CATALOGUE: version, K_BASE_S: base_s, K_SEGMENTS: segments}
+    if mode:
+        message[K_MODE] = mode
+    payload = cbor2.dumps(message, canonical=True)
+    if len(rows) > 1 and (len(payload) > MESSAGE_BYTES_MAX or len(segments) > SEGMENTS_MAX):
+        half = len(rows) // 2
+        return _messages(version, rows[:half], mode) + _messages(version, rows[half:], mode)
+    return [Batch(payload, list(parts.items()), sum(len(taken.row.readings) for taken in rows))]
+
+
+def _add_judgement(segments: list, rows: list[Row], name: str, judge: Judge | None) -> None:
+    """Put the gateway's flags behind the segments in which it judges otherwise than the board."""
+    if judge is None:
+        return
+    by_seq = {row.seq: row for row in rows}
+    for segment in segments:
+        if len(segment) < 6:
+            continue  # A packed row has no place for them.
+        run = [by_seq[segment[1] + i] for i in range(segment[4])]
+        judged = [judge(name, row) for row in run]
+        columns = {}
+        for column in sorted({column for flags in judged for column in flags}):
+            own = [row.readings[column].quality for row in run]
+            columns[column] = run_lengths([flags.get(column, own[i]) for i, flags in enumerate(judged)])
+        if columns:
+            if len(segment) == 6:
+                segment.append({})
+            segment[6][F_GATEWAY_QUALITY] = columns

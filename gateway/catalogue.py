@@ -1,0 +1,143 @@
+"""The catalogue: what the positional messages of a version mean. Kept for every row that may still be asked for.
+
+Rules of this file: a version says one thing for ever; a new one is used only after it is on disk; sources keep their
+entry as long as rows of theirs are in the spool, so a row of an old epoch can be sent and decoded years later.
+"""
+
+import asyncio
+import base64
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cbor2
+
+from gateway.config import Channel, Station
+from gateway.spool import Spool
+from gateway.spool_index import Log
+from gateway.spool_schema import Changes, Key
+from wire.reading import QUANTITY_CODES
+from wire.telemetry import (
+    K_CATALOGUE,
+    K_MAJOR,
+    K_SOURCES,
+    K_STATION,
+    MAJOR,
+    SOURCE_EVENTS,
+)
+
+COPY_MAX = 32_768  # A longer catalogue goes without its copy in the event log.
+SETTLE_S = 0.5
+
+
+class Layout(NamedTuple):
+    """How rows of a log are written in messages of a catalogue version."""
+
+    version: int
+    place: int  # of the log among the version's sources
+    cadence_s: int
+    channels: tuple[int, ...]  # quantity codes, in order of columns
+    name: str  # of the source
+
+
+class Catalogue:
+    """`version` (0 = none on disk yet), `content` (the message), and `layout()` for sending. One per open spool."""
+
+    def __init__(self, config: Station, spool: Spool) -> None:
+        self.version = 0
+        self.content = b""
+        self.on_change: list[Callable[[], None]] = []  # Called in the loop when `version` changed.
+        self._config = config
+        self._spool = spool
+        self._cadence = {source.name: source.row_s for source in config.sources}
+        self._layouts: dict[int, dict[Key, Layout]] = {}
+        self._due = False
+        self._keeping: asyncio.Future[None] | None = None
+        for version, content in spool.catalogues.items():
+            self._use(version, content)
+        self._look_soon()
+        spool.on_commit.append(self._on_commit)
+
+    @property
+    def sources(self) -> list:
+        """[serial, epoch, name, kind, cadence, channels] of each source as messages of this version name them."""
+        return cbor2.loads(self.content)[K_SOURCES] if self.content else []
+
+    def layout(self, key: Key, stamped: int) -> Layout | None:
+        """How to send a row of log `key` that was stored under version `stamped`; None while no version names the log.
+
+        That is the newest version, unless its columns mean something else than when the row was stored.
+        """
+        now = self._layouts.get(self.version, {}).get(key)
+        then = self._layouts.get(stamped, {}).get(key)
+        if now is None or (then is not None and then.channels != now.channels):
+            return then
+        return now
+
+    def _on_commit(self, changes: Changes) -> None:
+        if changes.logs:
+            self._look_soon()
+
+    def _look_soon(self) -> None:
+        """Look at the logs in a moment: boards that answer one after another make one version, not five."""
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_later(SETTLE_S, self._update)
+
+    def _update(self) -> None:
+        self._due = False
+        sources = [self._entry(log) for log in self._spool.all_logs() if self._is_needed(log)]
+        if self._keeping is not None or (self.content and sources == self.sources):
+            return
+        version = max(self._spool.now_s(), self.version + 1)
+        content = cbor2.dumps(
+            {K_MAJOR: MAJOR, K_CATALOGUE: version, K_STATION: self._config.id, K_SOURCES: sources}, canonical=True
+        )
+        self._keeping = self._spool.keep_catalogue(version, content, copy_text(content))
+        self._keeping.add_done_callback(lambda kept: self._on_kept(kept, version, content))
+
+    def _on_kept(self, kept: asyncio.Future[None], version: int, content: bytes) -> None:
+        self._keeping = None
+        if kept.cancelled():
+            return
+        self._look_soon()  # What changed meanwhile; or once more, where the disk refused.
+        if kept.exception() is None:
+            self._use(version, content)
+            for tell in self.on_change:
+                tell()
+
+    def _use(self, version: int, content: bytes) -> None:
+        entries = cbor2.loads(content)[K_SOURCES]
+        self._layouts[version] = {
+            (serial, epoch): Layout(version, place, cadence, tuple(channel[1] for channel in channels), name)
+            for place, (serial, epoch, name, _, cadence, channels) in enumerate(entries)
+        }
+        if version > self.version:
+            self.version, self.content = version, content
+            self._spool.catalogue_version = version
+
+    def _is_needed(self, log: Log) -> bool:
+        newest = [other for other in self._spool.all_logs() if other.info.name == log.info.name][-1]
+        return bool(log.held) or newest is log
+
+    def _entry(self, log: Log) -> list:
+        serial, epoch, _, name, kind, columns = log.info
+        named = {channel.column: channel for channel in self._config.channels if channel.source == name}
+        channels = [_channel(name, quantity, named.get(column)) for column, quantity in enumerate(columns)]
+        cadence_s = 0 if kind == SOURCE_EVENTS else self._cadence.get(name, 60)
+        return [serial, epoch, name, kind, cadence_s, channels]
+
+
+def copy_text(content: bytes) -> str:
+    """The catalogue message as text for its event: base64 (RFC 4648) of its zlib form (RFC 1950)."""
+    text = base64.b64encode(zlib.compress(content, 9)).decode()
+    return text if len(text) <= COPY_MAX else "too long for an event"
+
+
+def _channel(source: str, quantity: str, channel: Channel | None) -> list:
+    code = QUANTITY_CODES[quantity]
+    if channel is None or channel.quantity != quantity:
+        return [f"{source}.{quantity}", code]  # A column that the station no longer names.
+    if channel.level is None:
+        return [channel.name, code]
+    return [channel.name, code, channel.level.zero_mm, channel.level.datum]

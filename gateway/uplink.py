@@ -1,0 +1,291 @@
+"""To the center: events first, then live batches, then the backlog; resent until the center says that it stored them.
+
+Rules of this file: it only reads the spool, and waits for nothing but its own turn; no trouble of the network ends it.
+Link time is real, batch time is the station's. Whatever is sent twice is stored once: the key makes it so.
+"""
+
+import asyncio
+import random
+import time
+from binascii import crc32
+from collections import Counter
+from functools import partial
+
+from gateway import batches
+from gateway.acks import AckError, read_ack
+from gateway.batches import Judge, Want
+from gateway.catalogue import Catalogue
+from gateway.clock import Clock
+from gateway.config import Station
+from gateway.flight import EVENT, LATE, LIVE, Flight, Flights
+from gateway.link import REFUSED, UNHEARD, Link, LinkError
+from gateway.ranges import Ranges
+from gateway.spool import Spool, StoreError
+from gateway.spool_schema import Changes, load_rows
+from wire.telemetry import MODES, topic
+
+BACKOFF_FIRST_S = 0.25
+BACKOFF_MAX_S = 30.0
+STEADY_S = 10.0  # A connection that held so long starts the backoff anew.
+REFUSED_S = 5.0  # A broker that refuses a message is left alone so long.
+LOOK_S = 1.0  # The station's clock may change its rate: no wait is longer.
+STATE_S = 3_600  # How far the logs reach is told at least so often (station time).
+FINISH_S = 3.0  # An orderly stop waits so long for the last acknowledgements,
+DEATH_S = 1.0  # and so long for the broker to take the goodbye.
+EVENTS_MAX = 32  # Events fetched at a time.
+
+
+class Uplink:
+    """Counters: event, live, late (messages), bytes_<kind>, readings, resent, refused, unheard, bad_acks, connects,
+    connect_failures, disconnects, store_errors. `acked_rows`: rows that the center has acknowledged since the start."""
+
+    def __init__(self, config: Station, spool: Spool, clock: Clock, catalogue: Catalogue) -> None:
+        self.connected = False
+        self.acked_rows = 0
+        self.counters: Counter[str] = Counter()
+        self.judge: Judge | None = None  # The gateway's quality of a stored row; set by whoever has a station.
+        self.mode = MODES.index(config.mode)
+        self._config = config
+        self._center = config.center
+        self._spool = spool
+        self._clock = clock
+        self._catalogue = catalogue
+        self._flights = Flights()
+        self._wake = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._landed = asyncio.Event()
+        self._flush = False
+        self._backlog = True
+        self._told_version = 0
+        self._told_state_ms = 0
+        self._close_ms = clock.mono_ms() + self._batch_ms
+        self._hold_until_s = 0.0
+        spool.on_commit.append(self._on_commit)
+        catalogue.on_change.append(self._wake.set)
+
+    @property
+    def _batch_ms(self) -> int:
+        return self._center.live_batch_s * 1000
+
+    async def run(self) -> None:
+        """Keep a connection until `finish()`; returns at once where no center is configured."""
+        backoff_s = BACKOFF_FIRST_S
+        while self._center.host and not self._stop.is_set():
+            began_s = time.monotonic()
+            try:
+                await self._session()
+            except (LinkError, OSError):
+                self.counters["disconnects" if self.connected else "connect_failures"] += 1
+            self.connected = False
+            if time.monotonic() - began_s > STEADY_S:
+                backoff_s = BACKOFF_FIRST_S
+            if not self._stop.is_set():
+                await _wait_for(self._stop, backoff_s * random.uniform(0.5, 1.0))
+            backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
+        self._ended.set()
+
+    def flush_now(self) -> None:
+        """Close the live batch with the next commit: an alarm changed, and its event goes first."""
+        self._flush = True
+
+    async def finish(self) -> None:
+        """Send what is here, wait some seconds for the acknowledgements, say goodbye; then `run()` returns."""
+        self._flush = True
+        self._wake.set()
+        deadline_s = time.monotonic() + FINISH_S
+        while self.connected and self._spool.depth() and time.monotonic() < deadline_s:
+            self._landed.clear()
+            await _wait_for(self._landed, deadline_s - time.monotonic())
+        self._stop.set()
+        self._wake.set()
+        if self._center.host:
+            await _wait_for(self._ended, FINISH_S)
+
+    # A connection
+
+    async def _session(self) -> None:
+        identifier = f"rp-{self._config.id}-{self._config.gateway_serial}"
+        death = batches.state_message(False, 0, [], 0)
+        link = Link(self._center, identifier, self._topic("state"), death)
+        async with link:
+            self.connected = True
+            self.counters["connects"] += 1
+            tasks: list[asyncio.Task[None]] = []
+            try:
+                await link.hear(self._topic("ack"))
+                self._told_version = -1  # A birth follows.
+                tasks = [
+                    asyncio.create_task(self._receive(link), name="uplink receive"),
+                    asyncio.create_task(self._send(link), name="uplink send"),
+                ]
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                link.forget()
+                self._flights.lose_link()
+
+    async def _receive(self, link: Link) -> None:
+        async for message in link.messages:
+            try:
+                generation, statements = read_ack(message.payload)
+                self.acked_rows += self._spool.acknowledge(generation, statements)
+            except (AckError, ValueError):
+                self.counters["bad_acks"] += 1
+                continue
+            self._flights.land({log.key: log.acked for log in self._spool.all_logs()})
+            if self._flights.give_up_unheard():
+                self._flush = True
+            self._backlog = True  # Another generation may have asked for what we thought to be there.
+            self._wake.set()
+            self._landed.set()
+
+    # Sending
+
+    async def _send(self, link: Link) -> None:
+        self._backlog = True
+        while not self._stop.is_set():
+            self._wake.clear()
+            try:
+                busy = await self._step(link)
+            except StoreError:
+                self.counters["store_errors"] += 1
+                busy = False
+            if not busy:
+                await _wait_for(self._wake, self._pause_s())
+        goodbye = link.send(self._topic("state"), batches.state_message(False, 0, [], 0), retain=True)
+        await asyncio.wait([goodbye], timeout=DEATH_S)
+
+    async def _step(self, link: Link) -> bool:
+        """Send the most urgent thing; False when there is nothing to do until woken."""
+        now_s = time.monotonic()
+        if self._flights.give_up(now_s - self._center.ack_timeout_s):
+            self.counters["resent"] += 1
+            self._backlog = self._flush = True
+        if now_s < self._hold_until_s:
+            return False
+        self._tell_state(link)
+        if await self._send_events(link):
+            return True
+        if not self._catalogue.version:
+            return False
+        if (self._flush or self._clock.mono_ms() >= self._close_ms) and self._flights.has_room(LIVE):
+            self._flush = False
+            self._close_ms = self._clock.mono_ms() + self._batch_ms
+            self._backlog = True  # What this batch leaves is late.
+            await self._send_rows(link, LIVE)
+            return True
+        if self._backlog and self._flights.has_room(LATE):
+            self._backlog = await self._send_rows(link, LATE)
+            return self._backlog
+        return False
+
+    def _tell_state(self, link: Link) -> None:
+        """Birth, and again when the catalogue changed or the last one is old."""
+        version = self._catalogue.version
+        now_ms = self._clock.mono_ms()
+        if version == self._told_version and now_ms - self._told_state_ms < STATE_S * 1000:
+            return
+        if version and version != self._told_version:
+            self._publish(link, "catalogue", self._catalogue.content)
+        self._told_version, self._told_state_ms = version, now_ms
+        self._publish(link, "state", batches.state_message(True, version, self._spool.logs(), self.mode))
+
+    async def _send_events(self, link: Link) -> bool:
+        """Send the oldest events that are not under way; True if any went."""
+        sent = False
+        for log, unacked in self._spool.unsent(events=True):
+            for first, last in unacked.minus(self._flights.carried(log.key)):
+                if not self._flights.has_room(EVENT):
+                    return sent
+                rows = await self._spool.read(partial(load_rows, key=log.key, first=first, last=last, limit=EVENTS_MAX))
+                for seq, _, _, stamped, crc, content in rows:
+                    if not self._flights.has_room(EVENT):
+                        return sent
+                    if crc32(content, log.info.epoch) != crc:
+                        self.counters["bad_rows"] += 1  # The card changed it: it stays, and is not passed on as true.
+                        continue
+                    message = batches.event_message(log.key, seq, content, stamped, self._clock.unix_ms())
+                    self._fly(link, EVENT, message, [(log.key, Ranges([(seq, seq)]))])
+                    sent = True
+        return sent
+
+    async def _send_rows(self, link: Link, leaf: str) -> bool:
+        """Send a live batch, or one piece of the backlog; True if any went."""
+        names = {source.name for source in self._config.sources}
+        wants = []
+        for log, unacked in self._spool.unsent(events=False):
+            ranges = unacked.minus(self._flights.carried(log.key))
+            if ranges:
+                judge = self.judge if log.info.name in names else None
+                wants.append(Want(log.key, ranges, self._catalogue.layout, judge))
+        if not wants:
+            return False
+        now_s, span_s = self._clock.unix_ms() // 1000, 2 * self._center.live_batch_s
+        ages = batches.Ages(now_s - span_s, now_s + span_s)
+        made = await self._spool.read(
+            partial(batches.collect, wants=wants, live=leaf == LIVE, ages=ages, mode=self.mode)
+        )
+        for batch in made:
+            self.counters["readings"] += batch.readings
+            self._fly(link, leaf, batch.payload, batch.parts)
+        return bool(made)
+
+    def _fly(self, link: Link, leaf: str, payload: bytes, parts: list) -> None:
+        flight = Flight(leaf, parts, time.monotonic())
+        confirmed = self._publish(link, leaf, payload)
+        self._flights.add(flight)
+        confirmed.add_done_callback(partial(self._on_puback, flight))
+
+    def _publish(self, link: Link, leaf: str, payload: bytes) -> asyncio.Future[int]:
+        self.counters[leaf] += 1
+        self.counters[f"bytes_{leaf}"] += len(payload)
+        confirmed = link.send(self._topic(leaf), payload, retain=leaf in ("state", "catalogue"))
+        confirmed.add_done_callback(self._count_refusal)
+        return confirmed
+
+    def _count_refusal(self, confirmed: asyncio.Future[int]) -> None:
+        self.counters["refused"] += not confirmed.cancelled() and confirmed.result() >= REFUSED
+
+    def _on_puback(self, flight: Flight, confirmed: asyncio.Future[int]) -> None:
+        if confirmed.cancelled() or flight not in self._flights:
+            return
+        flight.confirmed = True
+        if confirmed.result() >= REFUSED:
+            self._flights.remove(flight)
+            self._hold_until_s = time.monotonic() + REFUSED_S
+            self._backlog = self._flush = True
+        elif self._center.ack == "broker":
+            self.acked_rows += sum(self._spool.acknowledge_rows(key, ranges) for key, ranges in flight.parts)
+            self._flights.remove(flight)
+            self._landed.set()
+        elif confirmed.result() == UNHEARD:
+            self.counters["unheard"] += 1
+            flight.unheard = True
+        self._wake.set()
+
+    def _on_commit(self, changes: Changes) -> None:
+        if changes.events or self._flush:
+            self._wake.set()
+
+    def _pause_s(self) -> float:
+        """Real seconds until something is due by itself."""
+        waits = [LOOK_S, (self._close_ms - self._clock.mono_ms()) / 1000 / self._clock.rate()]
+        oldest_s = self._flights.oldest_s()
+        if oldest_s is not None:
+            waits.append(oldest_s + self._center.ack_timeout_s - time.monotonic())
+        return max(min(waits), 0.001)
+
+    def _topic(self, leaf: str) -> str:
+        return topic(self._config.id, leaf)
+
+
+async def _wait_for(event: asyncio.Event, limit_s: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), limit_s)
+    except TimeoutError:
+        return
