@@ -1,0 +1,128 @@
+"""The center's consumer: takes what the stations publish, stores it, and says after COMMIT what it has.
+
+Rules of this file: acknowledge only what the store says is committed; a message that cannot be stored now is not
+acknowledged, and the station sends it again. The database works in a thread of its own, several messages a transaction.
+"""
+
+import asyncio
+import logging
+import random
+import re
+import socket
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+
+import aiomqtt
+import cbor2
+
+from tools.center.schema import CenterStore, Incoming
+from tools.center.store import now_ms
+from wire.telemetry import K_ACKS, K_GENERATION, K_MAJOR, MAJOR, topic
+
+log = logging.getLogger("center")
+
+LEAVES = ("event", "live", "late", "state", "catalogue")
+GROUP_MAX = 64  # Messages of one transaction.
+QUEUE_MAX = 5_000  # Messages that may wait for the database; more are dropped and come again.
+STATEMENTS_MAX = 500  # Of one acknowledgement.
+BACKOFF_FIRST_S = 0.25
+BACKOFF_MAX_S = 15.0
+STORE_PAUSE_S = 1.0  # After the database refused.
+STATION = re.compile(r"[A-Za-z0-9_-]{1,32}")
+
+
+class Consumer:
+    """`run()` until cancelled. `ready` is set while it is connected and subscribed. Counters as attributes."""
+
+    def __init__(self, store: CenterStore, host: str, port: int, station: str = "+", identifier: str = "") -> None:
+        self.ready = asyncio.Event()
+        self.messages = 0
+        self.commits = 0
+        self.store_failures = 0
+        self._store = store
+        self._host = host
+        self._port = port
+        self._station = station
+        self._identifier = identifier or f"rp-center-{store.generation:08x}"
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="center-store")
+
+    async def run(self) -> None:
+        """Stay connected; every trouble of the network is answered by trying again."""
+        backoff_s = BACKOFF_FIRST_S
+        try:
+            while True:
+                try:
+                    await self._session()
+                except (aiomqtt.MqttError, OSError) as error:
+                    if self.ready.is_set():
+                        backoff_s = BACKOFF_FIRST_S
+                    log.info("broker %s:%d: %s", self._host, self._port, error)
+                self.ready.clear()
+                await asyncio.sleep(backoff_s * random.uniform(0.5, 1.0))
+                backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
+        finally:
+            self.ready.clear()
+            self._thread.shutdown()
+
+    async def _session(self) -> None:
+        client = aiomqtt.Client(
+            self._host,
+            self._port,
+            identifier=self._identifier,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            clean_start=True,
+            max_queued_incoming_messages=QUEUE_MAX,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        )
+        async with client:
+            await client.subscribe([(topic(self._station, leaf), 1) for leaf in LEAVES])
+            self.ready.set()
+            async for first in client.messages:
+                group = [first]
+                while len(client.messages) and len(group) < GROUP_MAX:
+                    group.append(await anext(client.messages))
+                await self._take(client, group)
+
+    async def _take(self, client: aiomqtt.Client, group: list[aiomqtt.Message]) -> None:
+        incoming = [found for message in group if (found := _incoming(message))]
+        self.messages += len(group)
+        loop = asyncio.get_running_loop()
+        try:
+            touched = await loop.run_in_executor(self._thread, self._store.take, incoming)
+            self.commits += 1
+            for station, keys in touched.items():
+                statements = await loop.run_in_executor(self._thread, self._store.statements, station, keys)
+                await self._acknowledge(client, station, [list(statement) for statement in statements])
+        except sqlite3.Error as error:
+            self.store_failures += 1
+            log.error("nothing of %d messages stored, nothing acknowledged: %s", len(group), error)
+            await asyncio.sleep(STORE_PAUSE_S)
+
+    async def _acknowledge(self, client: aiomqtt.Client, station: str, statements: list[list]) -> None:
+        for at in range(0, max(len(statements), 1), STATEMENTS_MAX):
+            part = statements[at : at + STATEMENTS_MAX]
+            message = {K_MAJOR: MAJOR, K_GENERATION: self._store.generation, K_ACKS: part}
+            await client.publish(topic(station, "ack"), cbor2.dumps(message, canonical=True), qos=1)
+
+
+def _incoming(message: aiomqtt.Message) -> Incoming | None:
+    """None for what is on no topic of ours."""
+    parts = message.topic.value.split("/")
+    if len(parts) != 4 or not STATION.fullmatch(parts[2]) or not isinstance(message.payload, bytes):
+        return None
+    return Incoming(parts[2], parts[3], message.payload, now_ms())
+
+
+async def serve(store: CenterStore, host: str, port: int, station: str, stop: asyncio.Event) -> None:
+    """Run a consumer until `stop` is set."""
+    consumer = Consumer(store, host, port, station)
+    task = asyncio.create_task(consumer.run(), name="consumer")
+    stopped = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    for running in (task, stopped):
+        running.cancel()
+    await asyncio.gather(stopped, return_exceptions=True)
+    try:
+        await task
+    except asyncio.CancelledError:
+        return

@@ -1,0 +1,294 @@
+"""From the bytes of a station's message to records, or TelemetryError: what arrives was sent by anybody.
+
+Rules of this file: no database, clock or network. Limits of size, depth and range stand before everything else; a
+message that is not the deterministic form of what it says is refused, so nothing hides behind its end.
+"""
+
+import base64
+import binascii
+import zlib
+from binascii import crc32
+from typing import NamedTuple
+
+import cbor2
+
+from wire.reading import QUANTITIES
+from wire.row import CHANNELS_MAX, Row, crc_of, pack
+from wire.telemetry import (
+    E_AT_MS,
+    E_DETAIL,
+    E_DETECTED_MS,
+    E_KIND,
+    K_ALIVE,
+    K_BASE_S,
+    K_CATALOGUE,
+    K_EPOCH,
+    K_EVENT,
+    K_LOGS,
+    K_MAJOR,
+    K_MODE,
+    K_PUBLISHED_MS,
+    K_SEGMENTS,
+    K_SEQ,
+    K_SERIAL,
+    K_SOURCES,
+    MAJOR,
+    MESSAGE_BYTES_MAX,
+    MODES,
+    SEGMENTS_MAX,
+    TelemetryError,
+    gateway_qualities,
+    rows_of,
+)
+
+DEPTH_MAX = 10
+SOURCES_MAX = 1_024
+TEXT_MAX = 200
+U32 = 0xFFFFFFFF
+MS_MAX = 1 << 48  # The year 10889.
+
+
+class Channel(NamedTuple):
+    name: str
+    quantity: int
+    zero_mm: int | None  # elevation of the sensor's zero, where the channel is a level
+    datum: str
+
+
+class Source(NamedTuple):
+    serial: bytes
+    epoch: int
+    name: str
+    kind: int
+    cadence_s: int
+    channels: tuple[Channel, ...]
+
+
+class CatalogueMessage(NamedTuple):
+    version: int
+    sources: tuple[Source, ...]
+    content: bytes
+
+
+class BatchMessage(NamedTuple):
+    catalogue: int
+    base_s: int
+    segments: list
+    mode: int
+
+
+class EventMessage(NamedTuple):
+    catalogue: int
+    serial: bytes
+    epoch: int
+    seq: int
+    event: dict
+    content: bytes
+    crc: int
+    published_ms: int
+
+
+class StateMessage(NamedTuple):
+    alive: bool
+    catalogue: int
+    logs: list[tuple[bytes, int, int, int]]
+    mode: int
+
+
+class StoredRow(NamedTuple):
+    """One row of a batch. `judged`: {column: flag} where the gateway judges otherwise than the board."""
+
+    source: Source
+    row: Row
+    packed: bytes
+    crc: int
+    judged: dict[int, int]
+
+
+Message = CatalogueMessage | BatchMessage | EventMessage | StateMessage
+
+
+def read(leaf: str, payload: bytes) -> Message:
+    """The record of a message on topic …/`leaf`. TelemetryError."""
+    message = _map(load(payload))
+    _need(message.get(K_MAJOR) == MAJOR, "not our major version")
+    if leaf in ("live", "late"):
+        return _batch(message)
+    if leaf == "event":
+        return _event(message)
+    if leaf == "catalogue":
+        return _catalogue(message, payload)
+    if leaf == "state":
+        return _state(message)
+    raise TelemetryError(f"nothing is expected on {leaf}")
+
+
+def load(payload: bytes) -> object:
+    """The value of one CBOR item that fills `payload` and is deterministic. TelemetryError."""
+    _need(len(payload) <= MESSAGE_BYTES_MAX, f"more than {MESSAGE_BYTES_MAX} bytes")
+    try:
+        value = cbor2.loads(payload, max_depth=DEPTH_MAX, allow_indefinite=False, allow_duplicate_keys=False)
+        again = cbor2.dumps(value, canonical=True)
+    except (cbor2.CBORError, ValueError, OverflowError, TypeError) as error:
+        raise TelemetryError(f"no CBOR of ours: {error}") from error
+    _need(again == payload, "not deterministic, or bytes behind the end")
+    return value
+
+
+def rows_in(segment: object, base_s: int, catalogue: CatalogueMessage) -> list[StoredRow]:
+    """The rows of one segment of a batch. TelemetryError."""
+    _need(isinstance(segment, list) and len(segment) >= 3, "segment is not an array of 3 or more")
+    assert isinstance(segment, list)
+    place = _uint(segment[0], "source index", len(catalogue.sources) - 1)
+    source = catalogue.sources[place]
+    rows = rows_of(segment, source.cadence_s, source.epoch, base_s, len(source.channels))
+    judged = gateway_qualities(segment, len(rows)) if len(segment) > 3 else {}
+    found = []
+    for i, row in enumerate(rows):
+        packed = pack(row, source.epoch)
+        flags = {column: run[i] for column, run in judged.items() if column < len(row.readings)}
+        found.append(StoredRow(source, row, packed, crc_of(packed), flags))
+    return found
+
+
+def catalogue_in(event: dict) -> CatalogueMessage | None:
+    """The catalogue whose copy a catalogue event carries; None if it was too long for one. TelemetryError."""
+    try:
+        packed = base64.b64decode(event.get(E_DETAIL, ""), validate=True)
+        unpacker = zlib.decompressobj()
+        content = unpacker.decompress(packed, MESSAGE_BYTES_MAX)
+    except (binascii.Error, zlib.error, ValueError):
+        return None
+    found = read("catalogue", content)
+    assert isinstance(found, CatalogueMessage)
+    return found
+
+
+def _batch(message: dict) -> BatchMessage:
+    segments = message.get(K_SEGMENTS)
+    _need(isinstance(segments, list) and 1 <= len(segments) <= SEGMENTS_MAX, "1 to 256 segments")
+    assert isinstance(segments, list)
+    return BatchMessage(
+        _uint(message.get(K_CATALOGUE), "catalogue"),
+        _uint(message.get(K_BASE_S), "base time"),
+        segments,
+        _uint(message.get(K_MODE, 0), "mode", len(MODES) - 1),
+    )
+
+
+def _event(message: dict) -> EventMessage:
+    content = message.get(K_EVENT)
+    if not isinstance(content, bytes):
+        raise TelemetryError("an event is bytes")
+    event = _map(load(content))
+    _uint(event.get(E_KIND), "kind of event")
+    for key in (E_AT_MS, E_DETECTED_MS):
+        _int(event.get(key), "time of an event", MS_MAX)
+    for key, value in event.items():
+        _need(isinstance(key, int) and -24 <= key <= 23, "keys are small integers")
+        if isinstance(value, int):
+            _int(value, "number of an event", 1 << 62)
+    epoch = _uint(message.get(K_EPOCH), "epoch")
+    return EventMessage(
+        _uint(message.get(K_CATALOGUE), "catalogue"),
+        _serial(message.get(K_SERIAL)),
+        epoch,
+        _seq(message.get(K_SEQ)),
+        event,
+        content,
+        crc32(content, epoch),
+        _uint(message.get(K_PUBLISHED_MS), "time of publishing", MS_MAX),
+    )
+
+
+def _catalogue(message: dict, payload: bytes) -> CatalogueMessage:
+    sources = message.get(K_SOURCES)
+    if not isinstance(sources, list) or len(sources) > SOURCES_MAX:
+        raise TelemetryError("a catalogue lists its sources")
+    return CatalogueMessage(
+        _uint(message.get(K_CATALOGUE), "version"), tuple(_source(source) for source in sources), payload
+    )
+
+
+def _source(source: object) -> Source:
+    if not isinstance(source, list) or len(source) < 6 or not isinstance(source[5], list):
+        raise TelemetryError("a source has six parts")
+    serial, epoch, name, kind, cadence_s, channels = source[:6]
+    _need(len(channels) <= CHANNELS_MAX, "too many channels")
+    return Source(
+        _serial(serial),
+        _uint(epoch, "epoch"),
+        _text(name),
+        _uint(kind, "kind of source", 23),
+        _uint(cadence_s, "cadence", 1_000_000),
+        tuple(_channel(channel) for channel in channels),
+    )
+
+
+def _channel(channel: object) -> Channel:
+    if not isinstance(channel, list) or len(channel) not in (2, 4):
+        raise TelemetryError("a channel has two or four parts")
+    quantity = _uint(channel[1], "quantity")
+    _need(quantity in QUANTITIES, f"no quantity {quantity}")
+    if len(channel) == 2:
+        return Channel(_text(channel[0]), quantity, None, "")
+    return Channel(_text(channel[0]), quantity, _int(channel[2], "zero", 100_000_000), _text(channel[3]))
+
+
+def _state(message: dict) -> StateMessage:
+    alive = message.get(K_ALIVE)
+    logs = message.get(K_LOGS, [])
+    if not isinstance(alive, bool) or not isinstance(logs, list) or len(logs) > SOURCES_MAX:
+        raise TelemetryError("a state says alive or not, and lists logs")
+    found = []
+    for log in logs:
+        if not isinstance(log, list) or len(log) != 4:
+            raise TelemetryError("a log has four parts")
+        found.append((_serial(log[0]), _uint(log[1], "epoch"), _uint(log[2], "tail"), _uint(log[3], "head")))
+    return StateMessage(
+        alive,
+        _uint(message.get(K_CATALOGUE, 0), "catalogue"),
+        found,
+        _uint(message.get(K_MODE, 0), "mode", len(MODES) - 1),
+    )
+
+
+def _map(value: object) -> dict:
+    if not isinstance(value, dict):
+        raise TelemetryError("not a map")
+    return value
+
+
+def _serial(value: object) -> bytes:
+    if not isinstance(value, bytes) or len(value) != 8:
+        raise TelemetryError("a serial is 8 bytes")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > TEXT_MAX:
+        raise TelemetryError(f"a name is text of at most {TEXT_MAX} characters")
+    return value
+
+
+def _seq(value: object) -> int:
+    _need(_uint(value, "seq") >= 1, "seq begins at 1")
+    assert isinstance(value, int)
+    return value
+
+
+def _uint(value: object, what: str, most: int = U32) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise TelemetryError(f"{what} out of range")
+    return value
+
+
+def _int(value: object, what: str, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > most:
+        raise TelemetryError(f"{what} out of range")
+    return value
+
+
+def _need(condition: bool, reason: str) -> None:
+    if not condition:
+        raise TelemetryError(reason)
