@@ -50,8 +50,8 @@ class Keeper(threading.Thread):
         """Let every tick look at the time again."""
         try:
             self._wake_out.send(b"x")
-        except BlockingIOError:
-            return  # It will wake anyway.
+        except OSError:
+            return  # It will wake anyway, or is gone.
 
     def watch(self, sock: socket.socket, listener: Callable[[], None]) -> None:
         """Call `listener` whenever `sock` has something; only from inside this thread."""
@@ -70,6 +70,7 @@ class Keeper(threading.Thread):
         self.wake()
         if self.is_alive():
             self.join(CALL_TIMEOUT_S)
+        self._wake_out.close()
 
     def run(self) -> None:
         try:

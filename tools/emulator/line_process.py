@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +139,13 @@ class LineProcess:
         return measured
 
     def pause(self) -> None:
-        """Stop the process (SIGSTOP): the line is dead, no byte passes."""
+        """Stop the process (SIGSTOP): the line is dead, no byte passes. Returns when it has stopped."""
         os.kill(self.pid, signal.SIGSTOP)
+        end_s = time.monotonic() + STOP_TIMEOUT_S
+        while Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "T":
+            if time.monotonic() > end_s:
+                raise LineError("its process does not stop")
+            time.sleep(0.001)
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)

@@ -93,7 +93,12 @@ class Rig:
         self.stop()
 
     def start(self) -> None:
-        """Start line and boards; returns when every board is ready. Failure or TimeoutError when one is not."""
+        """Start line and boards; returns when every board is ready. Failure or TimeoutError when one is not.
+
+        Nothing happens if it runs already.
+        """
+        if self._keeper.is_alive():
+            return
         if not INTERPRETER.exists():
             raise Failure(
                 "MicroPython is missing",

@@ -1,0 +1,116 @@
+"""A rig from its TOML file, and the whole station around it: what the `rig` fixture gives.
+
+    rig.set("level", "head_mm", 2500)           what a sensor meets; see tools/emulator/rig.py for the rest
+    rig.need("power")                           a rig that cannot do it skips the test by name
+    rig.station.wait_for(lambda: …, 20, "…")    broker, center and gateway start when `station` is first asked for
+
+Rules of this file: tests never ask which rig they run on.
+"""
+
+import time
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hil_tests.station_text import STATION_ID, station_text
+from tools.emulator.rig import BoardSpec, Rig, SensorSpec
+from tools.emulator.whole import WholeStation
+
+HERE = Path(__file__).parent
+POLL_S = 0.01
+
+
+@dataclass(frozen=True)
+class RigFile:
+    """What stands in a rig's file."""
+
+    kind: str
+    rate: float
+    rate_max: float
+    baud: int
+    framing: str
+    can: frozenset[str]
+    boards: tuple[BoardSpec, ...]
+    sensors: tuple[SensorSpec, ...]
+
+
+def read_rig_file(path: str | Path) -> RigFile:
+    """The rig in `path` (relative to here or to hil_tests/). ValueError, KeyError for what is wrong in it."""
+    place = next((p for p in (Path(path), HERE / path) if p.exists()), None)
+    if place is None:
+        raise ValueError(f"there is no rig file {path}")
+    document = tomllib.loads(place.read_text(encoding="utf-8"))
+    if document["kind"] != "emulated":
+        raise ValueError(f'{place}: kind {document["kind"]!r} is not known; only "emulated" is')
+    boards = [BoardSpec(b["name"], tuple(b["fit"]), b["address"], b["type"]) for b in document.get("board", [])]
+    sensors = [SensorSpec(s["name"], s["profile"], s["address"]) for s in document.get("sensor", [])]
+    return RigFile(
+        kind=document["kind"],
+        rate=document["rate"],
+        rate_max=document.get("rate_max", document["rate"]),
+        baud=document["baud"],
+        framing=document["framing"],
+        can=frozenset(document["can"]),
+        boards=tuple(boards),
+        sensors=tuple(sensors),
+    )
+
+
+class Bench(Rig):
+    """The rig of `file` in `folder`. Everything of Rig, and `need`, `wait_for`, `station`."""
+
+    def __init__(self, file: RigFile, folder: Path) -> None:
+        super().__init__(folder, file.boards, file.sensors, baud=file.baud, framing=file.framing, rate=file.rate)
+        self.file = file
+        self.addresses = {spec.name: spec.address for spec in (*file.boards, *file.sensors)}
+        self._station: WholeStation | None = None
+
+    @property
+    def station(self) -> WholeStation:
+        """Broker, center and gateway around the rig; started when it is first asked for."""
+        if self._station is None:
+            self._station = self.prepare()
+            self._station.start()
+        return self._station
+
+    def prepare(self, change: Callable[[str], str] = lambda text: text) -> WholeStation:
+        """The station, not started; `change` may edit the text of its station.toml first. Only once in a test."""
+        if self._station is not None:
+            raise RuntimeError("this test has its station already")
+        text = change(station_text(self.file.boards, self.file.sensors, self.file.baud, self.file.framing))
+        self._station = WholeStation(self.folder, self, text, station_id=STATION_ID)
+        return self._station
+
+    def need(self, *abilities: str) -> None:
+        """Skip the test, by name, on a rig that has not all of `abilities` (the file's `can`)."""
+        missing = [ability for ability in abilities if ability not in self.file.can]
+        if missing:
+            pytest.skip(f"this rig cannot do: {', '.join(missing)}")
+
+    def wait_for(self, condition: Callable[[], Any], timeout_s: float, what: str) -> Any:
+        """The first true value of `condition()`; TimeoutError after `timeout_s` of real time, naming `what`."""
+        end_s = time.monotonic() + timeout_s
+        while not (value := condition()):
+            if time.monotonic() > end_s:
+                raise TimeoutError(f"waited {timeout_s:.0f} s for {what}")
+            time.sleep(POLL_S)
+        return value
+
+    def real_s(self, station_s: float, least_s: float = 2.0) -> float:
+        """A time-out for what takes `station_s` of the station's time, with room for a busy machine."""
+        return least_s + 3 * station_s / self.rate
+
+    def hurry(self) -> None:
+        """As fast as the rig honestly runs (`rate_max` of its file), where a test only waits for rows."""
+        if self.file.rate_max > self.rate:
+            self.set_rate(self.file.rate_max)
+
+    def close(self) -> None:
+        """Stop all that was started."""
+        if self._station is not None:
+            self._station.stop()
+        self.stop()

@@ -1,0 +1,134 @@
+"""The station.toml of the station under test, from the names and addresses of its rig.
+
+Rules of this file: {port}, {siren}, {spool} and {broker} stay as they are; WholeStation fills them in. Batches are
+short, so that a test need not wait for what nobody hurries.
+"""
+
+from collections.abc import Sequence
+
+from tools.emulator.rig import BoardSpec, SensorSpec
+
+STATION_ID = "HIL01"
+RADAR_ZERO_MM = 12_000  # The radar hangs 12.00 m over gauge zero.
+GAP_ZERO_MM = 7_000
+
+_HEAD = f"""
+[station]
+id = "{STATION_ID}"
+name = "试验站"
+name_en = "Test station"
+time_zone = "Asia/Shanghai"
+mode = "test"
+gateway_serial = "00000000a1100001"
+
+[center]
+host = "127.0.0.1"
+port = {{broker}}
+live_batch = "60 s"
+
+[spool]
+path = "{{spool}}"
+cap = "64 MiB"
+
+[siren]
+file = "{{siren}}"
+from = "yellow"
+
+[[bus]]
+name = "main"
+port = "{{port}}"
+"""
+
+# Sensor kind fitted -> its level channel. Both look at the same river.
+_CHANNELS = {
+    "level": """
+[[bus.board.channel]]
+name = "river"
+quantity = "head_mm"
+gauge_zero = "0.00 m"
+offset = "0.00 m"
+datum = "local"
+""",
+    "gap": f"""
+[[bus.board.channel]]
+name = "river_gap"
+quantity = "gap_mm"
+gauge_zero = "0.00 m"
+offset = "{GAP_ZERO_MM / 1000:.2f} m"
+datum = "local"
+""",
+}
+_RADAR_CHANNEL = f"""
+[[bus.sensor.channel]]
+name = "river_radar"
+quantity = "gap_mm"
+gauge_zero = "0.00 m"
+offset = "{RADAR_ZERO_MM / 1000:.2f} m"
+datum = "local"
+"""
+
+# Sensor kind fitted -> rules that need it. Levels cross 4.20, 5.00, 6.00 and 7.40 m.
+_RULES = {
+    "level": """
+[[threshold_set]]
+id = "HIL-1"
+channel = "river"
+datum = "local"
+guard = "4.20 m"
+warning = "5.00 m"
+guarantee = "6.00 m"
+record = "7.40 m"
+
+[[rule]]
+name = "flood"
+kind = "high"
+channel = "river"
+thresholds = "HIL-1"
+deadband = "0.10 m"
+on_delay = "0 s"
+off_delay = "10 s"
+""",
+    "rain": """
+[[rule]]
+name = "rain-1h"
+kind = "rain_sum"
+channel = "rain.rain"
+window = "1 h"
+blue = "1 mm"
+yellow = "2 mm"
+""",
+    "tilt": """
+[[rule]]
+name = "wall"
+kind = "tilt"
+channel = "tilt.tilt_x"
+window = "10 s"
+yellow = "0.50 deg"
+red = "1.00 deg"
+deadband = "0.05 deg"
+""",
+    "smoke": """
+[[rule]]
+name = "smoke"
+kind = "smoke"
+channel = "smoke.smoke"
+yellow = "0.10 dB/m"
+red = "0.20 dB/m"
+deadband = "0.02 dB/m"
+""",
+}
+
+
+def station_text(boards: Sequence[BoardSpec], sensors: Sequence[SensorSpec], baud: int, framing: str) -> str:
+    """The text, with every rule whose sensor is fitted."""
+    text = _HEAD + f'baud = {baud}\nframing = "{framing}"\nscan = "1 s"\n'
+    for board in boards:
+        fit = ", ".join(f'"{kind}"' for kind in board.fit)
+        text += f'\n[[bus.board]]\nname = "{board.name}"\naddress = {board.address}\n'
+        text += f'type = "{board.board_type}"\nfit = [{fit}]\n'
+        text += "".join(_CHANNELS.get(kind, "") for kind in board.fit)
+    for sensor in sensors:
+        text += f'\n[[bus.sensor]]\nname = "{sensor.name}"\naddress = {sensor.address}\nprofile = "{sensor.profile}"\n'
+        text += 'row = "60 s"\n' + _RADAR_CHANNEL
+    fitted = {kind for board in boards for kind in board.fit}
+    return text + "".join(rule for kind, rule in _RULES.items() if kind in fitted)
