@@ -138,18 +138,21 @@ class BoardLog:
             offset += length
         return first or cursor, used
 
-    def last_data(self):
-        """The newest DATA row, or None. Walks whole blocks: for the start only."""
+    def last_value(self, column: int):
+        """The value of `column` in the newest row that has one, or None. Walks whole blocks: for the start only."""
         for back in range(self._blocks):
             block = (self._block - back) % self._blocks
             newest = None
-            offset = self._good_row(block, EDGE_BYTES) if self._first[block] else -1
+            offset = self._good_row(block, EDGE_BYTES)
             while offset >= 0:
+                length = self._row[0]
                 if self._row[1] == DATA:
-                    newest = bytes(self._view[: self._row[0]])
-                offset = self._good_row(block, offset + self._row[0])
+                    readings = unpack(bytes(self._view[:length]), self.epoch).readings
+                    if column < len(readings) and readings[column].value is not None:
+                        newest = readings[column].value
+                offset = self._good_row(block, offset + length)
             if newest is not None:
-                return unpack(newest, self.epoch)
+                return newest
         return None
 
     def _mount(self):
@@ -195,7 +198,7 @@ class BoardLog:
     def _boot_of_older(self, newest):
         """The newest block has no row: the newest row's boot stands in the one before."""
         block = (newest - 1) % self._blocks
-        offset = self._good_row(block, EDGE_BYTES) if self._first[block] else -1
+        offset = self._good_row(block, EDGE_BYTES)
         while offset >= 0:
             self.boot = self._row[6] << 8 | self._row[7]
             offset = self._good_row(block, offset + self._row[0])

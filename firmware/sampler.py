@@ -218,12 +218,7 @@ class Sampler:
         """Cumulative rain to go on from: the kept memory's, else that of the newest row."""
         if self._kept.rain_um is not None:
             return self._kept.rain_um % RAIN_WRAP_UM
-        row = self._log.last_data()
-        column = codes.index(_RAIN)
-        if row is None or column >= len(row.readings):
-            return 0
-        value = row.readings[column].value
-        return value % RAIN_WRAP_UM if value is not None else 0
+        return (self._log.last_value(codes.index(_RAIN)) or 0) % RAIN_WRAP_UM
 
 
 def _nobody(seq: int, packed: bytes) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.firmware.nor_flash import BLOCK_BYTES, NorFlash, PowerCut
 from tools.emulator import flash_dump
-from wire.reading import SYNCED
+from wire.reading import MISSING, SYNCED
 from wire.row import ANCHOR, LENGTH_MAX, TIPS_MAX, Reading, Row, split, unpack
 
 EPOCH = 0xA1B2C3D4
@@ -124,13 +124,14 @@ def test_counters_come_back_as_they_were_at_the_last_change_of_block():
     assert (again.gateway_has, again.center_has, again.bites) == (3, 1, 2)
 
 
-def test_the_newest_data_row_is_found_behind_anchors():
-    _, log = filled(40)
+def test_the_newest_value_of_a_column_is_found_behind_anchors_and_rows_without_one():
+    _, log = filled(40, 16)
+    for _ in range(20):
+        log.append(Row(0, 1, SYNCED, 9, readings=[Reading(0, None, MISSING)]))
     for _ in range(40):
         log.append(Row(0, 1, SYNCED, 9, kind=ANCHOR, anchor=(1_600_000_000, 0, SYNCED, 1, 0)))
-    newest = log.last_data()
-    assert newest is not None
-    assert newest.seq == 40
+    assert log.last_value(0) == 1040
+    assert log.last_value(1) is None
 
 
 def test_a_flash_that_is_too_small_is_refused():
