@@ -1,0 +1,175 @@
+"""What the center's database holds, as plain data: for `center show`, its JSON, and whoever looks from outside.
+
+Rules of this file: reading only; a value comes with unit, datum, quality and age, and a missing one is None.
+"""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from gateway.ranges import Ranges
+from tools.center.decode import CatalogueMessage, read
+from tools.center.store import now_ms
+from wire.reading import MISSING, NEVER, QUALITY_NAMES, QUANTITIES
+from wire.telemetry import EVENT_CODES, MODES, SOURCE_EVENTS, TelemetryError
+
+_CLOCKS_DIFFER_MS = (
+    3_600_000  # A live row so far from our clock was stamped by another clock: its age is since receipt.
+)
+_ALARM_KINDS = tuple(EVENT_CODES[f"alarm {what}"] for what in ("raised", "escalated", "lowered", "cleared", "rebased"))
+_SEEN_KIND = EVENT_CODES["alarm acknowledged"]
+_SOURCE_KINDS = ("board", "sensor", "events")
+
+
+def overview(path: Path, at_ms: int | None = None) -> dict[str, Any]:
+    """The database at `path` as of `at_ms` (unix ms; now). sqlite3.Error where it cannot be read."""
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5.0)) as db:
+        db.row_factory = sqlite3.Row
+        db.execute("BEGIN")
+        at_ms = now_ms() if at_ms is None else at_ms
+        counters = {row["name"]: row["value"] for row in db.execute("SELECT * FROM counters")}
+        return {
+            "generation": db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()[0],
+            "at_ms": at_ms,
+            "stations": [_station(db, row, at_ms) for row in db.execute("SELECT * FROM stations ORDER BY station")],
+            "rows": _count(db, "rows"),
+            "readings": _count(db, "readings"),
+            "events": _count(db, "events"),
+            "duplicates": counters.get("duplicates", 0),
+            "conflicts": counters.get("conflicts", 0),
+            "quarantined": _count(db, "quarantine"),
+            "waiting": _count(db, "raw"),
+        }
+
+
+def _station(db: sqlite3.Connection, row: sqlite3.Row, at_ms: int) -> dict[str, Any]:
+    station = row["station"]
+    catalogue = _newest_catalogue(db, station)
+    return {
+        "station": station,
+        "alive": bool(row["alive"]),
+        "mode": MODES[row["mode"]],
+        "seen_ms": row["seen_ms"],
+        "channels": _channels(db, station, catalogue, at_ms),
+        "alarms": _alarms(db, station),
+        "sources": _sources(db, station, catalogue),
+    }
+
+
+def _newest_catalogue(db: sqlite3.Connection, station: str) -> CatalogueMessage | None:
+    found = db.execute(
+        "SELECT content FROM catalogues WHERE station = ? ORDER BY version DESC LIMIT 1", (station,)
+    ).fetchone()
+    try:
+        record = read("catalogue", found["content"]) if found else None
+    except TelemetryError:
+        return None
+    return record if isinstance(record, CatalogueMessage) else None
+
+
+def _channels(
+    db: sqlite3.Connection, station: str, catalogue: CatalogueMessage | None, at_ms: int
+) -> list[dict[str, Any]]:
+    """Every channel that has a value, and those of the catalogue that never had one."""
+    found = [
+        _channel(row, at_ms) for row in db.execute("SELECT * FROM latest WHERE station = ? ORDER BY name", (station,))
+    ]
+    known = {channel["name"] for channel in found}
+    for source in catalogue.sources if catalogue else ():
+        for channel in source.channels:
+            if channel.name not in known:
+                known.add(channel.name)
+                quantity = QUANTITIES[channel.quantity][0]
+                found.append({"name": channel.name, "source": source.name, "quantity": quantity, "value": None})
+    return found
+
+
+def _channel(row: sqlite3.Row, at_ms: int) -> dict[str, Any]:
+    level = row["level_mm"] is not None or bool(row["datum"])
+    since_ms = row["t_ms"]
+    live = not row["late"]
+    if row["time_quality"] == NEVER or (live and abs(row["received_ms"] - since_ms) > _CLOCKS_DIFFER_MS):
+        since_ms = row["received_ms"]
+    return {
+        "name": row["name"],
+        "source": row["source_name"],
+        "quantity": "level_mm" if level else QUANTITIES[row["quantity"]][0],
+        "value": None if row["quality"] == MISSING else row["level_mm"] if level else row["value"],
+        "raw": row["value"],
+        "raw_quantity": QUANTITIES[row["quantity"]][0],
+        "datum": row["datum"],
+        "quality": QUALITY_NAMES[row["quality"]],
+        "t_ms": row["t_ms"],
+        "age_ms": max(at_ms - since_ms, 0),
+        "cadence_s": row["cadence_s"],
+    }
+
+
+def _alarms(db: sqlite3.Connection, station: str) -> list[dict[str, Any]]:
+    """The alarms that are raised: worst first, then the longest."""
+    last: dict[tuple[str, str], dict[str, Any]] = {}
+    seen: set[tuple[str, str]] = set()
+    events = db.execute(
+        "SELECT * FROM events WHERE station = ? AND rule IS NOT NULL ORDER BY detected_ms, epoch, seq", (station,)
+    )
+    for event in events:
+        key = (event["rule"], event["channel"] or "")
+        if event["kind"] == _SEEN_KIND:
+            seen.add(key)
+        elif event["kind"] in _ALARM_KINDS:
+            if (event["level"] or 0) > last.get(key, {}).get("level", 0):
+                seen.discard(key)
+            last[key] = _alarm(event)
+    raised = [alarm | {"acknowledged": key in seen} for key, alarm in last.items() if alarm["level"]]
+    return sorted(raised, key=lambda alarm: (-alarm["level"], alarm["since_ms"]))
+
+
+def _alarm(event: sqlite3.Row) -> dict[str, Any]:
+    quantity = QUANTITIES.get(event["quantity"] or 0)
+    return {
+        "rule": event["rule"],
+        "channel": event["channel"] or "",
+        "level": event["level"] or 0,
+        "value": event["value"],
+        "threshold": event["threshold"],
+        "quantity": quantity[0] if quantity else "",
+        "datum": event["datum"] or "",
+        "since_ms": event["episode_ms"] if event["episode_ms"] is not None else event["at_ms"],
+        "mode": MODES[event["mode"]] if event["mode"] in range(len(MODES)) else "",
+    }
+
+
+def _sources(db: sqlite3.Connection, station: str, catalogue: CatalogueMessage | None) -> list[dict[str, Any]]:
+    """Each log: what the station says it has, and what of it is here."""
+    named = {(s.serial, s.epoch): s for s in (catalogue.sources if catalogue else ())}
+    stored: dict[tuple[bytes, int], Ranges] = {}
+    for row in db.execute("SELECT source, epoch, first, last FROM ranges WHERE station = ?", (station,)):
+        stored.setdefault((row["source"], row["epoch"]), Ranges()).add(row["first"], row["last"])
+    told = {
+        (row["source"], row["epoch"]): (row["tail"], row["head"])
+        for row in db.execute("SELECT source, epoch, tail, head FROM logs WHERE station = ?", (station,))
+    }
+    found = []
+    for key in sorted(stored.keys() | told.keys(), key=lambda k: (named[k].name if k in named else "~", k)):
+        ranges = stored.get(key, Ranges())
+        tail, head = told.get(key, (ranges.first, ranges.last))
+        span = Ranges([(tail, max(head, ranges.last))]) if tail else ranges
+        source = named.get(key)
+        kind = source.kind if source else SOURCE_EVENTS + 1
+        found.append(
+            {
+                "name": source.name if source else "",
+                "serial": key[0].hex(),
+                "epoch": key[1],
+                "kind": _SOURCE_KINDS[kind] if kind < len(_SOURCE_KINDS) else "",
+                "rows": ranges.count(),
+                "up_to": ranges.contiguous(max((tail or 1) - 1, 0)),
+                "not_here": [list(pair) for pair in span.minus(ranges)],
+            }
+        )
+    return found
+
+
+def _count(db: sqlite3.Connection, table: str) -> int:
+    return db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]

@@ -1,0 +1,140 @@
+"""`riverpost center show`: the database for a person, in the words and marks that every surface uses.
+
+Rules of this file: it prints what `overview` found and looks nothing up itself; right at 80 columns and at 40, and
+never a number without its unit, datum, quality and age.
+"""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gateway import words
+from tools.center.overview import overview
+from tools.failure import Failure
+
+_NARROW = 70  # Columns below which a table leaves out what is not needed at a glance.
+_INTERVAL_S = 300  # A station in normal mode reports every five minutes; later than two of them is late.
+_STYLES = ("", "white on #1D5FD1", "#1A1400 on #FFDD33", "#1A0B00 on #EE7300", "white on #B80F2B")
+
+
+def show(path: Path, *, lang: str | None = None, as_json: bool = False, console: Console | None = None) -> None:
+    """Print the database at `path`. Failure where it cannot be read."""
+    try:
+        found = overview(path)
+    except sqlite3.Error as error:
+        raise Failure(
+            f"the database {path} cannot be read",
+            seen=str(error),
+            likely="it is not a center's database, or another program holds it",
+            do=["give the --db that `riverpost center run` was given"],
+        ) from error
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    render(console or Console(highlight=False), found, words.language(lang))
+
+
+def render(console: Console, found: dict[str, Any], lang: str) -> None:
+    """Print an overview; the worst station first."""
+    if not found["stations"]:
+        console.print(words.word("no_station", lang))
+    for station in sorted(found["stations"], key=_worst, reverse=True):
+        _render_station(console, station, found["at_ms"], lang)
+    colon = "：" if lang == "zh" else ": "
+    facts = [(words.word(key, lang), f"{found[key]:,}") for key in ("rows", "events", "duplicates")]
+    facts += [(words.word(key, lang), f"{found[key]:,}") for key in ("quarantined", "waiting") if found[key]]
+    console.print("  ".join(f"{name}{colon}{value}" for name, value in facts), soft_wrap=console.width < _NARROW)
+    console.print(Text(words.word("footer", lang), style="dim"))
+
+
+def _worst(station: dict[str, Any]) -> tuple[int, bool]:
+    return (max((alarm["level"] for alarm in station["alarms"]), default=0), not station["alive"])
+
+
+def _render_station(console: Console, station: dict[str, Any], at_ms: int, lang: str) -> None:
+    level = _worst(station)[0]
+    head = Text()
+    head.append(f" {words.mark(level, lang)} ", style=_STYLES[level])
+    head.append(f" {station['station']}", style="bold")
+    head.append(f"  {words.word('online' if station['alive'] else 'offline', lang)}")
+    head.append(f"  {words.age(max(at_ms - station['seen_ms'], 0), lang)}")
+    if station["mode"] != "actual":
+        head.append(f"  {words.word(station['mode'], lang)}", style="bold reverse")
+    console.print(head)
+    narrow = console.width < _NARROW
+    if station["alarms"]:
+        console.print(_alarms(station["alarms"], lang, narrow))
+    console.print(_channels_narrow(station["channels"], lang) if narrow else _channels(station["channels"], lang))
+    console.print(_sources(station["sources"], lang, narrow))
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    return table
+
+
+def _alarms(alarms: list[dict[str, Any]], lang: str, narrow: bool) -> Table:
+    names = ["alarm", "channel", "value", "threshold", "state"]
+    table = _table(*(words.word(name, lang) for name in (names[:3] if narrow else names)))
+    for alarm in alarms:
+        text = words.mark(alarm["level"], lang)
+        cells = [Text(f" {text} {alarm['rule']} ", style=_STYLES[alarm["level"]]), alarm["channel"]]
+        cells.append(_amount(alarm["quantity"], alarm["value"], alarm["datum"], lang))
+        if not narrow:
+            cells.append(_amount(alarm["quantity"], alarm["threshold"], "", lang))
+            cells.append(words.word("acknowledged" if alarm["acknowledged"] else "unacknowledged", lang))
+        table.add_row(*cells)
+    return table
+
+
+def _channels(channels: list[dict[str, Any]], lang: str) -> Table:
+    table = _table(*(words.word(name, lang) for name in ("channel", "value", "quality", "age")))
+    for channel in channels:
+        table.add_row(channel["name"], *_cells(channel, lang))
+    return table
+
+
+def _channels_narrow(channels: list[dict[str, Any]], lang: str) -> Text:
+    """Two lines a channel: a table of four columns would cut what must be read."""
+    lines = []
+    for channel in channels:
+        amount, quality, age = _cells(channel, lang)
+        lines += [f"{channel['name']}  {amount}", f"  {quality}  {age}"]
+    return Text("\n".join(lines))
+
+
+def _cells(channel: dict[str, Any], lang: str) -> tuple[str, str, str]:
+    """Value, quality, age."""
+    if "age_ms" not in channel:
+        return "—", words.word("never_seen", lang), "—"
+    amount = _amount(channel["quantity"], channel["value"], channel["datum"], lang)
+    age = words.age(channel["age_ms"], lang)
+    if channel["age_ms"] > 2 * max(channel["cadence_s"], _INTERVAL_S) * 1000:
+        age += f" · {words.word('stale', lang)}"
+    return amount, words.word(channel["quality"], lang), age
+
+
+def _sources(sources: list[dict[str, Any]], lang: str, narrow: bool) -> Table:
+    names = ["source", "rows", "up_to", "not_here"]
+    table = _table(*(words.word(name, lang) for name in names))
+    for source in sources:
+        missing = sum(last - first + 1 for first, last in source["not_here"])
+        name = source["name"] or source["serial"][:8]
+        if not narrow:
+            name = f"{name} {source['serial'][:8]}/{source['epoch']:08x}"
+        table.add_row(name, f"{source['rows']:,}", f"{source['up_to']:,}", f"{missing:,}" if missing else "0")
+    return table
+
+
+def _amount(quantity: str, value: int | None, datum: str, lang: str) -> str:
+    if not quantity:
+        return "—"
+    text = words.shown(quantity, value)
+    return f"{text} {words.word(datum, lang) if datum in words.WORDS else datum}".rstrip() if datum else text
