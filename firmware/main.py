@@ -15,7 +15,8 @@ from health import Counters, Kept, Supervisor
 from links.rs485 import Rs485
 from sampler import Sampler, codes_of
 
-from wire.row import CHANNELS_MAX, crc_of
+from wire.registers import SLOTS
+from wire.row import crc_of
 
 LINK_TASK, SAMPLER_TASK = 0, 1
 TASKS = ("link", "sampler")
@@ -46,8 +47,8 @@ class Board:
         self._kept = Kept(hal.keep, self._log, hal.reset_cause())
         self._drivers = [_driver(sensor, hal) for sensor in definition["sensors"]]
         names = [name for driver in self._drivers for name in driver.quantities]
-        if len(names) > CHANNELS_MAX:
-            raise DefinitionError("sensors", "%d channels, a row has %d" % (len(names), CHANNELS_MAX))
+        if len(names) > SLOTS:
+            raise DefinitionError("sensors", "%d channels, a board has %d" % (len(names), SLOTS))
         self._bank = Bank(
             codes_of(names), definition.get("sl651") or {}, definition["scan_ms"], self._clock, hal.ticks_diff
         )

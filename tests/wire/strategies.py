@@ -9,6 +9,7 @@ from wire.reading import FAIL, GOOD, HOLDOVER, MISSING, NEVER, NOT_EVALUATED, SU
 from wire.row import ANCHOR, CHANNELS_MAX, LENGTH_MAX, TIP_AGE_MAX_S, TIP_COUNT_MAX, TIPS_MAX, Reading, Row
 
 U32 = 0xFFFFFFFF
+STATS_CHANNELS_MAX = 11  # (234 - 21) / 18: so many readings with low, high and spread fit a row.
 values = st.one_of(st.integers(VALUE_MIN, VALUE_MAX), st.integers(-3, 3), st.sampled_from([VALUE_MIN, VALUE_MAX]))
 epochs = st.integers(0, U32)
 seqs = st.integers(1, U32)
@@ -17,9 +18,10 @@ time_qualities = st.sampled_from([NEVER, HOLDOVER, SYNCED])
 
 
 @st.composite
-def readings(draw, channel: int) -> Reading:
+def readings(draw, channel: int, may_have_stats: bool = True) -> Reading:
     """One reading: any value and flag, or missing; with or without low, high and spread."""
-    stats = (draw(values), draw(values), draw(st.integers(0, U32))) if draw(st.booleans()) else (None, None, None)
+    with_stats = may_have_stats and draw(st.booleans())
+    stats = (draw(values), draw(values), draw(st.integers(0, U32))) if with_stats else (None, None, None)
     if draw(st.integers(0, 3)) == 0:
         return Reading(channel, None, MISSING, *stats)
     return Reading(channel, draw(values), draw(st.sampled_from([GOOD, NOT_EVALUATED, SUSPECT, FAIL])), *stats)
@@ -29,7 +31,7 @@ def readings(draw, channel: int) -> Reading:
 def data_rows(draw, channels: int | None = None, seq: int | None = None, boot: int | None = None, time_quality=None):
     """A row that fits its 234 bytes; what is not given is drawn."""
     count = draw(st.integers(1, CHANNELS_MAX)) if channels is None else channels
-    row_readings = [draw(readings(c)) for c in range(count)]
+    row_readings = [draw(readings(c, count <= STATS_CHANNELS_MAX)) for c in range(count)]
     used = 21 + sum(6 if r.low is None else 18 for r in row_readings)
     tip = st.tuples(st.integers(0, TIP_AGE_MAX_S), st.integers(1, TIP_COUNT_MAX))
     tips = draw(st.lists(tip, max_size=min(4, TIPS_MAX, (LENGTH_MAX - used) // 3)))

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wire.strategies import anchor_rows, data_rows, epochs
-from wire.reading import GOOD, HOLDOVER, MISSING, NEVER, SYNCED, VALUE_MAX, VALUE_MIN
+from wire.reading import GOOD, HOLDOVER, MISSING, NEVER, QUANTITIES, SYNCED, VALUE_MAX, VALUE_MIN
 from wire.row import (
     ANCHOR,
     CHANNELS_MAX,
@@ -247,8 +247,16 @@ def test_widest_values_fit():
     ends = [Reading(0, VALUE_MIN, GOOD, VALUE_MIN, VALUE_MAX, 0xFFFFFFFF), Reading(255, VALUE_MAX)]
     row = Row(0xFFFFFFFF, 0xFFFF, HOLDOVER, 0xFFFFFFFF, 999, ends, [(65_535, 255)] * TIPS_MAX)
     assert unpack(pack(row, 0xFFFFFFFF), 0xFFFFFFFF) == row
-    longest = Row(1, 0, SYNCED, 0, 0, [Reading(c, 1, GOOD, 1, 1, 0) for c in range(CHANNELS_MAX)], [(0, 1)] * 23)
+    longest = Row(1, 0, SYNCED, 0, 0, [Reading(c, 1, GOOD, 1, 1, 0) for c in range(8)], [(0, 1)] * 23)
     assert len(pack(longest, 0)) == LENGTH_MAX
+
+
+def test_a_row_has_room_for_every_quantity_that_a_bought_sensor_can_have():
+    row = Row(1, 0, SYNCED, 0, 0, [Reading(c, VALUE_MAX) for c in range(len(QUANTITIES))])
+    assert unpack(pack(row, 0), 0) == row
+    pack(Row(1, 0, SYNCED, 0, 0, [Reading(c, 0) for c in range(CHANNELS_MAX)]), 0)
+    with pytest.raises(RowError, match="1 to"):
+        pack(Row(1, 0, SYNCED, 0, 0, [Reading(c, 0) for c in range(CHANNELS_MAX + 1)]), 0)
 
 
 @pytest.mark.parametrize(("value", "quality"), [(None, GOOD), (5, MISSING)])

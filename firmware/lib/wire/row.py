@@ -28,7 +28,7 @@ DATA = 1
 ANCHOR = 2
 
 LENGTH_MAX = 234  # One row fits one answer of function 20: 245 bytes less sub-header, epoch and first seq.
-CHANNELS_MAX = 8
+CHANNELS_MAX = 16  # A board of ours has up to registers.SLOTS; a bought sensor may have one of each quantity.
 TIPS_MAX = 32  # (age, count) pairs; a row that would need more closes early.
 TIP_COUNT_MAX = 255
 TIP_AGE_MAX_S = 65_535
