@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 
 import pytest
 
@@ -11,6 +12,7 @@ from tools.emulator.line_process import LineError, LineProcess
 
 FAST = 115_200
 READ_TIMEOUT_S = 10.0
+RADAR_REQUEST = rtu.sealed(bytes((21, 3, 0, 1, 0, 1)))
 REQUEST = rtu.sealed(bytes((11, 3, 0, 4, 0, 8)))
 ANSWERS = {address: rtu.sealed(bytes((address, 3, 16, *range(16)))) for address in (11, 12)}
 
@@ -80,6 +82,16 @@ def test_two_boards_that_answer_at_once_destroy_both_answers(table):
     assert ANSWERS[11] not in heard
     assert ANSWERS[12] not in heard
     assert table.line.stats()["collisions"] == 1
+
+
+def test_the_answers_of_bought_sensors_are_told_once_with_the_time_of_their_end(table):
+    before_us = time.monotonic_ns() // 1000
+    os.write(table.port, RADAR_REQUEST)
+    answer = table.heard_by_master(7)
+    ((name, end_us, data),) = table.line.answers()
+    assert (name, data) == ("radar", answer)
+    assert before_us < end_us <= time.monotonic_ns() // 1000
+    assert table.line.answers() == []
 
 
 def test_a_bought_sensor_answers_from_inside_the_line(table):

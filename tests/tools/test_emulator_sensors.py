@@ -124,3 +124,10 @@ def test_a_sensor_with_sl651_registers_gives_two_words_high_word_first(head_mm):
 def test_a_quantity_that_it_does_not_measure_is_refused():
     with pytest.raises(KeyError):
         Asked().sensor.set("rain_um", 1)
+
+
+def test_a_sensor_takes_its_own_time_to_answer():
+    prompt = BoughtSensor("radar", load_profile("radar-60ghz"), 21, turn_ns=2_000_000)
+    slow = BoughtSensor("radar", load_profile("radar-60ghz"), 21)
+    starts = [sensor.answer(ask(21, 1, 1), S)[0] for sensor in (prompt, slow)]
+    assert starts == [S + 2_000_000, S + TURN_NS]

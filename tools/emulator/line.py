@@ -15,16 +15,19 @@ import sys
 import termios
 import time
 import tty
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from boards import load_profile
-from tools.emulator.sensors import BoughtSensor
+from tools.emulator import rtu
+from tools.emulator.sensors import TURN_NS, BoughtSensor
 from tools.emulator.wire_model import MASTER, Wire
 
 READ_MAX = 4_096
 CONTROL_LINE_MAX = 65_536
 IDLE_S = 0.5
+ANSWERS_KEPT = 512  # of bought sensors, with their times, for whoever measures what follows from them
 _PR_SET_TIMERSLACK = 29  # linux/prctl.h: how late, in nanoseconds, the kernel may wake us
 _GONE = (errno.EIO, errno.EPIPE, errno.ECONNRESET)
 _FULL = (errno.EAGAIN, errno.EWOULDBLOCK)
@@ -36,6 +39,7 @@ class Line:
     def __init__(self, wire: Wire, master: int, control: int | None) -> None:
         self.wire = wire
         self.sensors: dict[str, BoughtSensor] = {}
+        self.answers: deque[tuple[str, int, str]] = deque(maxlen=ANSWERS_KEPT)  # sensor, end in real us, bytes in hex
         self.bytes_not_taken = 0  # for somebody who does not read: dead, or not there
         self._control = control
         self._asked = b""
@@ -103,6 +107,8 @@ class Line:
             if answer:
                 at_ns = end_ns + round((answer[0] - begin_ns) / self.wire.rate)
                 self.wire.talk_at(self._sensor_ports[name], answer[1], at_ns)
+                char_ns = rtu.char_ns(self.wire.baud, self.wire.char_bits, self.wire.rate)
+                self.answers.append((name, (at_ns + len(answer[1]) * char_ns) // 1000, answer[1].hex()))
 
     def _obey(self) -> bool:
         """Do what came on the control channel; False when it has closed."""
@@ -127,6 +133,12 @@ class Line:
                 raise ValueError(f"the line knows no {name!r}")
             result = COMMANDS[name](self, value, now_ns)
         return result
+
+    def take_answers(self) -> list[tuple[str, int, str]]:
+        """What bought sensors answered since the last call: (name, end by time.monotonic() in us, bytes in hex)."""
+        taken = list(self.answers)
+        self.answers.clear()
+        return taken
 
     def stats(self, now_ns: int) -> dict[str, Any]:
         spent = os.times()
@@ -163,6 +175,7 @@ COMMANDS: dict[str, Callable[[Line, Any, int], Any]] = {
     "clear": lambda line, _, __: line.wire.faults.clear(),
     "sensor": lambda line, value, _: line.sensors[value[0]].set(value[1], value[2]),
     "sensor_fault": lambda line, value, _: line.sensors[value[0]].fault(value[1]),
+    "answers": lambda line, _, __: line.take_answers(),
     "stats": lambda line, _, now_ns: line.stats(now_ns),
     "reset": lambda line, _, now_ns: line.wire.reset_counts(now_ns),
 }
@@ -194,6 +207,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--control", type=int, metavar="FD", help="socket for commands")
     parser.add_argument("--device", action="append", default=[], metavar="NAME:ADDRESS:FD", help="a board")
     parser.add_argument("--sensor", action="append", default=[], metavar="NAME:ADDRESS:PROFILE", help="a bought sensor")
+    parser.add_argument("--turn-us", type=int, default=TURN_NS // 1000, help="what a bought sensor takes to answer")
     return parser
 
 
@@ -211,7 +225,7 @@ def main(argv: list[str] | None = None) -> int:
         line.add_device(name, int(address), int(file))
     for text in args.sensor:
         name, address, profile = text.split(":", 2)
-        line.add_sensor(BoughtSensor(name, load_profile(profile), int(address)))
+        line.add_sensor(BoughtSensor(name, load_profile(profile), int(address), turn_ns=args.turn_us * 1000))
     try:
         line.run()
     except KeyboardInterrupt:

@@ -138,6 +138,10 @@ class LineProcess:
             self.command(reset=True)
         return measured
 
+    def answers(self) -> list[tuple[str, int, bytes]]:
+        """What bought sensors answered since the last call: (name, end by time.monotonic() in us, bytes)."""
+        return [(name, end_us, bytes.fromhex(data)) for name, end_us, data in self.command(answers=True)]
+
     def pause(self) -> None:
         """Stop the process (SIGSTOP): the line is dead, no byte passes. Returns when it has stopped."""
         os.kill(self.pid, signal.SIGSTOP)

@@ -24,6 +24,7 @@ from tools.emulator.board import Board, BoardSpec, Place
 from tools.emulator.keeper import Keeper
 from tools.emulator.line import open_port
 from tools.emulator.line_process import LineProcess
+from tools.emulator.sensors import TURN_NS
 from tools.failure import EXIT_WRONG_CALL, Failure
 
 __all__ = ["BoardSpec", "Rig", "SensorSpec"]
@@ -64,6 +65,7 @@ class Rig:
         framing: str = "8N1",
         rate: float = 1.0,
         unix_s: int = UNIX_S,
+        sensor_turn_us: int = TURN_NS // 1000,
     ) -> None:
         names = [spec.name for spec in (*boards, *sensors)]
         if len(set(names)) != len(names):
@@ -78,6 +80,7 @@ class Rig:
         self._sensors = {spec.name: spec for spec in sensors}
         self._baud, self._framing = baud, framing
         self._unix_s = unix_s
+        self._sensor_turn_us = sensor_turn_us
         self._keeper = Keeper()
         self._clock: Clock | None = None
         self._anchors: list[_Anchor] = []
@@ -180,7 +183,7 @@ class Rig:
     def _start_line(self) -> None:
         master, self._slave, self.port = open_port()
         arguments = ["--master", str(master), "--baud", str(self._baud), "--framing", self._framing]
-        arguments += ["--rate", str(self.rate)]
+        arguments += ["--rate", str(self.rate), "--turn-us", str(self._sensor_turn_us)]
         files = [master]
         lines: list[socket.socket] = []
         for spec in self._board_specs:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tools.emulator import rtu
 
-TURN_NS = 8_000_000  # From the end of a request to the answer's first bit; such sensors take 5 to 20 ms.
+TURN_NS = 8_000_000  # From the end of a request to the answer's first bit; most such sensors take 5 to 20 ms.
 READS = (rtu.READ_HOLDING, rtu.READ_INPUT)
 FAULTS = ("", "stuck", "spike", "missing", "invalid", "status", "silent")
 STATUS_BAD = 1
@@ -30,12 +30,13 @@ class BoughtSensor:
     invalid (invalid code, status good), status (status bad, value good), silent (no answer at all), "" (none).
     """
 
-    def __init__(self, name: str, profile: Any, address: int, seed: int = 1) -> None:
+    def __init__(self, name: str, profile: Any, address: int, seed: int = 1, turn_ns: int = TURN_NS) -> None:
         if not 1 <= address <= 247:
             raise ValueError(f"{name}: a Modbus address is 1 to 247, not {address}")
         self.name = name
         self.profile = profile
         self.address = address
+        self._turn_ns = turn_ns
         self._random = random.Random(f"{seed} {name}")
         self._values: dict[str, int | None] = {}
         self._shown: dict[str, int | None] = {}
@@ -67,7 +68,7 @@ class BoughtSensor:
         if self._fault == "silent" or end_ns < self._ready_ns:
             return None
         answer = self._serve(frame)
-        at_ns = end_ns + TURN_NS
+        at_ns = end_ns + self._turn_ns
         self._ready_ns = at_ns + self.profile.min_interval_ms * 1_000_000
         return at_ns, answer
 
