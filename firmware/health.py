@@ -103,6 +103,7 @@ class Counters:
         self._bank = bank
         self._link = link
         self._drivers = drivers
+        gc.collect()  # What only the start needed does not count.
         self.heap_low_bytes = hal.free_heap()
 
     def each_scan(self, sampler) -> None:

@@ -23,7 +23,7 @@ START_LIMIT_MS = 10_000  # Real time.
 WAIT_REAL_MS_MAX = 1_000
 REPORT_LIMIT_MS = 2_000  # Real time for which the rig may leave its end unread.
 CONTROL_LINE_MAX = 65_536
-HUNG_UP_WAIT_MS = 20
+HUNG_UP_WAIT_MS = 5
 PAUSE_REAL_US = 8_000  # Processes on one machine hand bytes on in spurts; a real line knows no such gaps.
 
 EXIT_ORDERLY = 0
