@@ -85,6 +85,43 @@ class Bench(Rig):
         self._station = WholeStation(self.folder, self, text, station_id=STATION_ID)
         return self._station
 
+    def channel(self, name: str) -> dict[str, Any]:
+        """What the gateway says of channel `name`: value, quality, age_ms, level ...; {} while it says nothing."""
+        channels = self.station.status().get("channels", [])
+        return next((channel for channel in channels if channel["name"] == name), {})
+
+    def alarm_level(self, rule: str) -> int:
+        """The level (0 to 4) at which the alarm of `rule` stands."""
+        alarms = self.station.status().get("alarms", [])
+        return max((alarm["level"] for alarm in alarms if alarm["rule"] == rule), default=0)
+
+    def wait_for_values(self, timeout_s: float = 30.0) -> None:
+        """Until the gateway has a value on every channel."""
+
+        def all_there() -> bool:
+            channels = self.station.status().get("channels", [])
+            return bool(channels) and all(channel["value"] is not None for channel in channels)
+
+        self.station.wait_for(all_there, timeout_s, "a value on every channel")
+
+    def wait_for_value(self, name: str, value: int, tolerance: int = 0, timeout_s: float = 15.0) -> None:
+        """Until the gateway says `value` (give or take `tolerance`) of channel `name`."""
+
+        def there() -> bool:
+            seen = self.channel(name).get("value")
+            return seen is not None and abs(seen - value) <= tolerance
+
+        self.station.wait_for(there, timeout_s, f"{value} on {name}")
+
+    def made(self) -> set[tuple[bytes, int, int, int]]:
+        """(serial, epoch, seq, CRC) of every row that the boards said they had made durable."""
+        return {(board.serial, *row) for board in self.boards.values() for row in board.ledger}
+
+    def not_at_center(self) -> set[tuple[bytes, int, int, int]]:
+        """Those of `made` that the center's database has not."""
+        made = self.made()
+        return made - {(bytes(source), epoch, seq, crc) for source, epoch, seq, crc in self.station.center_rows()}
+
     def need(self, *abilities: str) -> None:
         """Skip the test, by name, on a rig that has not all of `abilities` (the file's `can`)."""
         missing = [ability for ability in abilities if ability not in self.file.can]

@@ -29,6 +29,7 @@ RESTARTED = (10, 11, 12)  # reset, watchdog, deep sleep: the supply is still the
 POWER_CUT = 13
 HEAP = "512k"
 READY_TIMEOUT_S = 20.0
+READY_LOOK_S = 0.1
 STATS_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 3.0
 SEND_BYTES_MAX = 262_144
@@ -130,8 +131,11 @@ class Board:
             self.wait_ready()
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
-        if not self._ready.wait(timeout_s):
-            raise TimeoutError(f"board {self.name} is not ready after {timeout_s:.0f} s:\n{self.last_words()}")
+        """Wait until its loop runs. TimeoutError, at once where it ended and will not start again by itself."""
+        end_s = time.monotonic() + timeout_s
+        while not self._ready.wait(READY_LOOK_S):
+            if time.monotonic() > end_s or self._down.is_set():
+                raise TimeoutError(f"board {self.name} is not ready:\n{self.last_words()}")
 
     def wait_down(self, timeout_s: float = READY_TIMEOUT_S) -> int:
         """Wait for the process to end; its exit code."""
@@ -241,6 +245,7 @@ class Board:
                 self._process.kill()
                 self._process.wait(STOP_TIMEOUT_S)
             self._gone()
+            self._down.set()
 
     def _launch(self) -> None:
         if self._process is not None:
@@ -314,6 +319,8 @@ class Board:
         code = self._gone()
         if self._wanted and code in RESTARTED and self._failed_starts < RESTARTS_MAX:
             self._launch()
+        else:
+            self._down.set()
 
     def _gone(self) -> int:
         """Write down how it ended; the exit code."""
@@ -327,7 +334,6 @@ class Board:
             self._process = None
             self._ready.clear()
         self.exit_codes.append(code)
-        self._down.set()
         return code
 
     def _send(self, message: dict[str, Any]) -> None:

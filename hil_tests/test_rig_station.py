@@ -1,0 +1,42 @@
+"""The whole station on the rig: that what the rig makes goes through it, and that what stops the rig stops the rows."""
+
+
+def test_every_row_that_a_board_made_arrives_at_the_center_with_its_crc(rig):
+    rig.wait_for_values()
+    rig.hurry()
+    rig.wait_for(lambda: len(rig.made()) >= 3 * len(rig.boards), rig.real_s(300, 10), "three rows of each board")
+    made = rig.made()
+    rig.station.wait_for(lambda: made - rig.not_at_center() == made, rig.real_s(300, 20), "these rows at the center")
+    rows = rig.station.center_rows()
+    assert len(rows) == len(set(rows))
+
+
+def test_every_sensor_kind_comes_from_stimulus_to_the_gateways_channel(rig):
+    rig.need("sensors")
+    rig.wait_for_values()
+    rig.set("level", "head_mm", 3_210)
+    rig.set("gap", "gap_mm", 1_953)
+    rig.set("radar", "gap_mm", 9_000)
+    rig.set("smoke", "smoke_mdbm", 50)
+    rig.tip("rain", 4)
+    rig.set("tilt", "tilt_y_mdeg", 250)
+    # A level is its zero plus the head, or minus the gap: 0 + 3.210 m, 7 - 1.953 m, 12 - 9 m. Four tips are 0.8 mm.
+    truth = {"river": 3_210, "river_gap": 5_047, "river_radar": 3_000, "smoke.smoke": 50, "rain.rain": 800}
+    for name, value in truth.items():
+        rig.wait_for_value(name, value)
+    rig.wait_for_value("tilt.tilt_y", 250, tolerance=6)  # One count of the chip is 5.5 mdeg.
+
+
+def test_stopping_the_line_stops_the_count_of_rows_at_the_center(rig):
+    rig.need("line-off")
+    rig.wait_for_values()
+    rig.line.pause()
+    scan_ms = 1_000
+    begin_ms = rig.now_ms()
+    rig.wait_for(lambda: rig.now_ms() - begin_ms > scan_ms, 10, "one scan")
+    polled = rig.station.status()["buses"][0]["counters"]["ok"]
+    rig.wait_for(lambda: rig.now_ms() - begin_ms > 90 * scan_ms, 30, "a minute in which boards make rows")
+    assert rig.station.status()["buses"][0]["counters"]["ok"] - polled <= 1
+    assert rig.not_at_center()
+    rig.line.resume()
+    rig.station.wait_for(lambda: not rig.not_at_center(), rig.real_s(600, 30), "the rows that were held up")
