@@ -137,8 +137,8 @@ def load(payload: bytes) -> object:
 
 def rows_in(segment: object, base_s: int, catalogue: CatalogueMessage) -> list[StoredRow]:
     """The rows of one segment of a batch. TelemetryError."""
-    _need(isinstance(segment, list) and len(segment) >= 3, "segment is not an array of 3 or more")
-    assert isinstance(segment, list)
+    if not isinstance(segment, list) or len(segment) < 3:
+        raise TelemetryError("segment is not an array of 3 or more")
     place = _uint(segment[0], "source index", len(catalogue.sources) - 1)
     source = catalogue.sources[place]
     rows = rows_of(segment, source.cadence_s, source.epoch, base_s, len(source.channels))
@@ -159,15 +159,15 @@ def catalogue_in(event: dict) -> CatalogueMessage | None:
         content = unpacker.decompress(packed, MESSAGE_BYTES_MAX)
     except (binascii.Error, zlib.error, ValueError):
         return None
-    found = read("catalogue", content)
-    assert isinstance(found, CatalogueMessage)
-    return found
+    message = _map(load(content))
+    _need(message.get(K_MAJOR) == MAJOR, "not our major version")
+    return _catalogue(message, content)
 
 
 def _batch(message: dict) -> BatchMessage:
     segments = message.get(K_SEGMENTS)
-    _need(isinstance(segments, list) and 1 <= len(segments) <= SEGMENTS_MAX, "1 to 256 segments")
-    assert isinstance(segments, list)
+    if not isinstance(segments, list) or not 1 <= len(segments) <= SEGMENTS_MAX:
+        raise TelemetryError(f"1 to {SEGMENTS_MAX} segments")
     return BatchMessage(
         _uint(message.get(K_CATALOGUE), "catalogue"),
         _uint(message.get(K_BASE_S), "base time"),
@@ -272,9 +272,9 @@ def _text(value: object) -> str:
 
 
 def _seq(value: object) -> int:
-    _need(_uint(value, "seq") >= 1, "seq begins at 1")
-    assert isinstance(value, int)
-    return value
+    seq = _uint(value, "seq")
+    _need(seq >= 1, "seq begins at 1")
+    return seq
 
 
 def _uint(value: object, what: str, most: int = U32) -> int:
