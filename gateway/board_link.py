@@ -31,6 +31,7 @@ STORE_PAUSE_US = 5_000_000
 CLOCK_OFF_MS = 250  # A read-back further off is not the time that was sent.
 CLOCK_OFF_REAL_MS = 20  # As much again for a busy machine, in real time.
 CLOCK_MISSES = 3
+CHECK_LENGTHS = 4
 
 
 class Identity(NamedTuple):
@@ -77,6 +78,7 @@ class BoardLink(Link):
         self.clock_wrong = False
         self.clock_off_ms = 0
         self._clock_misses = 0
+        self._checks = 0
         self._store = store
         self._hand_over = hand_over
         self._codes = [QUANTITY_CODES[channel.quantity] for channel in source.channels]
@@ -95,7 +97,6 @@ class BoardLink(Link):
 
     async def step(self) -> bool:
         if self.presence.doubt:
-            # A short read first: an answer to the request that we gave up is longer, and is seen to be another.
             await self._check_serial()
         if self.source.serial and self.who is None:
             await self.identify()
@@ -157,7 +158,10 @@ class BoardLink(Link):
     # Who is there
 
     async def _check_serial(self) -> None:
-        words, _ = await self.read(READ_HOLDING, *find("serial"))
+        """A short read, each time of another length: no answer to an earlier request passes for its answer."""
+        self._checks += 1
+        register, count = find("serial")
+        words, _ = await self.read(READ_HOLDING, register, count + self._checks % CHECK_LENGTHS)
         self.presence.doubt = False
         serial = _serial(words)
         if self.who is not None and serial != self.who.serial:

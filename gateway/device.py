@@ -10,6 +10,7 @@ from gateway.line import BusError
 PATIENCE_FIRST_US = 300_000  # Until a device has been measured.
 PATIENCE_MIN_US = 50_000
 PATIENCE_MAX_US = 500_000
+MARGIN_US = 40_000  # Even the steadiest device has other things to do now and then.
 LOST_AFTER = 3  # Looks in a row without a good answer.
 PROBE_MAX_US = 30_000_000
 PROBE_SHARE = 50  # A probe that takes time from the others comes at most in one part of so many.
@@ -20,7 +21,7 @@ GARBLED = ("crc", "truncated", "duplicate")
 
 
 class Patience:
-    """How long to wait for a device's answer, learned from its answers: mean and four deviations, within bounds."""
+    """How long to wait for a device's answer, learned from its answers: their mean and a margin, within bounds."""
 
     def __init__(self) -> None:
         self._mean_us = 0
@@ -40,7 +41,7 @@ class Patience:
             off_us = delay_us - self._mean_us
             self._mean_us += off_us // 8
             self._spread_us += (abs(off_us) - self._spread_us) // 4
-        wanted_us = self._mean_us + 4 * self._spread_us
+        wanted_us = self._mean_us + max(4 * self._spread_us, MARGIN_US)
         self._limit_us = min(max(wanted_us, PATIENCE_MIN_US), PATIENCE_MAX_US)
 
     def silent(self) -> None:
@@ -74,7 +75,7 @@ class Presence:
     def failed(self, kind: str, now_us: int, scan_us: int, cost_us: int) -> bool:
         """A look or probe failed; True if the device is lost by it. `cost_us` is what a silent look takes."""
         self.failures += 1
-        if kind == "no_answer":
+        if kind in ("no_answer", "late"):
             self.doubt = True
         newly = not self.lost and self.failures >= LOST_AFTER
         self.lost = self.lost or newly

@@ -34,7 +34,9 @@ logging.getLogger("pymodbus.logging").propagate = False
 
 
 class BusError(Exception):
-    """No usable answer from `address`. `kind` is its counter: no_answer, crc, truncated, wrong_id, exception, port."""
+    """No usable answer from `address`. `kind` is its counter: no_answer, crc, truncated, wrong_id, late,
+    exception, port.
+    """
 
     def __init__(self, address: int, kind: str, reason: str, code: int = 0) -> None:
         super().__init__(reason)
@@ -274,10 +276,14 @@ class Line:
         else:
             whole = frames(seen)
             own = [frame for frame in whole if frame[0] == request.dev_id]
-            self._framer.strays += [(device, self._framer.last_us) for device, _, _ in whole]
-            if whole and not own:
+            self._framer.strays += [
+                (device, self._framer.last_us) for device, _, _ in whole if device != request.dev_id
+            ]
+            if own:
+                kind, reason = "late", "the answer to another request"
+            elif whole:
                 kind, reason = "wrong_id", f"an answer of address {whole[0][0]} instead"
-            elif seen[0] == request.dev_id and len(seen) < answer_chars and not own:
+            elif seen[0] == request.dev_id and len(seen) < answer_chars:
                 kind, reason = "truncated", f"{len(seen)} of {answer_chars} characters"
             else:
                 kind, reason = "crc", f"{len(seen)} characters that are no answer"

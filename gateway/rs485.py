@@ -78,7 +78,7 @@ class BusPoller:
         if len(self._use) < 2:
             return 0
         (first_us, first_wire_us), (last_us, last_wire_us) = self._use[0], self._use[-1]
-        return (last_wire_us - first_wire_us) * 1_000 // max(1, last_us - first_us)
+        return min(1_000, (last_wire_us - first_wire_us) * 1_000 // max(1, last_us - first_us))
 
     async def run(self) -> None:
         """Open the port, scan, and open it again when it was lost; until cancelled."""
@@ -234,7 +234,7 @@ class BusPoller:
             if link.presence.silent:
                 link.patience.silent()
                 link.presence.failed(error.kind, self._clock.mono_us(), self._scan_us, link.silent_us)
-            elif error.kind == "no_answer":
+            elif error.kind in ("no_answer", "late"):
                 link.presence.doubt = True
         else:
             if link is not None and link.presence.silent:
