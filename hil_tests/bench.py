@@ -7,6 +7,8 @@
 Rules of this file: tests never ask which rig they run on.
 """
 
+import contextlib
+import sqlite3
 import time
 import tomllib
 from collections.abc import Callable
@@ -116,6 +118,12 @@ class Bench(Rig):
     def made(self) -> set[tuple[bytes, int, int, int]]:
         """(serial, epoch, seq, CRC) of every row that the boards said they had made durable."""
         return {(board.serial, *row) for board in self.boards.values() for row in board.ledger}
+
+    def rows_at_gateway(self) -> int:
+        """How many rows of boards the gateway has stored: counted in its spool's file."""
+        serials = {board.serial for board in self.boards.values()}
+        with contextlib.closing(sqlite3.connect(f"file:{self.station.spool_file}?mode=ro", uri=True)) as spool:
+            return sum(bytes(source) in serials for (source,) in spool.execute("SELECT source FROM rows"))
 
     def not_at_center(self) -> set[tuple[bytes, int, int, int]]:
         """Those of `made` that the center's database has not."""

@@ -1,5 +1,8 @@
 """The whole station on the rig: that what the rig makes goes through it, and that what stops the rig stops the rows."""
 
+SCAN_MS = 1_000
+COMMIT_WINDOW_MS = 500  # The gateway's group commit is 250 ms of real time; a busy disk takes some more.
+
 
 def test_every_row_that_a_board_made_arrives_at_the_center_with_its_crc(rig):
     rig.wait_for_values()
@@ -27,16 +30,17 @@ def test_every_sensor_kind_comes_from_stimulus_to_the_gateways_channel(rig):
     rig.wait_for_value("tilt.tilt_y", 250, tolerance=6)  # One count of the chip is 5.5 mdeg.
 
 
-def test_stopping_the_line_stops_the_count_of_rows_at_the_center(rig):
+def test_stopping_the_line_stops_the_count_of_rows_within_one_scan(rig):
     rig.need("line-off")
     rig.wait_for_values()
+    rig.station.wait_for(rig.rows_at_gateway, rig.real_s(120, 10), "a row at the gateway")
     rig.line.pause()
-    scan_ms = 1_000
     begin_ms = rig.now_ms()
-    rig.wait_for(lambda: rig.now_ms() - begin_ms > scan_ms, 10, "one scan")
-    polled = rig.station.status()["buses"][0]["counters"]["ok"]
-    rig.wait_for(lambda: rig.now_ms() - begin_ms > 90 * scan_ms, 30, "a minute in which boards make rows")
-    assert rig.station.status()["buses"][0]["counters"]["ok"] - polled <= 1
-    assert rig.not_at_center()
+    settled_ms = begin_ms + SCAN_MS + COMMIT_WINDOW_MS * rig.rate
+    rig.wait_for(lambda: rig.now_ms() > settled_ms, 10, "one scan and what was being stored")
+    count = rig.rows_at_gateway()
+    rig.wait_for(lambda: rig.now_ms() - begin_ms > 120_000, 30, "two minutes in which every board makes rows")
+    assert rig.rows_at_gateway() == count
+    assert len(rig.made()) >= count + len(rig.boards)
     rig.line.resume()
     rig.station.wait_for(lambda: not rig.not_at_center(), rig.real_s(600, 30), "the rows that were held up")
