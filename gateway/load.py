@@ -125,15 +125,21 @@ def _time_zone(table: Table) -> str | None:
     name = table.text("time_zone", example="Asia/Shanghai")
     if name is None:
         return None
+    if _is_zone(name):
+        return name
+    if _is_zone("Asia/Shanghai"):
+        table.problem("time_zone", f'"{name[:40]}" is not a time zone; use a name like "Asia/Shanghai"')
+    else:
+        table.problem("time_zone", "this machine knows no time zones; install the package tzdata")
+    return None
+
+
+def _is_zone(name: str) -> bool:
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        if not zoneinfo.available_timezones():
-            table.problem("time_zone", "this machine knows no time zones; install the package tzdata")
-        else:
-            table.problem("time_zone", f'"{name[:40]}" is not a time zone; use a name like "Asia/Shanghai"')
-        return None
-    return name
+        return False
+    return True
 
 
 def _center(root: Table, folder: Path) -> Center:

@@ -27,7 +27,6 @@ KINDS: dict[str, tuple[tuple[str, ...], dict[str, int], bool]] = {
     "rise": (_ANY, {"level_mm": 50}, True),
     "rain_sum": (("rain_um",), {}, True),
     "tilt": (("tilt_x_mdeg", "tilt_y_mdeg"), {"tilt_x_mdeg": 50, "tilt_y_mdeg": 50}, False),
-    "tilt_rate": (("tilt_x_mdeg", "tilt_y_mdeg"), {}, True),
     "smoke": (("smoke_mdbm",), {"smoke_mdbm": 20}, False),
     "lost": (_ANY, {}, False),
 }
@@ -134,7 +133,7 @@ def _same_datum(table: Table, channel: Channel, datum: str | None) -> None:
         table.problem("datum", f"{reason}; convert the thresholds to that datum, or correct one of the two")
 
 
-def _steps(table: Table, keys: tuple[str, ...], dimension: str, per_ms: int = 0) -> tuple[Step, ...] | None:
+def _steps(table: Table, keys: tuple[str, ...], dimension: str) -> tuple[Step, ...] | None:
     """The steps that stand in the table under `keys`, level 1 first."""
     steps: list[Step] = []
     good = True
@@ -144,10 +143,7 @@ def _steps(table: Table, keys: tuple[str, ...], dimension: str, per_ms: int = 0)
         if not table.has(key):
             table.amount(key, dimension, 0, 0, None)
             continue
-        if per_ms:
-            at = table.rate(key, dimension, per_ms, VALUE_MAX, example="0.1 deg/d")
-        else:
-            at = table.amount(key, dimension, VALUE_MIN, VALUE_MAX, example=example)
+        at = table.amount(key, dimension, VALUE_MIN, VALUE_MAX, example=example)
         if at is None:
             good = False
             continue
@@ -172,7 +168,7 @@ def _read_rule(table: Table, known: Known, sets: dict[str, ThresholdSet]) -> Rul
     on_delay_ms = table.amount("on_delay", "time", 0, DAY_MS, 0, "0 s")
     off_delay_ms = table.amount("off_delay", "time", 0, DAY_MS, 0, "60 s")
     if kind is None:
-        for key in (*LEVELS, "thresholds", "datum", "deadband", "window", "after", "level"):
+        for key in (*LEVELS, "thresholds", "datum", "deadband", "window", "after", "level", "baseline"):
             table.mark(key)  # What they mean hangs on the kind: one error is enough.
         return None
     if kind == "lost":
@@ -192,8 +188,7 @@ def _read_rule(table: Table, known: Known, sets: dict[str, ThresholdSet]) -> Rul
     if used is not None:
         steps, datum = _from_set(table, used, datum, channel, sets)
     else:
-        per_ms = DAY_MS if kind == "tilt_rate" else 0
-        steps = _steps(table, LEVELS, dimension, per_ms=per_ms)
+        steps = _steps(table, LEVELS, dimension)
         if kind == "high" and channel:
             _direct_datum(table, channel, datum)
     deadband = table.amount("deadband", dimension, 0, VALUE_MAX, deadbands.get(quantity, 0), "0.10 m")
@@ -201,6 +196,7 @@ def _read_rule(table: Table, known: Known, sets: dict[str, ThresholdSet]) -> Rul
         window_ms = table.amount("window", "time", 1_000, 30 * DAY_MS, example="1 h")
     else:
         window_ms = table.amount("window", "time", 0, DAY_MS, 0, "60 s")
+    baseline = table.amount("baseline", dimension, VALUE_MIN, VALUE_MAX, None, "0.10 deg") if kind == "tilt" else None
     if name is None or channel is None or not steps or None in (deadband, window_ms, on_delay_ms, off_delay_ms):
         return None
     return Rule(
@@ -212,6 +208,7 @@ def _read_rule(table: Table, known: Known, sets: dict[str, ThresholdSet]) -> Rul
         on_delay_ms=on_delay_ms or 0,
         off_delay_ms=off_delay_ms or 0,
         window_ms=window_ms or 0,
+        baseline=baseline,
         siren=siren,
         datum=datum or (channel.level.datum if channel.level else ""),
         threshold_set=used or "",

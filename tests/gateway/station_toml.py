@@ -98,10 +98,11 @@ red = "80.5 mm"
 
 [[rule]]
 name = "wall"
-kind = "tilt_rate"
+kind = "tilt"
 channel = "tilt.tilt_x"
-window = "1 d"
-yellow = "0.1 deg/d"
+window = "60 s"
+yellow = "0.1 deg"
+baseline = "-0.25 deg"
 
 [[rule]]
 name = "blind"

@@ -98,10 +98,10 @@ def test_no_digit_is_lost_or_made_up(number, unit):
         assert exact.denominator != 1
 
 
-@given(
-    st.one_of(st.text(), st.integers(), st.floats(), st.booleans(), st.lists(st.integers())),
-    st.sampled_from(sorted(DIMENSIONS)),
-)
+anything = st.one_of(st.text(), st.integers(), st.floats(), st.booleans(), st.lists(st.integers()))
+
+
+@given(anything, st.sampled_from(sorted(DIMENSIONS)))
 def test_anything_is_an_amount_or_an_amount_error(value, dimension):
     for read in (lambda: amount(value, dimension), lambda: rate(value, dimension, MINUTE_MS)):
         try:

@@ -98,7 +98,7 @@ WRONG = [
     ('blue = "20 mm"\nred = "80.5 mm"\n', "", '[[rule]]\nname = "rain-1h"',
      "has no threshold; add at least one of blue"),
     ('channel = "rain.rain"', 'channel = "river"', 'channel = "river"\nwindow', "of kind rain_sum judges rain_um"),
-    ('yellow = "0.1 deg/d"', 'yellow = "0.1 deg"', '"0.1 deg"', "is not an angle per time"),
+    ('yellow = "0.1 deg"', 'yellow = "0.1 deg/d"', '"0.1 deg/d"', 'is no unit of an angle; use mdeg or deg'),
     ('name = "wall"', 'name = "flood"', 'name = "flood"\nkind = "tilt', "is the name of the rule in line"),
     ('after = "15 s"', 'after = "1 s"', 'after = "1 s"', "is less than two scans; use at least"),
     ('level = "orange"', 'level = "orang"', '"orang"', 'blind.level: "orang" is not a level; use'),
