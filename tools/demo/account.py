@@ -10,6 +10,7 @@ Stored = the center's database. A row is (source, epoch, seq, CRC), so a row wit
 import sqlite3
 from binascii import crc32
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,16 +60,14 @@ def made_by_boards(rig: Rig) -> set[Key]:
 def made_by_gateway(spool: Path, rig: Rig) -> set[Key]:
     """Rows born at the gateway (bought sensors, events), from its spool's file."""
     boards = {board.serial for board in rig.boards.values()}
-    connection = sqlite3.connect(f"file:{spool}?mode=ro", uri=True)
-    try:
+    return {key for key in in_spool(spool) if key[0] not in boards}
+
+
+def in_spool(spool: Path) -> set[Key]:
+    """Every row in the spool's file."""
+    with closing(sqlite3.connect(f"file:{spool}?mode=ro", uri=True)) as connection:
         rows = connection.execute("SELECT source, epoch, seq, kind, packed FROM rows").fetchall()
-    finally:
-        connection.close()
-    made: set[Key] = set()
-    for source, epoch, seq, kind, packed in rows:
-        if source not in boards:
-            made.add((source, epoch, seq, _crc(kind, packed, epoch)))
-    return made
+    return {(source, epoch, seq, _crc(kind, packed, epoch)) for source, epoch, seq, kind, packed in rows}
 
 
 def _crc(kind: int, packed: bytes, epoch: int) -> int:

@@ -27,7 +27,8 @@ from wire.telemetry import (
 )
 
 FIRST_ROWS_TIMEOUT_S = 90.0
-DRAIN_TIMEOUT_S = 60.0
+DRAIN_TIMEOUT_S = 30.0
+DELIVER_TIMEOUT_S = 15.0
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -63,8 +64,7 @@ class Course:
             self._drain()
             gateway = self._gateway_costs()
             status = self._station.status()
-            self._station.gateway.stop()
-            self._drain_events()
+            self._deliver()
             self._tap.stop()
             result = self._result(status, line, gateway)
             result["latency_ms"] = measured.summary()
@@ -100,7 +100,7 @@ class Course:
             return
         self._next_line_s = time.monotonic() + 10
         status = self._station.status()
-        alarms = [f"{a['rule']} {words.level_word(a['level'], self._lang)}" for a in status.get("alarms", [])]
+        alarms = [f"{a['rule']} {words.level_word(a['level'], self._lang)}" for a in status["alarms"] if a["level"]]
         self._say(
             f"  {player.elapsed_s / 60:4.0f} min  {self._stored():6,} rows at the center, "
             f"{status.get('unacknowledged_rows', 0):3} to send"
@@ -116,30 +116,27 @@ class Course:
         return rows[0][0] if rows else 0
 
     def _drain(self) -> None:
-        """Until every row made so far is stored, or until nothing moves any more (then the account shows what is
-        missing).
-        """
-
-        def done() -> bool:
-            made = account.made_by_boards(self._rig)
-            return made <= {(bytes(s), e, n, c) for s, e, n, c in self._station.center_rows()}
-
-        try:
-            self._station.wait_for(done, DRAIN_TIMEOUT_S, "the last rows at the center")
-        except TimeoutError:
-            self._say("  not every row arrived in time; the account below says which are missing")
-
-    def _drain_events(self) -> None:
-        """The gateway is gone; give the center a moment to commit what the broker still hands over."""
-        made = account.made_by_gateway(self._station.spool_file, self._rig)
+        """Until the gateway holds every row that the boards have; what it never gets, the account shows as lost."""
         try:
             self._station.wait_for(
-                lambda: made <= {(bytes(s), e, n, c) for s, e, n, c in self._station.center_rows()},
-                5.0,
-                "the last events",
+                lambda: account.made_by_boards(self._rig) <= account.in_spool(self._station.spool_file),
+                DRAIN_TIMEOUT_S,
+                "the boards' last rows",
             )
-        except TimeoutError:
-            self._say("  not every event arrived in time")
+        except TimeoutError as error:
+            self._say(str(error))
+
+    def _deliver(self) -> None:
+        """The gateway sends what it holds as it stops; the center commits what the broker hands over."""
+        self._station.gateway.stop()
+        made = account.in_spool(self._station.spool_file)
+        try:
+            self._station.wait_for(lambda: made <= self._at_center(), DELIVER_TIMEOUT_S, "the last rows at the center")
+        except TimeoutError as error:
+            self._say(str(error))
+
+    def _at_center(self) -> set[account.Key]:
+        return {(bytes(source), epoch, seq, crc) for source, epoch, seq, crc in self._station.center_rows()}
 
     def _gateway_costs(self) -> dict[str, float]:
         pid = self._station.gateway.pid
