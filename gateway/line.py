@@ -7,6 +7,7 @@ Times are microseconds of the station's clock: on a rig the line runs as fast as
 
 import asyncio
 import logging
+import termios
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -168,7 +169,7 @@ class Line:
         client.ctx.max_buffer_size = BUFFER_MAX
         try:
             opened = await client.connect()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, termios.error) as error:  # The last: a port that has no such framing.
             raise BusError(0, "port", f"{self.bus.port} cannot be opened: {error}") from error
         if not opened:
             raise BusError(0, "port", f"{self.bus.port} cannot be opened")

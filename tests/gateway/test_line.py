@@ -167,3 +167,13 @@ def test_a_log_answer_whose_inner_lengths_disagree_is_none():
 def test_all_whole_frames_of_others_are_seen():
     data = b"\x01" + registers(9, [1]) + b"\x02\x03" + registers(8, [2, 3])
     assert [(device, end - start) for device, start, end in frames(data)] == [(9, 7), (8, 9)]
+
+
+def test_a_port_that_cannot_have_the_framing_is_told_and_does_not_end_the_gateway():
+    async def main():
+        with FakeBus() as fake:  # A pseudo-terminal has no parity.
+            await Line(Bus("main", fake.port, 9_600, "8E1", 1_000, ()), Clock()).open()
+
+    with pytest.raises(BusError, match="cannot be opened") as told:
+        asyncio.run(main())
+    assert told.value.kind == "port"
