@@ -3,6 +3,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pymodbus.framer import FramerRTU
 
 from boards import load_profile
@@ -131,3 +132,10 @@ def test_a_sensor_takes_its_own_time_to_answer():
     slow = BoughtSensor("radar", load_profile("radar-60ghz"), 21)
     starts = [sensor.answer(ask(21, 1, 1), S)[0] for sensor in (prompt, slow)]
     assert starts == [S + 2_000_000, S + TURN_NS]
+
+
+def test_a_sensor_does_not_answer_to_its_own_answer():
+    sensor = BoughtSensor("level", replace(load_profile("level-485"), min_interval_ms=0), 21)
+    begin_ns, answer = sensor.answer(ask(21, 2, 2), S)
+    assert sensor.answer(answer, begin_ns + S) is None
+    assert sensor.answer(ask(21, 2, 2), begin_ns + 2 * S) == (begin_ns + 2 * S + TURN_NS, answer)

@@ -37,6 +37,7 @@ class BoughtSensor:
         self.profile = profile
         self.address = address
         self._turn_ns = turn_ns
+        self._said = b""
         self._random = random.Random(f"{seed} {name}")
         self._values: dict[str, int | None] = {}
         self._shown: dict[str, int | None] = {}
@@ -65,9 +66,9 @@ class BoughtSensor:
         """(when it begins, answer) to the `frame` that ended at `end_ns`; None = no answer. Station's nanoseconds."""
         if len(frame) < rtu.FRAME_MIN or frame[0] != self.address or not rtu.is_whole(frame):
             return None
-        if self._fault == "silent" or end_ns < self._ready_ns:
+        if self._fault == "silent" or end_ns < self._ready_ns or frame == self._said:  # It does not hear itself.
             return None
-        answer = self._serve(frame)
+        answer = self._said = self._serve(frame)
         at_ns = end_ns + self._turn_ns
         self._ready_ns = at_ns + self.profile.min_interval_ms * 1_000_000
         return at_ns, answer

@@ -114,10 +114,14 @@ class WholeStation:
         self.broker.start()
         self.center.start()
         self.rig.start()
+        self.write_station()
+        self.gateway.start()
+
+    def write_station(self) -> None:
+        """Write station.toml with the port, files and broker as they are now."""
         self.station_file.write_text(
             self._toml.format(port=self.rig.port, siren=self.siren_file, spool=self.spool_file, broker=self.broker.port)
         )
-        self.gateway.start()
 
     def stop(self) -> None:
         """Everything, in order; safe to call twice and after a failed start."""
