@@ -130,12 +130,13 @@ def test_a_quantity_that_it_does_not_measure_is_refused():
 def test_a_sensor_takes_its_own_time_to_answer():
     prompt = BoughtSensor("radar", load_profile("radar-60ghz"), 21, turn_ns=2_000_000)
     slow = BoughtSensor("radar", load_profile("radar-60ghz"), 21)
-    starts = [sensor.answer(ask(21, 1, 1), S)[0] for sensor in (prompt, slow)]
-    assert starts == [S + 2_000_000, S + TURN_NS]
+    said = [sensor.answer(ask(21, 1, 1), S) for sensor in (prompt, slow)]
+    assert [answer and answer[0] for answer in said] == [S + 2_000_000, S + TURN_NS]
 
 
 def test_a_sensor_does_not_answer_to_its_own_answer():
     sensor = BoughtSensor("level", replace(load_profile("level-485"), min_interval_ms=0), 21)
-    begin_ns, answer = sensor.answer(ask(21, 2, 2), S)
-    assert sensor.answer(answer, begin_ns + S) is None
-    assert sensor.answer(ask(21, 2, 2), begin_ns + 2 * S) == (begin_ns + 2 * S + TURN_NS, answer)
+    said = sensor.answer(ask(21, 2, 2), S)
+    assert said
+    assert sensor.answer(said[1], 2 * S) is None
+    assert sensor.answer(ask(21, 2, 2), 3 * S) == (3 * S + TURN_NS, said[1])
