@@ -66,6 +66,12 @@ class Bus:
             self.errors += 1
         return sent or 0
 
+    def await_silence(self, silence_us: int) -> None:
+        """Return when at least `silence_us` (station) have passed since the last byte came: t3.5, so a bounded wait."""
+        left_us = silence_us - (monotonic_us() - self._last_us) * self._hal.rate_milli // 1000
+        if left_us > 0:
+            time.sleep_us(left_us * 1000 // self._hal.rate_milli + 1)
+
     def silent_us(self) -> int:
         """Station microseconds since the last byte came; 0 while that is so short that the machine may have paused."""
         real_us = monotonic_us() - self._last_us

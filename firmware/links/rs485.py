@@ -1,8 +1,8 @@
 """The board on the RS-485 line: a Modbus RTU server.
 
 Rules of this file: only the own address is answered, a broadcast never; every whole request of ours gets an answer,
-if need be an exception. Functions 3 and 4 allocate nothing. Requests end by length and CRC, so the answer may leave
-at once; only a function that we do not know has to wait for the silence behind it.
+if need be an exception. Functions 3 and 4 allocate nothing. Requests end by length and CRC, so the answer is ready
+before the silence behind them has passed; it leaves when 3.5 characters have (V1.02, 2.5.1.1), not earlier.
 
 Source: MODBUS Application Protocol V1.1b3; MODBUS over Serial Line V1.02.
 """
@@ -129,7 +129,9 @@ class Rs485:
             size = 3
             self.exceptions = (self.exceptions + 1) & 0xFFFF
         self.requests = (self.requests + 1) & 0xFFFF
-        self._bus.write(tx, seal(tx, size))
+        count = seal(tx, size)
+        self._bus.await_silence(self._silence_us)
+        self._bus.write(tx, count)
 
     def _broadcast(self, request, start, length):
         """The clock is all that may be set for every board at once."""

@@ -39,6 +39,9 @@ class Bus:
         self.answers += 1
         return count
 
+    def await_silence(self, silence_us):
+        pass
+
     def silent_us(self):
         return 0
 

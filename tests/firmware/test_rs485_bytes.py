@@ -39,6 +39,9 @@ class Line:
         self.answers.append(bytes(buffer[:count]))
         return count
 
+    def await_silence(self, silence_us):
+        pass
+
     def silent_us(self):
         return 1_000_000 if self.silent else 0
 

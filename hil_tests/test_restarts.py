@@ -1,0 +1,81 @@
+"""Parts of a station that end and start again: nothing is lost, nothing comes twice, no alarm is told anew."""
+
+from hil_tests.test_alarms import CALM_MM, at_center, events, pass_by, siren
+
+
+def started(rig):
+    rig.set("level", "head_mm", CALM_MM)
+    rig.wait_for_values()
+
+
+def all_arrived(rig, minutes=3):
+    """The station goes on for some minutes; then every row that the boards made is at the center, each once."""
+    pass_by(rig, minutes * 60_000)
+    made = rig.made()
+    stored = {(bytes(source), epoch, seq, crc) for source, epoch, seq, crc in rig.station.center_rows()}
+    rig.station.wait_for(lambda: not made & rig.not_at_center(), rig.real_s(180, 20), "every row at the center")
+    assert len(made) >= minutes * len(rig.boards)
+    assert stored <= {(bytes(source), epoch, seq, crc) for source, epoch, seq, crc in rig.station.center_rows()}
+
+
+def test_a_gateway_that_is_killed_goes_on_where_it_was(rig):
+    started(rig)
+    all_arrived(rig)
+    rig.station.gateway.kill()
+    rig.station.gateway.start()
+    rig.wait_for_values()
+    all_arrived(rig)
+
+
+def test_an_alarm_outlives_its_gateway_and_is_not_told_twice(rig):
+    started(rig)
+    rig.set("level", "head_mm", 7_500)
+    siren(rig, "red")
+    at_center(rig, "flood", "alarm raised")
+    rig.station.gateway.kill()
+    rig.station.siren_file.unlink()
+    rig.station.gateway.start()
+    siren(rig, "red")
+    rig.set("level", "head_mm", CALM_MM)
+    at_center(rig, "flood", "alarm cleared")
+    assert len(events(rig, "flood", "alarm raised")) == 1
+
+
+def test_a_broker_that_forgets_everything_loses_nothing(rig):
+    started(rig)
+    rig.station.broker.kill()
+    rig.station.broker.start()
+    all_arrived(rig)
+
+
+def test_a_center_that_is_killed_asks_for_nothing_twice(rig):
+    started(rig)
+    all_arrived(rig)
+    rig.station.center.kill()
+    rig.station.center.start()
+    all_arrived(rig)
+
+
+def test_rows_made_while_no_gateway_ran_arrive_with_their_own_times(rig):
+    started(rig)
+    rig.station.gateway.stop()
+    alone_from_ms = rig.unix_ms()
+    pass_by(rig, 180_000)
+    alone_to_ms = rig.unix_ms()
+    rig.station.gateway.start()
+    rig.station.wait_for(lambda: not rig.not_at_center(), rig.real_s(180, 30), "every row at the center")
+    serial = rig.boards["level"].serial
+    sql = "SELECT count(*) FROM rows WHERE source = ? AND t_ms BETWEEN ? AND ?"
+    assert rig.station.center_query(sql, serial, alone_from_ms, alone_to_ms)[0][0] >= 2
+
+
+def test_a_gateway_starts_without_broker_and_publishes_when_one_appears(rig):
+    station = rig.station
+    rig.set("level", "head_mm", CALM_MM)
+    station.gateway.stop()
+    station.broker.stop()
+    station.gateway.start()
+    rig.set("level", "head_mm", 7_500)
+    siren(rig, "red")
+    station.broker.start()
+    at_center(rig, "flood", "alarm raised")
