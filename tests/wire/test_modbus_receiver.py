@@ -165,6 +165,27 @@ def test_an_unknown_function_is_given_after_silence_so_that_it_gets_exception_1(
     assert feed(receiver, with_crc(bytes([12, function, 1, 2])), 4) + drain(receiver, receiver.idle) == []
 
 
+@pytest.mark.parametrize("function", [7, 11, 12, 17])
+def test_the_shortest_request_there_is_gets_its_exception(function):
+    request = with_crc(bytes([ME, function]))  # V1.1b3, 6.7: read exception status has no data: 4 bytes.
+    receiver = Receiver(ME)
+    assert feed(receiver, request, 4) == []
+    assert drain(receiver, receiver.idle) == [request]
+
+
+@pytest.mark.parametrize("address", range(1, 248))
+def test_three_bytes_are_no_request_though_their_crc_fits(address):
+    receiver = Receiver(address)
+    assert feed(receiver, with_crc(bytes([address])), 3) + drain(receiver, receiver.idle) == []
+
+
+def test_the_longest_request_there_is_is_found():
+    longest = with_crc(bytes([ME, 21, 251, 6, 0, 1, 0, 0, 0, 122]) + bytes(244))
+    assert len(longest) == 256
+    receiver = Receiver(ME)
+    assert feed(receiver, longest, 64) == [longest]
+
+
 @pytest.mark.parametrize("address", range(1, 248))
 def test_no_register_number_makes_the_first_bytes_of_a_request_an_answer(address):
     receiver = Receiver(address)

@@ -182,6 +182,14 @@ def test_each_field_of_an_anchor_is_checked(at, byte, reason):
         unpack(sealed(bytes(changed), 5), 5)
 
 
+@pytest.mark.parametrize("body_hex", ["", "01 00 01 00000005"])  # No count of readings; no count of tips.
+def test_a_data_row_that_ends_before_a_count_is_refused(body_hex):
+    body = bytes.fromhex(body_hex)
+    head = bytes([19 + len(body)]) + GOLDEN_BODY[1:15]
+    with pytest.raises(RowError, match="too short"):
+        unpack(sealed(head + body, 5), 5)
+
+
 def test_anchor_of_another_length_is_refused():
     body = bytes([0x21]) + ANCHOR_BODY[1:] + b"\0"
     with pytest.raises(RowError, match="13 bytes"):
@@ -205,6 +213,7 @@ NO_ROW = {
     "time of no integer": row(t_s=1.5),
     "no readings": row(readings=[]),
     "nine readings": row(readings=[Reading(c, 1) for c in range(CHANNELS_MAX + 1)]),
+    "negative channel": row(readings=[Reading(-1, 1)]),
     "channel too large": row(readings=[Reading(256, 1)]),
     "value too large": row(readings=[Reading(0, VALUE_MAX + 1)]),
     "value of the mark for none": row(readings=[Reading(0, VALUE_MIN - 1)]),
@@ -263,6 +272,14 @@ def test_a_row_has_room_for_every_quantity_that_a_bought_sensor_can_have():
 def test_a_value_and_the_flag_missing_exclude_each_other(value, quality):
     with pytest.raises(RowError, match="quality 9"):
         Reading(0, value, quality)
+
+
+@pytest.mark.parametrize(("attribute", "value"), [("value", None), ("quality", MISSING)])
+def test_a_reading_that_was_changed_afterwards_is_looked_at_again(attribute, value):
+    reading = Reading(0, 5)
+    setattr(reading, attribute, value)
+    with pytest.raises(RowError, match="quality 9"):
+        pack(Row(1, 0, SYNCED, 0, 0, [reading]), 1)
 
 
 @given(st.lists(rows, max_size=4), st.integers(0, 9))

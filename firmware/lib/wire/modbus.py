@@ -47,12 +47,12 @@ FILE_REGISTERS_MAX = 121  # Answer of function 20: 245 bytes less length and ref
 
 
 def _crc_table():
-    table = array("H", [0] * 256)
+    table = array("H")
     for byte in range(256):
         crc = byte
         for _ in range(8):
             crc = (crc >> 1) ^ 0xA001 if crc & 1 else crc >> 1
-        table[byte] = crc
+        table.append(crc)
     return table
 
 

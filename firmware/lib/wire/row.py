@@ -139,7 +139,8 @@ def unpack(data: bytes, epoch: int) -> Row:
 
 def crc_of(packed: bytes) -> int:
     """The CRC-32 at the end of a packed row: with source, epoch and seq it names the row and its content."""
-    return struct.unpack(">I", packed[-4:])[0]
+    (crc,) = struct.unpack(">I", packed[-4:])
+    return crc
 
 
 def measure(data: bytes) -> int:
@@ -245,7 +246,8 @@ def _pack_data(row):
 
 def _unpack_data(body):
     readings = []
-    (count, at) = (_take(body, 0, 1)[0], 1)
+    count = _byte(body, 0)
+    at = 1
     for _ in range(count):
         channel, flags, value = struct.unpack(">BBi", _take(body, at, 6))
         at += 6
@@ -257,7 +259,7 @@ def _unpack_data(body):
             raise RowError("unknown reading flags")
         readings.append(Reading(channel, None if value == _NO_VALUE else value, flags & 0x0F, low, high, spread))
     tips = []
-    count = _take(body, at, 1)[0]
+    count = _byte(body, at)
     at += 1
     for _ in range(count):
         tips.append(struct.unpack(">HB", _take(body, at, 3)))
@@ -265,6 +267,12 @@ def _unpack_data(body):
     if at != len(body):
         raise RowError("bytes behind the row's body")
     return readings, tips
+
+
+def _byte(body, at):
+    if at >= len(body):
+        raise RowError("row body too short")
+    return body[at]
 
 
 def _take(body, at, count):

@@ -1,0 +1,124 @@
+import argparse
+import textwrap
+
+import pytest
+
+from tools import mutate
+from tools.failure import Failure
+from tools.mutate.mutants import NoSuchFunction, mutants
+from tools.mutate.regions import EQUIVALENT, REGIONS, Region
+from tools.mutate.trials import KILLED, SURVIVED, TIMED_OUT, Copy, _mutants_of, judge_all
+
+
+def changes(body: str) -> list[str]:
+    source = "def f(a, b):\n" + textwrap.indent(textwrap.dedent(body), "    ")
+    return [mutant.change for mutant in mutants(source, ("f",))]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return a < b", ["return a < b -> return None", "a < b -> a <= b", "a < b -> a >= b"]),
+        ("return a is None", ["return a is None -> return None", "a is None -> a is not None"]),
+        ("return None", []),
+        ("return False", ["False -> True"]),
+        ("b = a ^ 7", ["b = a ^ 7 -> pass", "a ^ 7 -> a | 7", "7 -> 8", "7 -> 6"]),
+        ("b += a", ["b += a -> b -= a", "b += a -> pass"]),
+        ("if a:\n  g()", ["if a: ... -> if not a: ...", "g() -> pass"]),
+        ("if not a:\n  raise ValueError(1)", ["not a -> a", "raise ValueError(1) -> pass"]),
+        ("b = a and True", ["b = a and True -> pass", "a and True -> a or True", "True -> False"]),
+        ("return -a", ["return -a -> return None", "-a -> a"]),
+        ('"""Words."""\nbreak_ = 0', ["break_ = 0 -> pass", "0 -> 1", "0 -> -1"]),
+        ("x: 'int | None' = b", []),
+        ("assert a > 0", []),
+    ],
+)
+def test_mistakes_that_are_planted(body, expected):
+    assert changes(body) == expected
+
+
+def test_a_mutant_changes_its_own_function_only():
+    source = "def f(a):\n    return a\n\nclass C:\n    def f(self):\n        return 1\n"
+    planted = list(mutants(source, ("C.f",)))
+    assert [(mutant.line, mutant.function, mutant.change) for mutant in planted] == [
+        (6, "C.f", "return 1 -> return None"),
+        (6, "C.f", "1 -> 2"),
+        (6, "C.f", "1 -> 0"),
+    ]
+    assert all("def f(a):\n    return a\n" in mutant.source for mutant in planted)
+    assert planted[1].source.endswith("return 2")
+
+
+def test_a_function_that_is_gone_is_told():
+    with pytest.raises(NoSuchFunction, match="C.g"):
+        list(mutants("class C:\n    def f(self):\n        return 1\n", ("C.g",)))
+
+
+def test_every_region_names_functions_and_tests_that_are_there():
+    for region in REGIONS:
+        assert _mutants_of(mutate.ROOT, region)
+        assert all((mutate.ROOT / test).is_file() for test in region.tests), region
+
+
+def test_every_excused_mutant_is_still_made_and_has_a_reason():
+    made = {(r.file, mutant.function, mutant.change) for r in REGIONS for mutant in _mutants_of(mutate.ROOT, r)}
+    assert set(EQUIVALENT) <= made
+    assert all(len(reason) > 20 for reason in EQUIVALENT.values())
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A tree with one function and one test, which does not hold where exactly the limit lies."""
+    for file, text in {
+        "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["."]\n',
+        "gateway/__init__.py": "",
+        "gateway/planted.py": "def high(value):\n    return value > 10\n",
+        "tests/test_planted.py": "from gateway.planted import high\n\ndef test_it():\n    assert high(12) > high(3)\n",
+    }.items():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(text)
+    return tmp_path
+
+
+PLANTED = Region("gateway/planted.py", ("high",), ("tests/test_planted.py",))
+
+
+def test_what_no_test_holds_is_reported_and_the_rest_is_not(tree):
+    told = []
+    outcomes = judge_all(tree, (PLANTED,), told.append, 1)
+    assert told == outcomes
+    assert {outcome.mutant.change: outcome.fate for outcome in outcomes} == {
+        "return value > 10 -> return None": KILLED,
+        "value > 10 -> value >= 10": SURVIVED,
+        "value > 10 -> value <= 10": KILLED,
+        "10 -> 11": SURVIVED,
+        "10 -> 9": SURVIVED,
+    }
+    assert [mutate.text(outcome) for outcome in outcomes if mutate.survived(outcome)][:1] == [
+        "gateway/planted.py:2 high: value > 10 -> value >= 10"
+    ]
+    assert "value > 10" in (tree / "gateway" / "planted.py").read_text()
+
+
+def test_a_mutant_that_never_ends_is_ended(tree, tmp_path_factory):
+    (tree / "tests" / "test_planted.py").write_text("def test_it():\n    while True:\n        pass\n")
+    with Copy(tree, tmp_path_factory.mktemp("copies") / "0") as copy:
+        assert copy.judge(PLANTED, None, 1)[0] == TIMED_OUT
+
+
+def test_tests_that_fail_without_any_mutant_are_told(tree):
+    (tree / "tests" / "test_planted.py").write_text("def test_it():\n    assert False\n")
+    with pytest.raises(Failure, match="fail without any mutant"):
+        judge_all(tree, (PLANTED,), print, 1)
+
+
+def test_a_region_that_is_gone_is_told(tree):
+    with pytest.raises(Failure, match="not there"):
+        judge_all(tree, (Region("gateway/planted.py", ("gone",), ("tests/test_planted.py",)),), print, 1)
+
+
+def test_nothing_found_is_said(capsys):
+    parser = argparse.ArgumentParser()
+    mutate.add_arguments(parser)
+    assert mutate.run(parser.parse_args(["--only", "no such name"])) == 3
+    assert "no such name" in capsys.readouterr().err

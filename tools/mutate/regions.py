@@ -1,0 +1,63 @@
+"""Which lines must not be wrong unseen, and which tests have to see it.
+
+`EQUIVALENT` names the mutants that change nothing that anyone could see, each with the reason.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Region:
+    """Functions of one file, and the tests that a mistake in them must fail; the quickest test first."""
+
+    file: str
+    functions: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+DRIVER_TESTS = "tests/firmware/test_drivers_"
+
+REGIONS = (
+    # CRC: of frames, of rows, of the inclinometer.
+    Region(
+        "firmware/lib/wire/modbus.py",
+        ("_crc_table", "crc16", "seal"),
+        ("tests/wire/test_modbus.py",),
+    ),
+    Region("firmware/lib/wire/modbus.py", ("Receiver._fits",), ("tests/wire/test_modbus_receiver.py",)),
+    Region("firmware/lib/wire/row.py", ("pack", "unpack", "crc_of"), ("tests/wire/test_row.py",)),
+    Region("firmware/drivers/scl3300.py", ("crc8", "Scl3300._ask", "_signed"), (DRIVER_TESTS + "tilt.py",)),
+    # Invalid codes: what a sensor says when it has no value.
+    Region(
+        "firmware/lib/wire/row.py",
+        ("Reading.__init__", "_check_reading", "_within", "_unpack_data", "_byte", "_take"),
+        ("tests/wire/test_row.py",),
+    ),
+    Region("firmware/lib/wire/registers.py", ("slot",), ("tests/wire/test_registers.py",)),
+    Region(
+        "firmware/drivers/pressure_420.py", ("Pressure420.read", "Pressure420._judge"), (DRIVER_TESTS + "level.py",)
+    ),
+    Region(
+        "firmware/drivers/ultrasonic_uart.py",
+        ("UltrasonicUart._take", "UltrasonicUart._judge"),
+        (DRIVER_TESTS + "level.py",),
+    ),
+    Region("firmware/drivers/scl3300.py", ("Scl3300.read", "Scl3300._measure"), (DRIVER_TESTS + "tilt.py",)),
+    Region("firmware/drivers/smoke_photo.py", ("SmokePhoto.read",), (DRIVER_TESTS + "smoke.py",)),
+    Region("firmware/drivers/integers.py", ("MeanVoltage.read_uv",), (DRIVER_TESTS + "level.py",)),
+    # Deadband: an alarm ends only below its margin.
+    Region(
+        "gateway/alarms.py",
+        ("Alarm.step", "Alarm.move", "Alarm._lower", "Alarm.hold"),
+        ("tests/gateway/test_alarms.py",),
+    ),
+)
+
+# (file, function, change) -> why nobody can see it.
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    (
+        "firmware/lib/wire/modbus.py",
+        "_crc_table",
+        "256 -> 257",
+    ): "the table is read with eight bits: a 257th entry is never looked at",
+}
