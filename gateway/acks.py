@@ -24,8 +24,11 @@ def read_ack(payload: object) -> tuple[int, list[Statement]]:
         raise AckError("no bytes, or too many")
     try:
         message = cbor2.loads(payload, max_depth=8, allow_indefinite=False, allow_duplicate_keys=False)
-    except cbor2.CBORDecodeError as error:
+        again = cbor2.dumps(message, canonical=True)
+    except (cbor2.CBORError, ValueError, OverflowError, TypeError) as error:
         raise AckError(str(error)) from error
+    if again != payload:
+        raise AckError("not deterministic, or bytes behind the end")
     if not isinstance(message, dict) or message.get(K_MAJOR) != MAJOR:
         raise AckError("not our major version")
     generation, statements = message.get(K_GENERATION), message.get(K_ACKS)

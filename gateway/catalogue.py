@@ -7,6 +7,7 @@ entry as long as rows of theirs are in the spool, so a row of an old epoch can b
 import asyncio
 import base64
 import zlib
+from binascii import crc32
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ from wire.telemetry import (
 
 COPY_MAX = 32_768  # A longer catalogue goes without its copy in the event log.
 SETTLE_S = 0.5
+BEGIN_S = 1_577_836_800  # 2020-01-01: the days of a version fit 16 bits until 2199.
 
 
 class Layout(NamedTuple):
@@ -89,7 +91,7 @@ class Catalogue:
         sources = [self._entry(log) for log in self._spool.all_logs() if self._is_needed(log)]
         if self._keeping is not None or (self.content and sources == self.sources):
             return
-        version = max(self._spool.now_s(), self.version + 1)
+        version = max(_version(self._spool.now_s(), sources), self.version + 1)
         content = cbor2.dumps(
             {K_MAJOR: MAJOR, K_CATALOGUE: version, K_STATION: self._config.id, K_SOURCES: sources}, canonical=True
         )
@@ -126,6 +128,13 @@ class Catalogue:
         channels = [_channel(name, quantity, named.get(column)) for column, quantity in enumerate(columns)]
         cadence_s = 0 if kind == SOURCE_EVENTS else self._cadence.get(name, 60)
         return [serial, epoch, name, kind, cadence_s, channels]
+
+
+def _version(now_s: int, sources: list) -> int:
+    """Ascending by the day, and other for other content: a gateway with a new card must not mean something else by a
+    version that the center knows already."""
+    days = max(now_s - BEGIN_S, 0) // 86_400
+    return (days & 0xFFFF) << 16 | (crc32(cbor2.dumps(sources, canonical=True)) & 0xFFFF)
 
 
 def copy_text(content: bytes) -> str:

@@ -5,6 +5,7 @@ Link time is real, batch time is the station's. Whatever is sent twice is stored
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from binascii import crc32
@@ -62,7 +63,7 @@ class Uplink:
         self._close_ms = clock.mono_ms() + self._batch_ms
         self._hold_until_s = 0.0
         spool.on_commit.append(self._on_commit)
-        catalogue.on_change.append(self._wake.set)
+        catalogue.on_change.append(self._on_catalogue)
 
     @property
     def _batch_ms(self) -> int:
@@ -76,6 +77,8 @@ class Uplink:
             try:
                 await self._session()
             except (LinkError, OSError):
+                if _is_cancelled():
+                    raise asyncio.CancelledError from None
                 self.counters["disconnects" if self.connected else "connect_failures"] += 1
             self.connected = False
             if time.monotonic() - began_s > STEADY_S:
@@ -131,6 +134,7 @@ class Uplink:
 
     async def _receive(self, link: Link) -> None:
         async for message in link.messages:
+            before = self._spool.depth()
             try:
                 generation, statements = read_ack(message.payload)
                 self.acked_rows += self._spool.acknowledge(generation, statements)
@@ -138,9 +142,10 @@ class Uplink:
                 self.counters["bad_acks"] += 1
                 continue
             self._flights.land({log.key: log.acked for log in self._spool.all_logs()})
-            if self._flights.give_up_unheard():
+            # Somebody listens again, or another generation asks for what we thought to be there.
+            if self._flights.give_up_unheard() or self._spool.depth() > before:
                 self._flush = True
-            self._backlog = True  # Another generation may have asked for what we thought to be there.
+            self._backlog = True
             self._wake.set()
             self._landed.set()
 
@@ -268,6 +273,10 @@ class Uplink:
             flight.unheard = True
         self._wake.set()
 
+    def _on_catalogue(self) -> None:
+        self._flush = self._backlog = True  # Rows that no version named yet have waited for this one.
+        self._wake.set()
+
     def _on_commit(self, changes: Changes) -> None:
         if changes.events or self._flush:
             self._wake.set()
@@ -285,7 +294,13 @@ class Uplink:
 
 
 async def _wait_for(event: asyncio.Event, limit_s: float) -> None:
-    try:
-        await asyncio.wait_for(event.wait(), limit_s)
-    except TimeoutError:
-        return
+    # Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation that comes together with the event.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limit_s):
+            await event.wait()
+
+
+def _is_cancelled() -> bool:
+    """Was this task told to end? A library below may have turned that into an error of its own."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

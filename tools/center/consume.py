@@ -54,6 +54,9 @@ class Consumer:
                 try:
                     await self._session()
                 except (aiomqtt.MqttError, OSError) as error:
+                    task = asyncio.current_task()
+                    if task is not None and task.cancelling():
+                        raise asyncio.CancelledError from None  # The library below made an error of our own stop.
                     if self.ready.is_set():
                         backoff_s = BACKOFF_FIRST_S
                     log.info("broker %s:%d: %s", self._host, self._port, error)
