@@ -23,7 +23,6 @@ from wire.registers import LOG_FILE, LOG_HEADER_BYTES, NOW, STATUS, STATUS_BLOCK
 
 STATUS_COUNT = STATUS_BLOCK[-1][0] + STATUS_BLOCK[-1][1] - STATUS
 STATUS_EVERY_US = 60_000_000
-STATUS_AGAIN_US = 1_000_000
 ACK_EVERY_US = 5_000_000
 ACK_EXCHANGE = 9 + 12 + 8
 UNDERWAY_MAX = 8  # Pieces of a log that the store has not committed yet.
@@ -108,9 +107,10 @@ class BoardLink(Link):
     async def probe(self) -> None:
         await self._check_serial()
 
-    def failed_look(self, error: BusError) -> None:
-        if error.kind != "no_answer":
-            self._status_us = min(self._status_us, self._clock.mono_us() + STATUS_AGAIN_US)  # It may have heard a twin.
+    async def ask_shortly(self) -> None:
+        words, _ = await self.read(READ_HOLDING, find("bus_twins")[0], 1)
+        if self.who is not None:
+            self._count_twins(self.who, words[0])
 
     def work(self, now_us: int, gap_us: int) -> Work | None:
         if self.who is None or now_us >= self._status_us:

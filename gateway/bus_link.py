@@ -19,6 +19,8 @@ from wire.modbus import READ_HOLDING
 from wire.reading import MISSING, SUSPECT, worst
 
 EXCESS_FIRST_US = 5_000
+TWIN_LISTEN_CHARS = 30
+TWIN_CHECK_EVERY_US = 200_000
 
 
 class Judge(Protocol):
@@ -53,6 +55,7 @@ class Link:
         self.ready_us = 0  # Not to be asked before.
         self.asked_us = 0
         self.answered_us = 0
+        self.twin_check_us = 0
         self._line = line
         self._clock = clock
         self._judge = judge
@@ -115,6 +118,20 @@ class Link:
     def work(self, now_us: int, gap_us: int) -> Work | None:
         """The most urgent thing that can wait for a gap such as this one; None = nothing."""
         return None
+
+    async def look_for_twin(self) -> None:
+        """Ask the shortest question, and listen: a second device's answer comes behind the first. BusError."""
+        self.twin_check_us = self._clock.mono_us() + TWIN_CHECK_EVERY_US
+        await self.ask_shortly()
+        await self._line.listen(self._line.chars_us(TWIN_LISTEN_CHARS))
+
+    @property
+    def twin_check_cost_us(self) -> int:
+        return self.cost_us(READ_REQUEST, 7) + self._line.chars_us(TWIN_LISTEN_CHARS)
+
+    async def ask_shortly(self) -> None:
+        """One exchange with a short answer. BusError."""
+        raise NotImplementedError
 
     def failed_look(self, error: BusError) -> None:
         """A look has failed."""

@@ -15,6 +15,7 @@ LOST_AFTER = 3  # Looks in a row without a good answer.
 PROBE_MAX_US = 30_000_000
 PROBE_SHARE = 50  # A probe that takes time from the others comes at most in one part of so many.
 LOOKS_KEPT = 10  # "Within 10 polls."
+SUSPECT_LOOKS = 2
 GARBLED_LOOKS = 4
 GARBLED_LOOKS_ALONE = 8
 GARBLED = ("crc", "truncated", "duplicate")
@@ -112,6 +113,11 @@ class Twins:
     @property
     def garbled(self) -> int:
         return sum(self._looks)
+
+    @property
+    def suspected(self) -> bool:
+        """Is it worth to look for a second answer?"""
+        return not self.named and self.garbled >= SUSPECT_LOOKS
 
     def judge(self, others_garbled: int, others: int) -> bool:
         """True once, when it is clear; `others_garbled` is what `garbled` is for the `others` devices together."""

@@ -6,7 +6,9 @@ Times are microseconds of the station's clock: on a rig the line runs as fast as
 """
 
 import asyncio
+import ctypes
 import logging
+import sys
 import termios
 from collections import Counter
 from typing import Any, NamedTuple
@@ -24,7 +26,8 @@ from wire.modbus import EXCEPTION_NAMES, FILE_REFERENCE, READ_FILE, answer_lengt
 WAIT_REAL_S_MIN = 0.050  # Below this a busy machine, not the device, would be what is late.
 LENGTH_MAX = 256
 BUFFER_MAX = 4 * LENGTH_MAX
-SPIN_S = 0.000_1  # The loop's timers come about so much late; the rest of a silence is waited out turn by turn.
+SPIN_S = 0.000_06  # The loop's timers come about so much late; the rest of a silence is waited out turn by turn.
+PR_SET_TIMERSLACK = 29  # linux/prctl.h: how late, in nanoseconds, the kernel may wake this thread
 CONNECT_S = 3.0
 SILENCE_MAX_US = 200_000  # A device that babbles must not keep us from asking the others.
 _SETTINGS = {"8N1": (8, "N", 1), "8E1": (8, "E", 1), "8O1": (8, "O", 1), "8N2": (8, "N", 2)}
@@ -73,14 +76,20 @@ class AnswerFramer(FramerRTU):
         self.seen = b""  # Everything since the request.
         self.last_us = 0  # When the last bytes came.
         self.strays: list[tuple[int, int]] = []  # (device, when) of whole frames that nobody waited for.
+        self._rest = b""  # What came since the answer.
+
+    def want(self, wanted: Wanted | None) -> None:
+        """From now on wait for `wanted`; None = the wait is over."""
+        if wanted is not None:
+            self.seen = self._rest = b""
+        self.wanted = wanted
 
     def decode(self, data: bytes) -> tuple[int, int, int, bytes]:
         """What pymodbus asks for: (bytes used, device, 0, frame without address and CRC); all zero = wait for more."""
         self.last_us = self._clock.mono_us()
         wanted = self.wanted
         if wanted is None:
-            for device, _, _ in frames(data):
-                self.strays.append((device, self.last_us))
+            self._listen(data)
             return len(data), 0, 0, b""
         self.seen = data
         found = find(data, wanted)
@@ -88,10 +97,20 @@ class AnswerFramer(FramerRTU):
             return 0, 0, 0, b""
         end = found + (5 if data[found + 1] & 0x80 else wanted.length)
         self.wanted = None
-        if found or end < len(data):
-            others = (device for device, start, stop in frames(data) if stop <= found or start >= end)
-            self.strays += [(device, self.last_us) for device in others]
+        if found:
+            self._listen(data[:found])
+            self._rest = b""
+        if end < len(data):
+            self._listen(data[end:])
         return len(data), wanted.device, 0, data[found + 1 : end - 2]
+
+    def _listen(self, data: bytes) -> None:
+        """Note whole frames that nobody waited for; they may come in pieces."""
+        self._rest = (self._rest + data)[-LENGTH_MAX:]
+        found = frames(self._rest)
+        if found:
+            self.strays += [(device, self.last_us) for device, _, _ in found]
+            self._rest = self._rest[found[-1][2] :]
 
 
 def find(data: bytes, wanted: Wanted) -> int:
@@ -154,6 +173,7 @@ class Line:
     async def open(self) -> None:
         """Open the port. BusError where it cannot be had."""
         self.close()
+        _wake_exactly()
         size, parity, stops = _SETTINGS[self.bus.framing]
         client = AsyncModbusSerialClient(
             self.bus.port,
@@ -199,8 +219,7 @@ class Line:
         client = self._ready(request.dev_id)
         await self._silence()
         framer = self._framer
-        framer.seen = b""
-        framer.wanted = Wanted(request.dev_id, request.function_code, answer_chars)
+        framer.want(Wanted(request.dev_id, request.function_code, answer_chars))
         sent_us = self._clock.mono_us()
         wait_us = self.chars_us(request_chars + answer_chars) + patience_us
         client.ctx.comm_params.timeout_connect = max(wait_us / 1e6 / self._clock.rate(), WAIT_REAL_S_MIN)
@@ -209,7 +228,7 @@ class Line:
         except (ModbusIOException, ConnectionException) as error:
             raise self._diagnosis(request, answer_chars, str(error)) from error
         finally:
-            framer.wanted = None
+            framer.want(None)
             self._free_us = max(sent_us + self.chars_us(request_chars), framer.last_us) + self._silence_us
         wire_us = exchange_us(request_chars, answer_chars, self.bus.baud, self.bus.char_bits)
         if isinstance(pdu, ExceptionResponse):
@@ -234,6 +253,11 @@ class Line:
             raise BusError(0, "port", f"{self.bus.port} was lost: {error}") from error
         self._free_us = sent_us + self.chars_us(request_chars) + max(settle_us, self._silence_us)
         self.wire_us += self.chars_us(request_chars) + self._silence_us
+
+    async def listen(self, duration_us: int) -> None:
+        """Leave the line to whoever still talks."""
+        await self._clock.sleep_ms(duration_us / 1_000)
+        self._take_waiting()
 
     async def until_free(self) -> None:
         """Return when the line may be used at once: what is sent now leaves now."""
@@ -290,3 +314,9 @@ class Line:
                 kind, reason = "crc", f"{len(seen)} characters that are no answer"
         self.counters[kind] += 1
         return BusError(request.dev_id, kind, reason)
+
+
+def _wake_exactly() -> None:
+    """Ask for timers without the usual 50 us of slack: each silence would be so much longer than t3.5."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0)

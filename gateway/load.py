@@ -65,7 +65,7 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
     center = _center(root, folder)
     spool = _spool(root, folder)
     siren = _siren(root, folder)
-    buses, declared = read_buses(root, boards)
+    buses, declared = read_buses(root, boards, folder)
     rules = read_rules(root, buses, declared)
     buses = _alarmed(buses, rules)
     root.close()

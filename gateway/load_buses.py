@@ -6,6 +6,7 @@ has one owner per bus, a name one in the station; a bus that cannot be scanned i
 
 import re
 from datetime import date
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -62,9 +63,9 @@ class Declared:
         return name in self.names or name.split(".")[0] in self.unclear
 
 
-def read_buses(root: Table, hardware: ModuleType | Any) -> tuple[tuple[Bus, ...], Declared]:
+def read_buses(root: Table, hardware: ModuleType | Any, folder: Path) -> tuple[tuple[Bus, ...], Declared]:
     """All buses, and the names that they declare; `hardware` is the package boards."""
-    reader = _Reader(hardware)
+    reader = _Reader(hardware, folder)
     tables = root.tables("bus")
     if not tables and not root.has("bus"):
         root.problem("bus", "is missing; add a [[bus]] with its port, and the boards on it")
@@ -86,8 +87,9 @@ def default_name(source: str, quantity: str) -> str:
 class _Reader:
     """Reads buses one behind another and remembers the names that are taken."""
 
-    def __init__(self, hardware: Any) -> None:
+    def __init__(self, hardware: Any, folder: Path) -> None:
         self._hardware = hardware
+        self._folder = folder
         self._bus_names: dict[str, int] = {}
         self._source_names: dict[str, int] = {}
         self._channel_names: dict[str, int] = {}
@@ -155,7 +157,7 @@ class _Reader:
 
     def _board(self, table: Table, line: Line, address: int) -> Made | None:
         name = self._unique(table, self._source_names, "source")
-        board_type = table.text("type", example="esp32-rs485")
+        board_type = self._definition_name(table, "type", "esp32-rs485")
         fit = table.texts("fit")
         serial = table.text("serial", "", "0123456789abcdef")
         if serial and not _SERIAL.fullmatch(serial):
@@ -197,7 +199,7 @@ class _Reader:
 
     def _sensor(self, table: Table, line: Line, address: int) -> Made | None:
         name = self._unique(table, self._source_names, "source")
-        profile_name = table.text("profile", example="radar-60ghz")
+        profile_name = self._definition_name(table, "profile", "radar-60ghz")
         row_ms = table.amount("row", "time", 1_000, 3_600_000, MINUTE_MS, "60 s")
         if row_ms is not None and 3_600_000 % row_ms:
             table.problem("row", f'"{table.values["row"]}" does not divide an hour; use 10 s, 60 s, 5 min …')
@@ -217,6 +219,11 @@ class _Reader:
             name=name, bus=line.name, address=address, profile=profile_name, channels=channels, row_s=row_ms // 1_000
         )
         return Made(source, tuple(count for _, _, count in plan(profile)), 0)
+
+    def _definition_name(self, table: Table, key: str, example: str) -> str | None:
+        """A name in boards/, or the path of a file beside station.toml."""
+        name = table.text(key, example=example)
+        return str(self._folder / name) if name is not None and name.endswith(".toml") else name
 
     def _channels(self, table: Table, source: str | None, columns: tuple[str, ...]) -> tuple[Channel, ...]:
         """One channel per column: as its [[channel]] says, or by default."""

@@ -211,6 +211,9 @@ class BusPoller:
         if self._clock_is_due(now_us):
             cost_us = self.line.chars_us(CLOCK_REQUEST) + CLOCK_SETTLE_US
             found.append((None, Work(cost_us, self._broadcast_clock)))
+        for link in self._links:
+            if link.twins.suspected and not link.presence.silent and now_us >= max(link.twin_check_us, link.ready_us):
+                found.append((link, Work(link.twin_check_cost_us, link.look_for_twin)))
         self._turn += 1
         for i in range(len(self._boards)):
             board = self._boards[(self._turn + i) % len(self._boards)]
@@ -241,6 +244,8 @@ class BusPoller:
                 link.presence.silent = False  # It has its place again; a good look makes it be back.
         finally:
             self._sort_strays()
+        if link is not None and link.twins.suspected:
+            self._judge_twins(link)
 
     # Clocks
 

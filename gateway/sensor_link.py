@@ -70,6 +70,9 @@ class SensorLink(Link):
         await self._ask(self._plan[0])
         self.presence.doubt = False  # This answer is thrown away, the next one counts.
 
+    async def ask_shortly(self) -> None:
+        await self._ask(min(self._plan, key=lambda read: read[2]))
+
     async def _ask(self, read: Read) -> list[int] | None:
         """The registers, or None where the sensor answers that it has no value. BusError."""
         try:

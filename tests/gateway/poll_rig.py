@@ -47,9 +47,14 @@ class Rig:
 
 
 def run(
-    tmp_path: Path, sources: tuple[Source, ...], scenario: Callable[[Rig], Awaitable], scan_ms: int = 1_000, before=None
+    tmp_path: Path,
+    sources: tuple[Source, ...],
+    scenario: Callable[[Rig], Awaitable],
+    scan_ms: int = 1_000,
+    before=None,
+    rate=RATE,
 ):
-    write_clock_file(tmp_path / "clock", UNIX_MS, 1_000_000, RATE)
+    write_clock_file(tmp_path / "clock", UNIX_MS, 1_000_000, rate)
 
     async def main():
         with FakeBus() as fake:

@@ -99,7 +99,7 @@ documents = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(documents)
 def test_no_document_raises_anything_but_a_configuration_error(document):
     try:
@@ -112,7 +112,7 @@ def test_no_document_raises_anything_but_a_configuration_error(document):
     assert all(problem.startswith("station.toml:1 ") for problem in told)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_a_good_file_with_one_value_changed_is_a_station_or_a_configuration_error(data):
     document = tomllib.loads(GOOD)
