@@ -12,7 +12,7 @@ from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInput
 from gateway.clock import Clock
 from gateway.config import Source
 from gateway.device import Patience, Presence, Twins
-from gateway.line import Answer, BusError, Line
+from gateway.line import WAIT_REAL_S_MIN, Answer, BusError, Line
 from gateway.points import NowValue
 from gateway.wire_time import READ_REQUEST, exchange_us
 from wire.modbus import READ_HOLDING
@@ -64,7 +64,8 @@ class Link:
     @property
     def silent_us(self) -> int:
         """What the shortest question costs if nobody answers."""
-        return self._line.chars_us(READ_REQUEST + 13) + self.patience.limit_us + self._excess_us
+        wait_us = self._line.chars_us(READ_REQUEST + 13) + self.patience.limit_us
+        return max(wait_us, int(WAIT_REAL_S_MIN * 1e6 * self._clock.rate())) + self._excess_us
 
     def cost_us(self, request_chars: int, answer_chars: int) -> int:
         """What an exchange takes here, as far as it is known."""
