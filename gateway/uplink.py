@@ -22,7 +22,8 @@ from gateway.flight import EVENT, LATE, LIVE, Flight, Flights
 from gateway.link import REFUSED, UNHEARD, Link, LinkError
 from gateway.ranges import Ranges
 from gateway.spool import Spool, StoreError
-from gateway.spool_schema import Changes, load_rows
+from gateway.spool_schema import Changes, Key, load_rows
+from gateway.volatile import Volatile
 from wire.telemetry import MODES, topic
 
 BACKOFF_FIRST_S = 0.25
@@ -52,6 +53,7 @@ class Uplink:
         self._clock = clock
         self._catalogue = catalogue
         self._flights = Flights()
+        self._volatile = Volatile(spool.gateway)
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
         self._ended = asyncio.Event()
@@ -91,6 +93,11 @@ class Uplink:
     def flush_now(self) -> None:
         """Close the live batch with the next commit: an alarm changed, and its event goes first."""
         self._flush = True
+
+    def publish_volatile(self, event: dict[int, object]) -> None:
+        """Send an event that the spool could not store: from memory, in a log of its own, and marked so."""
+        self._volatile.append(event)
+        self._wake.set()
 
     async def finish(self) -> None:
         """Send what is here, wait some seconds for the acknowledgements, say goodbye; then `run()` returns."""
@@ -141,7 +148,9 @@ class Uplink:
             except (AckError, ValueError):
                 self.counters["bad_acks"] += 1
                 continue
-            self._flights.land({log.key: log.acked for log in self._spool.all_logs()})
+            self._volatile.acknowledge(statements)
+            acked = {log.key: log.acked for log in self._spool.all_logs()}
+            self._flights.land(acked | {self._volatile.key: self._volatile.acked})
             # Somebody listens again, or another generation asks for what we thought to be there.
             if self._flights.give_up_unheard() or self._spool.depth() > before:
                 self._flush = True
@@ -203,6 +212,12 @@ class Uplink:
     async def _send_events(self, link: Link) -> bool:
         """Send the oldest events that are not under way; True if any went."""
         sent = False
+        key = self._volatile.key
+        for seq, content in self._volatile.unsent(self._flights.carried(key)):
+            if not self._flights.has_room(EVENT):
+                return sent
+            self._fly_event(link, key, seq, content, self._catalogue.version)
+            sent = True
         for log, unacked in self._spool.unsent(events=True):
             for first, last in unacked.minus(self._flights.carried(log.key)):
                 if not self._flights.has_room(EVENT):
@@ -214,8 +229,7 @@ class Uplink:
                     if crc32(content, log.info.epoch) != crc:
                         self.counters["bad_rows"] += 1  # The card changed it: it stays, and is not passed on as true.
                         continue
-                    message = batches.event_message(log.key, seq, content, stamped, self._clock.unix_ms())
-                    self._fly(link, EVENT, message, [(log.key, Ranges([(seq, seq)]))])
+                    self._fly_event(link, log.key, seq, content, stamped)
                     sent = True
         return sent
 
@@ -239,6 +253,10 @@ class Uplink:
             self.counters["readings"] += batch.readings
             self._fly(link, leaf, batch.payload, batch.parts)
         return bool(made)
+
+    def _fly_event(self, link: Link, key: Key, seq: int, content: bytes, catalogue: int) -> None:
+        message = batches.event_message(key, seq, content, catalogue, self._clock.unix_ms())
+        self._fly(link, EVENT, message, [(key, Ranges([(seq, seq)]))])
 
     def _fly(self, link: Link, leaf: str, payload: bytes, parts: list) -> None:
         flight = Flight(leaf, parts, time.monotonic())
@@ -265,7 +283,11 @@ class Uplink:
             self._hold_until_s = time.monotonic() + REFUSED_S
             self._backlog = self._flush = True
         elif self._center.ack == "broker":
-            self.acked_rows += sum(self._spool.acknowledge_rows(key, ranges) for key, ranges in flight.parts)
+            for key, ranges in flight.parts:
+                if key == self._volatile.key:
+                    self._volatile.drop(ranges)
+                else:
+                    self.acked_rows += self._spool.acknowledge_rows(key, ranges)
             self._flights.remove(flight)
             self._landed.set()
         elif confirmed.result() == UNHEARD:

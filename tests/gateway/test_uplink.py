@@ -370,6 +370,23 @@ def test_the_gateways_own_judgement_goes_with_the_rows_and_leaves_them_as_they_a
     assert asyncio.run(main()) == [(1, 1, 1), (2, 1, 3), (3, 1, 1)]
 
 
+@pytest.mark.parametrize("ack", ["center", "broker"])
+def test_an_event_that_the_disk_refused_reaches_the_center_marked_and_is_not_sent_for_ever(tmp_path, broker, ack):
+    async def main():
+        async with center(tmp_path, broker.port), running(Chain(tmp_path, broker.port, ack=ack)) as chain:
+            for at_ms in (1, 2):
+                chain.uplink.publish_volatile({E_AT_MS: at_ms, E_DETECTED_MS: at_ms} | ALARM)
+            await until(lambda: not chain.uplink._volatile)
+            await until(lambda: len(stored(tmp_path / "center.db") - chain.made()) == 2)
+            await asyncio.wait_for(chain.uplink.finish(), LIMIT_S)
+            assert chain.uplink.counters["resent"] == 0
+        with closing(sqlite3.connect(tmp_path / "center.db")) as db:
+            sql = "SELECT seq, at_ms, rule, detail FROM events WHERE detail LIKE 'volatile%' ORDER BY seq"
+            return [row[:3] for row in db.execute(sql)]
+
+    assert asyncio.run(main()) == [(1, 1, "flood"), (2, 2, "flood")]
+
+
 def test_no_center_in_the_configuration_is_no_error(tmp_path):
     async def main():
         chain = Chain(tmp_path, 1)
