@@ -25,6 +25,7 @@ from wire.telemetry import E_AT_MS, E_DETAIL, E_DETECTED_MS, E_KIND, EVENT_CODES
 
 log = logging.getLogger("gateway")
 
+RESTORED_EVENTS = 200  # Events after the kept state that a start looks at: what was told is not told again.
 TICK_MS = 200  # Delays and "lost" are judged this often between readings.
 _ALARM_KINDS = frozenset(EVENT_CODES[name] for name in EVENT_CODES if name.startswith("alarm "))
 
@@ -56,7 +57,8 @@ class Sink:
         try:
             await self._spool.append_event(event)
         except StoreError as error:
-            log.error("event not stored: %s", error)
+            log.error("event not stored, sent from memory: %s", error)
+            self._uplink.publish_volatile(event)
 
 
 async def serve(config: StationConfig, clock: Clock, status: Path | None, stop: asyncio.Event) -> None:
@@ -68,9 +70,10 @@ async def serve(config: StationConfig, clock: Clock, status: Path | None, stop: 
     siren = Siren(config.siren, clock)
     sink = Sink(spool, uplink)
     station = Station(config, clock, siren, sink)
+    uplink.judge = station.gateway_quality
     saved = spool.load_state("alarms")
     if saved:
-        station.restore(saved)
+        station.restore(saved, await spool.newest_events(RESTORED_EVENTS))
     pollers = [BusPoller(bus, clock, station, spool) for bus in config.buses]
     health = Health(config, clock, station, pollers, spool, uplink)
     sink.event(_event(clock, "gateway started", "version 0.1.0"))

@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+import cbor2
+
 from gateway import spool_schema as schema
 from gateway import spool_tables as tables
 from gateway.clock import Clock
@@ -145,6 +147,12 @@ class Spool:
     async def append_event(self, event: dict) -> int:
         """Commit an event at once and return its seq. StoreError."""
         return await self.submit_event(event)
+
+    async def newest_events(self, limit: int) -> list[dict[int, object]]:
+        """The last events of the gateway's own log, oldest first. StoreError."""
+        log = next(log for log in reversed(self.all_logs()) if log.info.kind == SOURCE_EVENTS)
+        rows = await self.read(lambda db: schema.load_newest(db, log.key, 1, log.held.last, limit))
+        return [cbor2.loads(row[5]) for row in reversed(rows)]
 
     def keep_state(self, name: str, data: bytes) -> None:
         """Keep `data` under `name` over restarts; handed over, not waited for."""

@@ -163,6 +163,17 @@ def test_an_event_is_stored_with_its_crc_and_comes_before_the_window_ends(tmp_pa
     assert run(tmp_path, step) == EVENT
 
 
+def test_the_newest_events_come_back_oldest_first(tmp_path):
+    async def write(spool):
+        for at_ms in range(5):
+            await spool.append_event(EVENT | {E_AT_MS: at_ms})
+
+    async def read(spool):
+        return [event[E_AT_MS] for event in await spool.newest_events(3)]
+
+    assert run(tmp_path, write, read) == [2, 3, 4]
+
+
 def test_a_seq_is_never_given_again_after_the_rows_were_removed(tmp_path):
     async def write(spool):
         return [await spool.append_event(EVENT) for _ in range(3)]
