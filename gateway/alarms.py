@@ -23,8 +23,6 @@ ACKED = "alarm acknowledged"
 REBASED = "alarm rebased"
 QUIET = ""  # A change that is no event, but must survive a restart.
 
-_FAR = 1 << 62  # Beyond every value.
-
 
 class Change(Struct, frozen=True, gc=False):
     """What happened to an alarm: `kind` as in wire.telemetry.EVENT_KINDS, `level` after it."""
@@ -45,13 +43,11 @@ class Alarm:
 
     __slots__ = (
         "_below",
-        "_down_at",
         "_rebase",
         "_starts",
-        "timing",
-        "_up_at",
         "actor",
         "ats",
+        "downs",
         "episode_ms",
         "index",
         "rule",
@@ -63,6 +59,7 @@ class Alarm:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.ats = tuple(step.at for step in rule.steps)
+        self.downs = tuple(at - rule.deadband for at in self.ats)  # below it a step is left
         self.index = 0  # steps reached: 0 = none, 1 = the first
         self.state = NORMAL
         self.episode_ms = 0  # unix ms of the first crossing: with rule and channel the identity of the episode
@@ -72,7 +69,11 @@ class Alarm:
         self._starts: list[tuple[int, int] | None] = [None] * len(self.ats)  # (mono, unix) since when a step is reached
         self._below: tuple[int, int] | None = None  # since when the value is below the step's deadband
         self._rebase = False
-        self._aim()
+
+    @property
+    def timing(self) -> bool:
+        """Is a delay under way?"""
+        return self._below is not None or any(self._starts)
 
     @property
     def level(self) -> int:
@@ -81,11 +82,7 @@ class Alarm:
     def step(self, value: int, mono_ms: int, unix_ms: int, doubt: bool = False) -> Change | None:
         """Judge one usable value; a doubtful one may begin a crossing but neither completes nor ends one."""
         self.value = value
-        if self._down_at <= value < self._up_at and not self.timing:
-            return None
-        ats = self.ats
-        up = bisect_right(ats, value)
-        return self.move(up, bisect_right(ats, value + self.rule.deadband), mono_ms, unix_ms, doubt)
+        return self.move(bisect_right(self.ats, value), bisect_right(self.downs, value), mono_ms, unix_ms, doubt)
 
     def move(self, up: int, held: int, mono_ms: int, unix_ms: int, doubt: bool = False) -> Change | None:
         """Judge by steps: the sample reaches `up` of them, and keeps up `held` (>= up) that were reached before."""
@@ -103,14 +100,11 @@ class Alarm:
             self._below = (mono_ms, unix_ms)
         if change is None and not doubt and self._below is not None:
             change = self._lower(held, mono_ms, unix_ms)
-        self.timing = self._below is not None or any(self._starts)
         return change
 
     def hold(self) -> None:
         """The value is not known: an off-delay starts anew when it is, nothing else changes."""
-        if self._below is not None:
-            self._below = None
-            self.timing = any(self._starts)
+        self._below = None
 
     def acknowledge(self, actor: str, unix_ms: int) -> Change | None:
         """`actor` has seen it; None where there is nothing to acknowledge. Acknowledging silences nothing."""
@@ -131,7 +125,6 @@ class Alarm:
         self.index = 0
         self.state = NORMAL
         self.actor = actor
-        self._aim()
         return self._change(CLEARED, unix_ms, step, actor)
 
     def save(self, mono_ms: int) -> list[object]:
@@ -155,7 +148,6 @@ class Alarm:
         if index:
             self.threshold_set = threshold_set
             self._rebase = not same or threshold_set != self.rule.threshold_set
-        self._aim()
 
     def adopt(self, kind: str, level: int, episode_ms: int, value: int | None, actor: str) -> None:
         """Take over an event of the log that is newer than the saved state: the kill came between the two."""
@@ -169,7 +161,6 @@ class Alarm:
             self.state, self.actor = (ACKNOWLEDGED if self.index else NORMAL), actor
         elif not self.index:
             self.state = NORMAL if self.state == ACKNOWLEDGED else RETURNED
-        self._aim()
 
     def _time_upward(self, up: int, mono_ms: int, unix_ms: int, doubt: bool) -> int:
         """Run the on-delays of the steps above; the number of steps that are reached for good."""
@@ -196,14 +187,12 @@ class Alarm:
         if not self.index:
             kind = RAISED
             self.episode_ms = first[1]
-            self.threshold_set = self.rule.threshold_set
         for step in range(self.index, reached):
             self._starts[step] = None
         self.index = reached
         self.state = UNACKNOWLEDGED
         self.actor = ""
         self._below = None
-        self._aim()
         return self._change(kind, crossed[1], reached)
 
     def _lower(self, held: int, mono_ms: int, unix_ms: int) -> Change | None:
@@ -222,7 +211,6 @@ class Alarm:
         self._below = (mono_ms, unix_ms) if held < self.index else None
         if not self.index:
             self.state = NORMAL if self.state == ACKNOWLEDGED else RETURNED
-        self._aim()
         return self._change(LOWERED if self.index else CLEARED, at_ms, left)
 
     def _rejudge(self, up: int, held: int, unix_ms: int) -> Change:
@@ -237,15 +225,7 @@ class Alarm:
             self.state = NORMAL if self.state == ACKNOWLEDGED else RETURNED
         elif self.level > before:
             self.state = UNACKNOWLEDGED
-        self._aim()
         return self._change(REBASED, unix_ms, max(1, self.index))
-
-    def _aim(self) -> None:
-        """Set the two values between which nothing can change."""
-        ats = self.ats
-        self._up_at = ats[self.index] if self.index < len(ats) else _FAR
-        self._down_at = ats[self.index - 1] - self.rule.deadband if self.index else -_FAR
-        self.timing = self._rebase or self._below is not None or any(self._starts)
 
     def _change(self, kind: str, at_ms: int, step: int, detail: str = "") -> Change:
         threshold = self.ats[step - 1] if step else None

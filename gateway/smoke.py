@@ -5,6 +5,8 @@ last 4; a sample above twice the alarm's threshold, or a closed contact, is the 
 seen, chamber or contact, lowers nothing. This listens beside a certified detector; it is none.
 """
 
+from bisect import bisect_right
+
 from gateway.alarms import Alarm, Change
 
 PRE_ALARM = (2, 3)  # of the last 3 samples
@@ -14,55 +16,47 @@ ALARM = (3, 4)
 class Smoke:
     """Feeds one alarm from an obscuration channel and, where the board has it, a contact."""
 
-    __slots__ = ("_closed", "_recent", "_seen", "alarm", "contact")
+    __slots__ = ("_closed", "_recent", "alarm", "contact")
 
     def __init__(self, alarm: Alarm, contact: bool) -> None:
         self.alarm = alarm
         self.contact = contact  # Is there a contact that must be seen open before anything is lowered?
         self._recent: list[int] = []  # newest last, at most 4
         self._closed: int | None = None  # newest state of the contact; None = not seen now
-        self._seen = False  # Is the newest sample of the chamber usable?
 
     def step(self, value: int, mono_ms: int, unix_ms: int, doubt: bool = False) -> Change | None:
         """One usable sample of obscuration in 0.001 dB/m. Doubt changes nothing: N of M is the confirmation."""
-        self.alarm.value = value
+        alarm = self.alarm
+        alarm.value = value
         recent = self._recent
         recent.append(value)
         if len(recent) > ALARM[1]:
             del recent[0]
-        self._seen = True
-        return self._judge(mono_ms, unix_ms)
+        last = len(alarm.ats)
+        if self._closed:
+            return alarm.move(last, last, mono_ms, unix_ms)
+        up = self._reached(alarm.ats)
+        held = max(up, bisect_right(alarm.downs, value))
+        if self.contact and self._closed is None:
+            held = last
+        return alarm.move(up, held, mono_ms, unix_ms)
 
     def touch(self, closed: int, mono_ms: int, unix_ms: int) -> Change | None:
         """One usable sample of the contact: 1 = alarm. An open one is only noted: the chamber's next sample judges."""
         self._closed = closed
-        return self._judge(mono_ms, unix_ms) if closed else None
+        if not closed:
+            return None
+        last = len(self.alarm.ats)
+        return self.alarm.move(last, last, mono_ms, unix_ms)
 
     def hold(self) -> None:
-        """The chamber is not seen."""
-        self._seen = False
+        """The chamber is not seen: nothing is judged by it until it is."""
         self.alarm.hold()
 
     def hold_contact(self) -> None:
         """The contact is not seen."""
         self._closed = None
         self.alarm.hold()
-
-    def _judge(self, mono_ms: int, unix_ms: int) -> Change | None:
-        alarm = self.alarm
-        ats = alarm.ats
-        last = len(ats)
-        if self._closed:
-            return alarm.move(last, last, mono_ms, unix_ms)
-        up = self._reached(ats) if self._seen else 0
-        held = up
-        if not self._seen or (self.contact and self._closed is None):
-            held = last
-        else:
-            newest = self._recent[-1] + alarm.rule.deadband
-            while held < last and newest >= ats[held]:
-                held += 1
-        return alarm.move(up, held, mono_ms, unix_ms)
 
     def _reached(self, ats: tuple[int, ...]) -> int:
         recent = self._recent

@@ -50,6 +50,16 @@ CASES = {
     ),
     "an off-delay starts anew after a rise": (flood(off_delay_ms=2000), [1000, 0, 0, 950, 0, 0], [("raised", 1)]),
     "an off-delay starts anew after a gap": (flood(off_delay_ms=2000), [1000, 0, 0, None, 0, 0], [("raised", 1)]),
+    "a level that holds begins no off-delay": (
+        flood(off_delay_ms=2000),
+        [2500, 1500, 1500, 1500, 0, 0],
+        [("raised", 2), ("lowered", 1)],
+    ),
+    "a fall that was only doubted is forgotten by a rise": (
+        flood(off_delay_ms=3000),
+        [1000, (0, True), 2000, 0, 0],
+        [("raised", 1), ("escalated", 2)],
+    ),
     "missing lowers nothing": (flood(), [1000, None, None, None], [("raised", 1)]),
     "an on-delay must be served": (flood(on_delay_ms=2000), [1000, 1000, 999, 1000, 1000], []),
     "a served on-delay raises": (flood(on_delay_ms=2000), [1000, 1000, 1000], [("raised", 1)]),
@@ -111,6 +121,14 @@ def test_acknowledging_moves_the_state(samples, done, state):
     assert change is None or change.detail == "07"
 
 
+def test_an_acknowledgement_says_who_and_at_which_level():
+    alarm = Alarm(flood())
+    feed(alarm, [2000])
+    change = alarm.acknowledge("07", LATER_MS)
+    assert change is not None
+    assert (change.kind, change.level, change.value, alarm.actor) == ("alarm acknowledged", 2, 2000, "07")
+
+
 def test_an_acknowledged_alarm_that_escalates_is_not_acknowledged():
     alarm = Alarm(flood())
     feed(alarm, [1000])
@@ -130,6 +148,7 @@ def test_a_latched_alarm_ends_only_by_a_reset():
     change = alarm.reset("07", LATER_MS)
     assert change is not None
     assert (change.kind, change.level, alarm.level) == ("alarm cleared", 0, 0)
+    assert (STATE_NAMES[alarm.state], alarm.actor) == ("normal", "07")
 
 
 def restarted(alarm: Alarm, rule: Rule, mono_ms: int, down_ms: int = 0) -> Alarm:
@@ -160,12 +179,84 @@ def test_changed_thresholds_never_clear_in_silence():
     assert STATE_NAMES[after.state] == "returned"
 
 
+def test_a_threshold_set_that_only_changed_its_name_is_said_once():
+    alarm = Alarm(flood(threshold_set="A"))
+    feed(alarm, [1500])
+    after = restarted(alarm, flood(threshold_set="B"), 1000)
+    change = after.step(950, 51_000, LATER_MS)  # within the deadband: held
+    assert change is not None
+    assert (change.kind, change.level, change.threshold_set) == ("alarm rebased", 1, "B")
+
+
+def test_the_same_steps_with_other_levels_are_judged_anew():
+    alarm = Alarm(flood(ats=(1000, 2000)))
+    feed(alarm, [2500])
+    steps = (Step(2, 1000), Step(4, 2000))
+    after = restarted(alarm, Rule("flood", "high", "river", steps, deadband=100), 1000)
+    assert after.level == 2  # no worse than it was
+    change = after.step(2500, 51_000, LATER_MS)
+    assert change is not None
+    assert (change.kind, change.level) == ("alarm rebased", 4)
+
+
+def test_a_rebased_alarm_that_is_worse_must_be_acknowledged_again_and_one_that_is_not_must_not():
+    for ats, state in (((500, 1000, 1500), "unacknowledged"), ((1000, 2500), "acknowledged"), ((1800,), "normal")):
+        alarm = Alarm(flood())
+        feed(alarm, [1500])
+        alarm.acknowledge("07", LATER_MS)
+        after = restarted(alarm, flood(ats=ats), 1000)
+        after.step(1500, 51_000, LATER_MS)
+        assert STATE_NAMES[after.state] == state
+
+
+def test_a_rebase_forgets_the_delays_of_the_old_thresholds():
+    rule = flood(on_delay_ms=2000, off_delay_ms=2000, threshold_set="B")
+    alarm = Alarm(flood(on_delay_ms=2000, off_delay_ms=2000, threshold_set="A"))
+    feed(alarm, [1500, 1500, 1500, 2500])
+    after = restarted(alarm, rule, 3000)
+    after.step(1500, 51_000, LATER_MS)
+    assert [after.step(2500, 52_000 + i * 1000, LATER_MS) for i in range(2)] == [None, None]
+    alarm = Alarm(flood(off_delay_ms=2000, threshold_set="A"))
+    feed(alarm, [1500, 0])
+    after = restarted(alarm, rule, 1000)
+    after.step(950, 51_000, LATER_MS)
+    assert [after.step(0, 52_000 + i * 1000, LATER_MS) for i in range(2)] == [None, None]
+
+
+ADOPTED = [
+    ([("alarm raised", 1)], 1, "unacknowledged", ""),
+    ([("alarm raised", 1), ("alarm acknowledged", 1)], 1, "acknowledged", "07"),
+    ([("alarm raised", 1), ("alarm acknowledged", 1), ("alarm escalated", 3)], 3, "unacknowledged", ""),
+    ([("alarm raised", 2), ("alarm lowered", 1)], 1, "unacknowledged", ""),
+    ([("alarm raised", 1), ("alarm cleared", 0)], 0, "returned", ""),
+    ([("alarm raised", 1), ("alarm cleared", 0), ("alarm acknowledged", 0)], 0, "normal", "07"),
+    ([("alarm raised", 1), ("alarm acknowledged", 1), ("alarm cleared", 0)], 0, "normal", "07"),
+]
+
+
+@pytest.mark.parametrize(("events", "level", "state", "actor"), ADOPTED)
+def test_events_of_the_log_bring_an_alarm_where_they_left_it(events, level, state, actor):
+    alarm = Alarm(flood(on_delay_ms=9000))
+    feed(alarm, [1000] * 10)
+    feed(alarm, [4000, (0, True)], start_s=10)  # delays under way, from before
+    for kind, to in events:
+        alarm.adopt(kind, to, LATER_MS, 1_234, "07")
+    assert (alarm.level, STATE_NAMES[alarm.state], alarm.actor) == (level, state, actor)
+    assert (alarm.episode_ms, alarm.value, alarm.timing) == (LATER_MS, 1_234, False)
+
+
 def test_delays_run_on_while_the_gateway_is_down():
     alarm = Alarm(flood(on_delay_ms=5000))
     feed(alarm, [1000])
     after = restarted(alarm, flood(on_delay_ms=5000), 0, down_ms=4000)
     assert after.step(1000, 50_999, LATER_MS) is None
     assert after.step(1000, 51_000, LATER_MS) is not None
+    alarm = Alarm(flood(off_delay_ms=5000))
+    feed(alarm, [1000, 0])
+    after = restarted(alarm, flood(off_delay_ms=5000), 1000, down_ms=4000)
+    assert after.timing
+    assert after.step(0, 50_999, LATER_MS) is None
+    assert after.step(0, 51_000, LATER_MS) is not None
 
 
 values = st.one_of(st.none(), st.integers(800, 3300), st.sampled_from([899, 900, 999, 1000, 1900, 2000, 2900, 3000]))

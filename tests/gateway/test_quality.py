@@ -16,7 +16,7 @@ def judge(samples, channel=TEMP, every_ms=1_000):
     watch = Watch(channel)
     out = []
     for i, value in enumerate(samples):
-        flag = watch.judge(value, value or 0, GOOD, i * every_ms)
+        flag = watch.judge(value, value or 0, GOOD, 700_000 + i * every_ms)
         out.append((flag, usable(flag) and watch.doubt))
     return out
 
@@ -57,6 +57,36 @@ def test_a_slow_creep_that_is_too_fast_over_the_minute_is_seen():
 def test_what_the_board_flagged_is_never_made_better(flag):
     assert Watch(TEMP).judge(20, 20, flag, 0) == flag
     assert Watch(TEMP).stored(20, 20, flag) == flag
+
+
+STORED = [
+    (None, GOOD, MISSING),
+    (20, MISSING, MISSING),
+    (20, FAIL, FAIL),
+    (15_001, GOOD, FAIL),
+    (15_000, GOOD, SUSPECT),
+    (-6_001, GOOD, FAIL),
+    (-6_000, GOOD, SUSPECT),
+    (5_001, GOOD, SUSPECT),
+    (-3_001, GOOD, SUSPECT),
+    (5_000, NOT_EVALUATED, NOT_EVALUATED),
+    (-3_000, GOOD, GOOD),
+]
+
+
+@pytest.mark.parametrize(("value", "flag", "judged"), STORED)
+def test_a_reading_is_flagged_by_its_spans_now_and_when_it_was_stored(value, flag, judged):
+    assert Watch(TEMP).stored(value, value or 0, flag) == judged
+    assert Watch(TEMP).judge(value, value or 0, flag, 700_000) == judged
+
+
+def test_a_long_calm_does_not_widen_what_may_jump():
+    assert judge([0] * 600 + [150])[-1] == ASKED
+
+
+def test_a_confirmation_may_differ_by_a_minutes_allowance():
+    assert judge([0, 500, 600])[-1] == GOOD_ONE
+    assert judge([0, 500, 601])[-1] == FLAGGED
 
 
 def test_the_sensors_span_is_of_the_raw_value_and_the_users_of_the_elevation():

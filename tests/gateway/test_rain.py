@@ -8,10 +8,10 @@ from gateway.rain import GAP_S, TIPS_MAX, Rain
 from tests.gateway.alarm_oracle import RainOracle
 
 WRAP_UM = 100_000_000
-WINDOWS_S = (10, 60, 3600)
+WINDOWS_S = (1, 10, 60, 300)
 events = st.lists(
     st.tuples(
-        st.integers(0, 110),  # seconds since the last sample
+        st.sampled_from([0, 0, 1, 1, 2, 9, 10, 11, 59, 60, 110]),  # seconds since the last sample
         st.sampled_from([0, 0, 0, 200, 200, 400, 5_000]),  # rain since then
         st.sampled_from(["", "", "", "", "restart", "reset", "wild"]),
     ),
@@ -97,8 +97,33 @@ def test_rain_of_a_long_silence_is_spread_over_it():
     rain = Rain((3_600, 36_000))
     rain.feed(0, 0)
     rain.feed(60_000, 18_000)
-    assert rain.sums[1] == 60_000
-    assert rain.sums[0] == pytest.approx(12_000, abs=400)
+    assert rain.sums == [12_000, 60_000]
+
+
+def test_rain_that_fell_while_the_gateway_was_down_is_spread_over_that_time():
+    rain, after = Rain((3_600,)), Rain((3_600,))
+    rain.feed(0, 500)
+    after.restore(rain.save(500), 90_000, 18_000)
+    after.feed(60_000, 90_000)
+    assert after.sums == [12_000]
+
+
+@pytest.mark.parametrize(("gap_s", "most_um"), [(0, 50_000), (4, 70_000), (100, 150_000)])
+def test_the_hardest_rain_that_is_believed_at_once_grows_with_the_root_of_the_time(gap_s, most_um):
+    rain = Rain((1_000,))
+    rain.feed(0, 0)
+    assert rain.feed(most_um, gap_s) == most_um
+    rain = Rain((1_000,))
+    rain.feed(0, 0)
+    assert rain.feed(most_um + 1, gap_s) == 0
+
+
+def test_a_second_counter_is_confirmed_by_as_much_rain_as_may_fall_since_it_was_first_seen():
+    for more_um, fell_um in ((70_000, 70_000), (70_001, 0)):
+        rain = Rain((1_000,))
+        rain.feed(0, 0)
+        rain.feed(50_000_000, 100)
+        assert rain.feed(50_000_000 + more_um, 104) == fell_um
 
 
 def test_rain_of_a_short_silence_counts_as_now():
@@ -109,14 +134,16 @@ def test_rain_of_a_short_silence_counts_as_now():
 
 
 def test_at_the_limit_of_tips_no_sum_becomes_too_small():
-    rain = Rain((10, 10 * TIPS_MAX))
+    rain = Rain((10, TIPS_MAX - 1, 10 * TIPS_MAX))
     rain.feed(0, 0)
     for second in range(1, TIPS_MAX + 500):
         rain.feed(second * 100 % WRAP_UM, second)
-    assert rain.sums == [1_000, (TIPS_MAX + 499) * 100]
+    assert rain.sums == [1_000, (TIPS_MAX - 1) * 100, (TIPS_MAX + 499) * 100]
     _, tips = rain.save(TIPS_MAX + 500)
     assert isinstance(tips, list)
     assert len(tips) == 2 * TIPS_MAX
+    rain.slide(20 * TIPS_MAX)
+    assert rain.sums == [0, 0, 0]
 
 
 def test_a_window_of_no_length_is_refused():

@@ -29,6 +29,12 @@ def feed(samples, contact=False):
     return levels
 
 
+def test_the_alarm_shows_the_newest_obscuration():
+    smoke = Smoke(Alarm(RULE), False)
+    smoke.step(37, 0, 0)
+    assert smoke.alarm.value == 37
+
+
 CASES = {
     "clean air is calm": ([5, 5, 5, 5], [0, 0, 0, 0]),
     "one sample of smoke is none": ([5, 150, 5, 5], [0, 0, 0, 0]),
@@ -56,6 +62,7 @@ WITH_CONTACT = {
     "an open one lets the chamber lower it": ([CLOSED, OPEN, 5, 5], [4, 4, 2, 0]),
     "a contact that is not seen lowers nothing": ([CLOSED, CUT, 5, 5, 5], [4, 4, 4, 4, 4]),
     "a contact that is not seen stops no alarm": ([CUT, 401], [0, 4]),
+    "a contact that is lost while open lowers nothing": ([OPEN, 401, CUT, 5, 5, OPEN, 5], [0, 4, 4, 4, 4, 4, 2]),
     "a contact raises over a blind chamber": ([5, BLIND, CLOSED], [0, 0, 4]),
     "an open contact lowers nothing over a blind chamber": ([CLOSED, BLIND, OPEN, OPEN], [4, 4, 4, 4]),
 }
