@@ -39,7 +39,9 @@ class Sink:
         self._running: set[asyncio.Task[None]] = set()
 
     def event(self, event: dict[int, object]) -> None:
-        task = asyncio.get_running_loop().create_task(self._store(event), name="event")
+        # Queued here and not in the task: the state that is kept next must not reach the disk before its event.
+        stored = self._spool.submit_event(event)
+        task = asyncio.get_running_loop().create_task(self._store(event, stored), name="event")
         self._running.add(task)  # The loop keeps only weak references to tasks.
         task.add_done_callback(self._running.discard)
         if event[E_KIND] in _ALARM_KINDS:
@@ -53,9 +55,9 @@ class Sink:
         if self._running:
             await asyncio.wait(set(self._running))
 
-    async def _store(self, event: dict[int, object]) -> None:
+    async def _store(self, event: dict[int, object], stored: asyncio.Future[int]) -> None:
         try:
-            await self._spool.append_event(event)
+            await stored
         except StoreError as error:
             log.error("event not stored, sent from memory: %s", error)
             self._uplink.publish_volatile(event)
