@@ -5,6 +5,7 @@ Frames are built here with pymodbus's CRC, not with ours.
 
 import asyncio
 import os
+import select
 import struct
 import time
 import tty
@@ -58,6 +59,11 @@ class FakeBus:
     def say(self, data: bytes) -> None:
         """Put bytes on the line that nobody asked for."""
         os.write(self._master, data)
+
+    def say_now(self, data: bytes) -> None:
+        """The same; on return it lies in the port."""
+        self.say(data)
+        select.select([self._slave], [], [], LIMIT_S)
 
     def asked(self, address: int) -> list[bytes]:
         return [request for _, request in self.requests if request[0] == address]

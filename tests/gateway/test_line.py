@@ -89,7 +89,7 @@ def test_an_answer_that_came_before_the_request_is_not_its_answer():
     async def scenario(fake: FakeBus, line: Line):
         fake.devices[7] = lambda _: registers(7, [9, 9, 9])
         await ask(line)
-        fake.say(GOOD)  # Late for an earlier request; it lies in the port when the next one goes out.
+        fake.say_now(GOOD)  # Late for an earlier request; it lies in the port when the next one goes out.
         answer = await ask(line)
         return answer, line.strays()
 

@@ -9,15 +9,16 @@ from wire.reading import FAIL, GOOD, MISSING, SUSPECT
 def test_now_values_of_a_board_reach_the_station_with_their_time(tmp_path):
     async def scenario(rig: Rig):
         rig.boards["level"].values = [(-5, GOOD), (12_500, SUSPECT)]
-        await rig.looks("level", 3)
+        await rig.looks("level", 6)
 
     rig = run(tmp_path, (board("level", 11),), scenario)
     head, supply = rig.station.now["level"][-1]
     assert (head.column, head.value, head.quality) == (0, -5, GOOD)
     assert (supply.column, supply.value, supply.quality) == (1, 12_500, SUSPECT)
     assert 200 < head.age_ms < 300  # What the board said, and the time of the answer on the wire.
-    first, second = rig.station.now["level"][1][0], rig.station.now["level"][2][0]
-    assert 900 < second.mono_ms - first.mono_ms < 1_500
+    times_ms = [values[0].mono_ms for values in rig.station.now["level"]]
+    assert times_ms == sorted(times_ms)
+    assert times_ms[-1] - times_ms[0] >= 4 * 1_000  # One scan apart, give or take one.
     assert abs((head.unix_ms - UNIX_MS) - (head.mono_ms - 1_000_000)) < 50
 
 
@@ -74,7 +75,7 @@ def test_probes_of_a_silent_device_become_rare(tmp_path):
 
     rig = run(tmp_path, (board("level", 11), board("gone", 12)), scenario, before=lambda rig: rig.fake.devices.pop(12))
     asked = [at_s for at_s, request in rig.fake.requests if request[0] == 12]
-    assert 4 <= len(asked) <= 10
+    assert 4 <= len(asked) <= 12
     apart = [after - before for before, after in zip(asked, asked[1:], strict=False)]
     assert apart[-1] > 3 * apart[0]
 
