@@ -11,6 +11,7 @@ from rich.live import Live
 
 from gateway import words
 from tools.demo import account, latency, screen, site
+from tools.demo.pace import Pace
 from tools.demo.play import Player, wait_until
 from tools.demo.tap import SeenEvent, Tap
 from tools.emulator.whole import WholeStation
@@ -80,26 +81,33 @@ class Course:
         began_ms = self._rig.now_ms()
         player.start()
         timeout_s = 3 * self._scenario.duration_s / self._speed + 60
+        pace = Pace(self._speed, self._rig.set_rate, self._say)
         if self._live:
             with Live(console=self._console, refresh_per_second=4) as live:
-                wait_until(player, timeout_s, lambda: live.update(self._picture(player)))
+                wait_until(player, timeout_s, lambda: live.update(self._picture(player, pace)))
         else:
             self._next_line_s = 0.0
-            wait_until(player, timeout_s, lambda: self._line(player))
+            wait_until(player, timeout_s, lambda: self._line(player, pace))
         self._stretch_s = (self._rig.now_ms() - began_ms) / 1000
         self._stretch_wall_s = time.monotonic() - began_s
         self._rig.set_rate(1.0)
 
-    def _picture(self, player: Player) -> Any:
-        elapsed = f"{player.elapsed_s / 60:.0f}/{self._scenario.duration_s / 60:.0f} min, {self._speed:.0f}x"
-        return screen.table(self._station.status(), self._labels(), elapsed, self._stored(), self._lang)
+    def _picture(self, player: Player, pace: Pace) -> Any:
+        status = self._look(pace)
+        elapsed = f"{player.elapsed_s / 60:.0f}/{self._scenario.duration_s / 60:.0f} min, {pace.rate:.0f}x"
+        return screen.table(status, self._labels(), elapsed, self._stored(), self._lang)
 
-    def _line(self, player: Player) -> None:
+    def _look(self, pace: Pace) -> dict[str, Any]:
+        status = self._station.status()
+        pace.look(status["buses"][0]["scans"], status["buses"][0]["scans_skipped"])
+        return status
+
+    def _line(self, player: Player, pace: Pace) -> None:
         """Headless: one plain line every ten seconds, so that nothing is silent for long."""
+        status = self._look(pace)
         if time.monotonic() < self._next_line_s:
             return
         self._next_line_s = time.monotonic() + 10
-        status = self._station.status()
         alarms = [f"{a['rule']} {words.level_word(a['level'], self._lang)}" for a in status["alarms"] if a["level"]]
         self._say(
             f"  {player.elapsed_s / 60:4.0f} min  {self._stored():6,} rows at the center, "

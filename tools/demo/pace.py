@@ -1,0 +1,39 @@
+"""How fast the demo may run on this machine: it slows down when the gateway begins to miss scans.
+
+Rules of this file: it only lowers the rate, says so, and hides nothing: what was skipped stays counted.
+"""
+
+import time
+from collections.abc import Callable
+
+LOOK_S = 2.0
+SKIPPED_PERMIL = 15  # More than this in one look: the machine does not keep up.
+SLOWER = 0.75
+SHARE_MIN = 0.5  # Never below half of the speed that was asked for.
+
+
+class Pace:
+    """Call `look(scans, skipped)` as often as you like; it calls `set_rate` when the machine does not keep up."""
+
+    def __init__(self, rate: float, set_rate: Callable[[float], None], say: Callable[[str], None]) -> None:
+        self.rate = rate
+        self._least = rate * SHARE_MIN
+        self._set_rate = set_rate
+        self._say = say
+        self._next_s: float | None = None
+        self._scans = 0
+        self._skipped = 0
+
+    def look(self, scans: int, skipped: int, now_s: float | None = None) -> None:
+        """`scans` and `skipped` as counted by the gateway since its start."""
+        now_s = time.monotonic() if now_s is None else now_s
+        if self._next_s is not None and now_s < self._next_s:
+            return
+        due = scans - self._scans + skipped - self._skipped
+        behind = (skipped - self._skipped) * 1000 > due * SKIPPED_PERMIL
+        if self._next_s is not None and behind and self.rate > self._least:
+            self.rate = max(self._least, self.rate * SLOWER)
+            self._set_rate(self.rate)
+            self._say(f"  this machine does not keep up: going on at {self.rate:.0f}x")
+        self._next_s = now_s + LOOK_S
+        self._scans, self._skipped = scans, skipped
