@@ -27,6 +27,8 @@ WAIT_REAL_S_MIN = 0.050  # Below this a busy machine, not the device, would be w
 LENGTH_MAX = 256
 BUFFER_MAX = 4 * LENGTH_MAX
 SPIN_S = 0.000_06  # The loop's timers come about so much late; the rest of a silence is waited out turn by turn.
+AHEAD_S = 0.000_25  # So long before a silence ends its request is put together; the rest is waited out on the spot.
+STARTS_MAX = 3  # So often a request is begun; bytes that come at the last moment put it off.
 PR_SET_TIMERSLACK = 29  # linux/prctl.h: how late, in nanoseconds, the kernel may wake this thread
 CONNECT_S = 3.0
 SILENCE_MAX_US = 200_000  # A device that babbles must not keep us from asking the others.
@@ -48,6 +50,10 @@ class BusError(Exception):
         self.kind = kind
         self.reason = reason
         self.code = code  # of an exception
+
+
+class _Disturbed(Exception):
+    """Bytes came while the request was put together: the silence is not over."""
 
 
 class Answer(NamedTuple):
@@ -163,6 +169,8 @@ class Line:
         self._clock = clock
         self._silence_us = silence_us(bus.baud, bus.char_bits)
         self._free_us = 0  # From then on the line may be used.
+        self._sent_us = 0
+        self._forced = False  # Send without another look at the line.
         self._client: AsyncModbusSerialClient | None = None
         self._framer = AnswerFramer(clock)
 
@@ -187,6 +195,7 @@ class Line:
         )
         client.ctx.framer = self._framer
         client.ctx.max_buffer_size = BUFFER_MAX
+        client.ctx.low_level_send = self._send
         try:
             opened = await client.connect()
         except (OSError, ValueError, termios.error) as error:  # The last: a port that has no such framing.
@@ -216,20 +225,16 @@ class Line:
         `patience_us` is how long the device may take beyond the characters on the wire: adapters hand an answer over
         in pieces or whole, so that its beginning says nothing.
         """
-        client = self._ready(request.dev_id)
-        await self._silence()
         framer = self._framer
-        framer.want(Wanted(request.dev_id, request.function_code, answer_chars))
-        sent_us = self._clock.mono_us()
         wait_us = self.chars_us(request_chars + answer_chars) + patience_us
-        client.ctx.comm_params.timeout_connect = max(wait_us / 1e6 / self._clock.rate(), WAIT_REAL_S_MIN)
+        wait_s = max(wait_us / 1e6 / self._clock.rate(), WAIT_REAL_S_MIN)
         try:
-            pdu = await client.execute(False, request)
+            pdu = await self._execute(request, Wanted(request.dev_id, request.function_code, answer_chars), wait_s)
         except (ModbusIOException, ConnectionException) as error:
             raise self._diagnosis(request, answer_chars, str(error)) from error
         finally:
             framer.want(None)
-            self._free_us = max(sent_us + self.chars_us(request_chars), framer.last_us) + self._silence_us
+            self._free_us = max(self._sent_us + self.chars_us(request_chars), framer.last_us) + self._silence_us
         wire_us = exchange_us(request_chars, answer_chars, self.bus.baud, self.bus.char_bits)
         if isinstance(pdu, ExceptionResponse):
             self.wire_us += wire_us - self.chars_us(answer_chars - 5)
@@ -239,19 +244,16 @@ class Line:
             raise BusError(request.dev_id, "exception", reason, pdu.exception_code)
         self.wire_us += wire_us
         self.counters["ok"] += 1
-        took_us = framer.last_us - sent_us - self.chars_us(request_chars + answer_chars)
+        took_us = framer.last_us - self._sent_us - self.chars_us(request_chars + answer_chars)
         return Answer(pdu, framer.last_us, max(0, took_us))
 
     async def broadcast(self, request: ModbusPDU, request_chars: int, settle_us: int) -> None:
         """Send `request` to everybody, and give them `settle_us` to act on it."""
-        client = self._ready(0)
-        await self._silence()
-        sent_us = self._clock.mono_us()
         try:
-            await client.execute(True, request)
+            await self._execute(request, None, 0.0)
         except ConnectionException as error:
             raise BusError(0, "port", f"{self.bus.port} was lost: {error}") from error
-        self._free_us = sent_us + self.chars_us(request_chars) + max(settle_us, self._silence_us)
+        self._free_us = self._sent_us + self.chars_us(request_chars) + max(settle_us, self._silence_us)
         self.wire_us += self.chars_us(request_chars) + self._silence_us
 
     async def listen(self, duration_us: int) -> None:
@@ -263,28 +265,69 @@ class Line:
         """Return when the line may be used at once: what is sent now leaves now."""
         await self._silence()
 
-    async def _silence(self) -> None:
-        """Wait until t3.5 has passed since the last byte of anybody; on a line that never is quiet, SILENCE_MAX_US."""
-        clock = self._clock
-        give_up_us = max(clock.mono_us(), self._free_us) + SILENCE_MAX_US
+    async def _execute(self, request: ModbusPDU, wanted: Wanted | None, wait_s: float) -> Any:
+        """Send after t3.5 and wait for the wanted answer; without one it is a broadcast."""
+        client = self._ready(request.dev_id)
+        client.ctx.comm_params.timeout_connect = wait_s
+        for starts_left in reversed(range(STARTS_MAX)):
+            await self._silence(AHEAD_S if starts_left else 0.0)
+            self._forced |= not starts_left
+            self._framer.want(wanted)
+            try:
+                return await client.execute(wanted is None, request)
+            except _Disturbed:
+                self._framer.want(None)
+        raise AssertionError("the last start is forced")
+
+    def _send(self, data: bytes, addr: tuple | None = None) -> None:
+        """In place of pymodbus's own: wait out the last AHEAD_S of the silence, and write at once.
+
+        The loop stands still so long: its timers are not exact enough. _Disturbed where bytes have come meanwhile.
+        """
+        while not self._forced and (left_s := self._silence_left_s()) > 0:
+            if left_s > 2 * AHEAD_S:
+                raise _Disturbed
+        if not self._forced and self._is_waiting():
+            raise _Disturbed
+        ctx = self._ready(0).ctx
+        self._sent_us = self._clock.mono_us()
+        ctx.send(data, addr)
+        transport: Any = ctx.transport
+        if transport is not None:
+            transport.intern_write_ready()  # pymodbus would write in the loop's next turn.
+
+    async def _silence(self, ahead_s: float = 0.0) -> None:
+        """Return `ahead_s` before t3.5 has passed since the last byte of anybody; at the latest in SILENCE_MAX_US."""
+        give_up_us = max(self._clock.mono_us(), self._free_us) + SILENCE_MAX_US
         while True:
-            free_us = min(max(self._free_us, self._framer.last_us + self._silence_us), give_up_us)
-            left_s = (free_us - clock.mono_us()) / 1e6 / clock.rate()
+            self._forced = self._clock.mono_us() >= give_up_us
+            left_s = self._silence_left_s() - ahead_s
+            if self._forced:
+                return
             if left_s > 0:
                 await asyncio.sleep(left_s - SPIN_S if left_s > 2 * SPIN_S else 0)
-            elif not self._take_waiting() or free_us == give_up_us:
+            elif not self._take_waiting():
                 return
+
+    def _silence_left_s(self) -> float:
+        """Real seconds until t3.5 has passed since the last byte that was read; negative when it has."""
+        free_us = max(self._free_us, self._framer.last_us + self._silence_us)
+        return (free_us - self._clock.mono_us()) / 1e6 / self._clock.rate()
 
     def _take_waiting(self) -> bool:
         """Read what has come and was not read yet: after a request it would pass for an answer. False = nothing."""
         transport: Any = self._client.ctx.transport if self._client else None
-        try:
-            if transport is None or not transport.sync_serial or not transport.sync_serial.in_waiting:
-                return False
-        except OSError:
-            return False  # The port has just gone; writing to it will tell.
+        if transport is None or not self._is_waiting():
+            return False
         transport.intern_read_ready()
         return True
+
+    def _is_waiting(self) -> bool:
+        transport: Any = self._client.ctx.transport if self._client else None
+        try:
+            return bool(transport and transport.sync_serial and transport.sync_serial.in_waiting)
+        except OSError:
+            return False  # The port has just gone; writing to it will tell.
 
     def _ready(self, address: int) -> AsyncModbusSerialClient:
         if self._client is None or not self._client.connected:
