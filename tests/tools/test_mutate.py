@@ -27,6 +27,8 @@ def changes(body: str) -> list[str]:
         ("if a:\n  g()", ["if a: ... -> if not a: ...", "g() -> pass"]),
         ("if not a:\n  raise ValueError(1)", ["not a -> a", "raise ValueError(1) -> pass"]),
         ("b = a and True", ["b = a and True -> pass", "a and True -> a or True", "True -> False"]),
+        ("g(a[1])", ["g(a[1]) -> pass", "a[1] -> a[2]", "a[1] -> a[0]"]),
+        ("g(a[0])", ["g(a[0]) -> pass", "a[0] -> a[1]"]),
         ("return -a", ["return -a -> return None", "-a -> a"]),
         ('"""Words."""\nbreak_ = 0', ["break_ = 0 -> pass", "0 -> 1", "0 -> -1"]),
         ("x: 'int | None' = b", []),

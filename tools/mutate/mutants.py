@@ -98,12 +98,25 @@ def _beside(node: ast.AST) -> list[ast.AST]:
         return list(ast.walk(node.annotation))
     if isinstance(node, ast.Assert):
         return list(ast.walk(node))  # An assertion of ours only tells the type checker what holds.
+    if isinstance(node, ast.Subscript) and _index(node) is not None:
+        return [node.slice]  # Changed with its subscript.
     if isinstance(node, ast.Raise) and node.exc is not None:
         return list(ast.walk(node.exc))  # The words of an error.
     return []
 
 
+def _index(node: ast.AST) -> int | None:
+    """The place that a subscript names by a number."""
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and type(node.slice.value) is int:
+        return node.slice.value
+    return None
+
+
 def _changes(node: ast.AST) -> list[ast.AST]:
+    place = _index(node)
+    if place is not None:
+        # Not from the first to the last, which is often the same one.
+        return [_with(node, slice=ast.Constant(other)) for other in (place + 1, place - 1) if other >= 0]
     if isinstance(node, ast.Compare):
         return _compared(node)
     if isinstance(node, ast.Constant):
