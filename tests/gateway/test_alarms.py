@@ -157,6 +157,15 @@ def restarted(alarm: Alarm, rule: Rule, mono_ms: int, down_ms: int = 0) -> Alarm
     return after
 
 
+def test_becoming_latched_is_no_event_but_must_be_kept():
+    alarm = Alarm(flood(latch=True))
+    feed(alarm, [2000])
+    change = alarm.step(0, 1_000, LATER_MS)
+    assert change is not None
+    assert (change.kind, change.level) == ("", 2)
+    assert alarm.step(0, 2_000, LATER_MS) is None
+
+
 def test_changed_thresholds_judge_an_active_alarm_once_and_say_so():
     alarm = Alarm(flood(threshold_set="A"))
     feed(alarm, [2500])

@@ -393,6 +393,19 @@ def test_a_rule_that_cannot_be_judged_is_refused_at_the_start(rule):
         Rig((rule,))
 
 
+def test_a_latched_alarm_keeps_siren_and_state_until_it_is_reset_on_site():
+    rig = Rig((config.Rule("flood", "high", "river", steps(180_000, first=4), latch=True),))
+    rig.now("level", CALM_MM)
+    flood(rig)
+    rig.now("level", CALM_MM)
+    rig.now("level", CALM_MM)
+    rig.restart()
+    assert (rig.station.alarms()[0]["state"], rig.driver.level) == ("latched", 4)
+    assert rig.station.reset("flood", "07")
+    assert rig.driver.level == 0
+    assert kinds(rig) == ["alarm raised", "alarm cleared"]
+
+
 def test_every_flood_step_is_judged_in_the_stations_datum():
     rig = Rig(RULES[:1])
     rig.now("level", CALM_MM)

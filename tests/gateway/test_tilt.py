@@ -27,6 +27,15 @@ def test_a_wall_that_still_moves_gives_no_baseline_but_a_restless_one_gets_one_i
     assert turn.baseline_mdeg == 1_000
 
 
+def test_the_widest_spread_that_stands_still_still_does():
+    turn = Turn(0, 100)
+    feed(turn, [500, 600] * (STILL_SAMPLES // 2))
+    assert turn.baseline_mdeg == 600
+    turn = Turn(0, 100)
+    feed(turn, [500, 601] * (STILL_SAMPLES // 2))
+    assert turn.baseline_mdeg is None
+
+
 def test_one_passing_lorry_does_not_spoil_the_baseline():
     turn = Turn(0, 100)
     feed(turn, [500] * (STILL_SAMPLES - 2) + [4_000, -3_000])
