@@ -49,12 +49,22 @@ REGIONS = (
     Region("firmware/drivers/smoke_photo.py", ("SmokePhoto.read",), (EXACT, DRIVER_TESTS + "smoke.py")),
     Region("firmware/drivers/integers.py", ("MeanVoltage.read_uv",), (EXACT, DRIVER_TESTS + "level.py")),
     Region("firmware/drivers/supply.py", ("Supply.read",), (EXACT, DRIVER_TESTS + "smoke.py")),
-    Region("gateway/bought.py", ("reading", "_registers", "_rounded"), ("tests/gateway/test_bought.py",)),
+    Region(
+        "gateway/bought.py",
+        ("reading", "_registers", "_rounded"),
+        ("tests/gateway/test_bought_edges.py", "tests/gateway/test_bought.py"),
+    ),
+    Region("gateway/quality.py", ("Watch.judge", "Watch.stored", "usable"), ("tests/gateway/test_quality.py",)),
     # Deadband: an alarm ends only below its margin.
     Region(
         "gateway/alarms.py",
-        ("Alarm.step", "Alarm.move", "Alarm._lower", "Alarm.hold"),
+        ("Alarm.__init__", "Alarm.step", "Alarm.move", "Alarm._lower", "Alarm.hold"),
         ("tests/gateway/test_alarms.py",),
+    ),
+    Region(
+        "gateway/smoke.py",
+        ("Smoke.step", "Smoke.touch", "Smoke.hold", "Smoke.hold_contact"),
+        ("tests/gateway/test_smoke.py", "tests/gateway/test_smoke_delays.py"),
     ),
 )
 
@@ -65,6 +75,12 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "_crc_table",
         "256 -> 257",
     ): "the table is read with eight bits: a 257th entry is never looked at",
+    (
+        "gateway/bought.py",
+        "_rounded",
+        "numerator >= 0 -> numerator > 0",
+    ): "the quotient 0 is 0 with either sign",
+    ("gateway/bought.py", "_rounded", "0 -> 1"): "the quotient 0 is 0 with either sign",
     (
         "firmware/drivers/scl3300.py",
         "Scl3300.read",
