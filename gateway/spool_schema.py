@@ -85,7 +85,7 @@ def connect(path: Path, cap_mib: int) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA journal_size_limit = 4194304")
         db.execute(f"PRAGMA max_page_count = {cap_mib * 1024 * 1024 // PAGE_BYTES}")
-        db.executescript(_SCHEMA)
+        db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")  # One flush, not one a table.
     except sqlite3.Error:
         db.close()
         raise

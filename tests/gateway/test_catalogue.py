@@ -7,6 +7,7 @@ import zlib
 from contextlib import asynccontextmanager, closing
 
 import cbor2
+import pytest
 
 from gateway.catalogue import Catalogue
 from gateway.spool import Spool
@@ -16,6 +17,12 @@ from wire.reading import QUANTITY_CODES
 
 COLUMNS = ("head_mm", "supply_mv")
 KEY = (BOARD, EPOCH)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Half a second of settling is for boards on a line, not for tests."""
+    monkeypatch.setattr("gateway.catalogue.SETTLE_S", 0.01)
 
 
 @asynccontextmanager

@@ -32,6 +32,12 @@ LIMIT_S = 20.0
 ALARM = {E_KIND: EVENT_CODES["alarm raised"], E_RULE: "flood", E_CHANNEL: "river", E_LEVEL: 2}
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Half a second of settling is for boards on a line, not for tests."""
+    monkeypatch.setattr("gateway.catalogue.SETTLE_S", 0.01)
+
+
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory):
     with Broker(tmp_path_factory.mktemp("broker")) as started:

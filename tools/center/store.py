@@ -271,7 +271,7 @@ def _open(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
-    db.executescript(SCHEMA)
+    db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")  # One flush, not one a table.
     db.execute("INSERT OR IGNORE INTO meta VALUES ('generation', ?)", (secrets.randbits(32) or 1,))
     return db
 
