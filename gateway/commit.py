@@ -5,6 +5,7 @@ queue is bounded. Whatever goes wrong with the disk is an answer (StoreError), n
 """
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -85,10 +86,11 @@ class Committer(Generic[C]):
         return future
 
     async def stop(self) -> None:
-        """Commit what is queued, and end the thread."""
+        """Commit what is queued, and end the thread; a disk that hangs is left behind after STOP_S."""
         if self._thread is None:
             return
-        await asyncio.to_thread(self._queue.put, None, True, STOP_S)
+        with contextlib.suppress(queue.Full):
+            await asyncio.to_thread(self._queue.put, None, True, STOP_S)
         await asyncio.to_thread(self._thread.join, STOP_S)
         self._thread = None
 

@@ -78,6 +78,9 @@ async def serve(config: StationConfig, clock: Clock, status: Path | None, stop: 
         station.restore(saved, await spool.newest_events(RESTORED_EVENTS))
     pollers = [BusPoller(bus, clock, station, spool) for bus in config.buses]
     health = Health(config, clock, station, pollers, spool, uplink)
+    if spool.failed:
+        log.error("no store, nothing survives a restart: %s", spool.failed)
+        uplink.publish_volatile(_event(clock, "store failed", spool.failed))
     sink.event(_event(clock, "gateway started", "version 0.1.0"))
 
     async with asyncio.TaskGroup() as group:

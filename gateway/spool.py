@@ -46,6 +46,7 @@ class Spool:
         self.gateway = bytes.fromhex(config.gateway_serial)
         self.catalogues: dict[int, bytes] = {}  # What was kept when the spool was opened, by version.
         self.catalogue_version = 0  # Set by the catalogue: rows are stamped with it.
+        self.failed = ""  # Why the spool could not be opened.
         self.counters: Counter[str] = Counter()
         self.on_commit: list[Callable[[Changes], None]] = []  # Called in the loop after each commit.
         self.on_conflict: list[Callable[[bytes, int, int], None]] = []  # Same key, other content: serial, epoch, seq.
@@ -66,13 +67,19 @@ class Spool:
         self._read_db: sqlite3.Connection | None = None
 
     async def open(self) -> None:
-        """Open or make the file. A damaged one is set aside, never deleted. StoreError where no file can be had."""
+        """Open or make the file; a damaged one is set aside, never deleted.
+
+        Where no file can be had, `failed` says why, and every write and read fails with StoreError until the next
+        start: a dead disk must not keep the station from watching.
+        """
+        self._committer.start()
         try:
             damaged = await asyncio.get_running_loop().run_in_executor(self._reader, self._load)
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{self.path}: {error}") from error
-        self._committer.start()
-        await self._committer.submit(self._begin, urgent=True)
+            await self._committer.submit(self._begin, urgent=True)
+        except (sqlite3.Error, OSError, StoreError) as error:
+            self.failed = f"{self.path}: {error}"
+            self._close_reader()
+            return
         if damaged:
             detail = f"a damaged spool was set aside as {damaged}"
             await self.append_event(tables.event("store failed", self._clock.unix_ms(), detail))
@@ -278,6 +285,8 @@ class Spool:
         return LogInfo(serial, 0, 0, name, SOURCE_SENSOR, self._columns.get(name, ()))
 
     def _connect(self) -> sqlite3.Connection:
+        if self.failed:
+            raise sqlite3.OperationalError(self.failed)
         return schema.connect(self.path, self._cap_mib)
 
     def _load(self) -> str:

@@ -10,6 +10,7 @@ import random
 import time
 from binascii import crc32
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 
 from gateway import batches
@@ -94,7 +95,7 @@ class Uplink:
         """Close the live batch with the next commit: an alarm changed, and its event goes first."""
         self._flush = True
 
-    def publish_volatile(self, event: dict[int, object]) -> None:
+    def publish_volatile(self, event: Mapping[int, object]) -> None:
         """Send an event that the spool could not store: from memory, in a log of its own, and marked so."""
         self._volatile.append(event)
         self._wake.set()

@@ -6,6 +6,7 @@ it is ever given twice.
 
 import secrets
 from collections import OrderedDict
+from collections.abc import Mapping
 
 import cbor2
 
@@ -31,9 +32,9 @@ class Volatile:
     def __len__(self) -> int:
         return len(self._events)
 
-    def append(self, event: dict[int, object]) -> None:
+    def append(self, event: Mapping[int, object]) -> None:
         detail = event.get(E_DETAIL)
-        marked = event | {E_DETAIL: f"{MARK}; {detail}" if detail else MARK}
+        marked = dict(event) | {E_DETAIL: f"{MARK}; {detail}" if detail else MARK}
         self._last += 1
         self._events[self._last] = cbor2.dumps(marked, canonical=True)
         if len(self._events) > EVENTS_MAX:

@@ -241,6 +241,22 @@ def test_a_file_that_is_no_database_is_set_aside_and_told(tmp_path):
     assert aside.read_bytes().startswith(b"not a database")
 
 
+def test_where_no_file_can_be_had_everything_fails_at_once_and_nothing_waits(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+
+    async def step(spool):
+        assert "spool.db" in spool.failed
+        with pytest.raises(StoreError, match="spool.db"):
+            await spool.append_event(EVENT)
+        with pytest.raises(StoreError):
+            await spool.append_rows(BOARD, EPOCH, "level", [packed_row(1)])
+        spool.keep_state("alarms", b"one")
+        spool.seen("level", BOARD, EPOCH, COLUMNS)
+        return spool.watermark(BOARD, EPOCH), spool.depth(), spool.logs()
+
+    assert run(tmp_path / "file", step) == (0, 0, [])
+
+
 def test_a_full_spool_gives_up_acknowledged_rows_first_and_still_takes_events(tmp_path):
     async def step(spool):
         seq, refused = 0, False

@@ -4,6 +4,8 @@ import asyncio
 import gc
 import socket
 import sqlite3
+import subprocess
+import sys
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
@@ -224,6 +226,55 @@ def test_what_a_dead_center_never_stored_is_sent_when_it_is_back(tmp_path, broke
         assert stored(tmp_path / "center.db") == chain.made()
 
     asyncio.run(main())
+
+
+def test_a_center_that_is_killed_again_and_again_ends_up_with_everything_once(tmp_path, broker):
+    database = tmp_path / "center.db"
+    command = [sys.executable, "-m", "tools", "center", "run", "--port", str(broker.port), "--db", str(database)]
+
+    def start():
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    async def main():
+        async with running(Chain(tmp_path, broker.port, ack_timeout_s=1)) as chain:
+            generations = set()
+            for _ in range(2):
+                killed = start()
+                await chain.append()
+                await chain.alarm()
+                await until(lambda: chain.uplink.acked_rows > 10 * len(generations))
+                await chain.append()
+                await chain.alarm()
+                killed.kill()
+                await asyncio.to_thread(killed.wait)
+                with closing(sqlite3.connect(database)) as db:
+                    generations.add(db.execute("SELECT value FROM meta WHERE name = 'generation'").fetchone()[0])
+            last = start()
+            await chain.settled()
+            last.terminate()
+            assert await asyncio.to_thread(last.wait) == 0
+            assert len(generations) == 1
+        assert stored(database) == chain.made()
+
+    asyncio.run(main())
+
+
+def test_with_a_dead_disk_events_still_reach_the_center(tmp_path, broker):
+    (tmp_path / "file").write_text("not a folder")
+
+    async def main():
+        chain = Chain(tmp_path / "file", broker.port)
+        chain.spool = Spool(chain.config, chain.clock)
+        await chain.spool.open()
+        chain.uplink = Uplink(chain.config, chain.spool, chain.clock, Catalogue(chain.config, chain.spool))
+        chain.task = asyncio.create_task(chain.uplink.run())
+        async with center(tmp_path, broker.port):
+            chain.uplink.publish_volatile({E_AT_MS: 1, E_DETECTED_MS: 1} | ALARM)
+            await until(lambda: not chain.uplink._volatile)
+        await chain.close()
+
+    asyncio.run(main())
+    assert len(stored(tmp_path / "center.db")) == 1
 
 
 def test_what_is_not_acknowledged_in_time_is_sent_again_and_stored_once(tmp_path, broker):
