@@ -11,12 +11,14 @@ from gateway.spool_schema import Key
 EVENT, LIVE, LATE = "event", "live", "late"
 UNCONFIRMED_MAX = {EVENT: 8, LIVE: 4, LATE: 4}  # Without PUBACK; together below what brokers allow (20 by default).
 FLIGHTS_MAX = {EVENT: 64, LIVE: 64, LATE: 32}  # Without the center's acknowledgement.
+NOBODY_PATIENCE = 20  # A broker that says "nobody listens" is not told the same every half minute.
 
 
 class Flight:
-    """One message. `confirmed` = the broker took it; `unheard` = it may have reached nobody."""
+    """One message. `confirmed` = the broker took it; `unheard` = it may have reached nobody; `patience` = how many
+    times the usual time-out it is waited for."""
 
-    __slots__ = ("confirmed", "leaf", "parts", "sent_s", "unheard")
+    __slots__ = ("confirmed", "leaf", "parts", "patience", "sent_s", "unheard")
 
     def __init__(self, leaf: str, parts: list[tuple[Key, Ranges]], sent_s: float) -> None:
         self.leaf = leaf
@@ -24,6 +26,12 @@ class Flight:
         self.sent_s = sent_s
         self.confirmed = False
         self.unheard = False
+        self.patience = 1
+
+    def nobody_listens(self) -> None:
+        """The broker knows nobody who would have got it: wait for somebody's first word."""
+        self.unheard = True
+        self.patience = NOBODY_PATIENCE
 
 
 class Flights:
@@ -69,9 +77,9 @@ class Flights:
         self._drop(landed)
         return len(landed)
 
-    def give_up(self, before_s: float) -> list[Flight]:
-        """Take out the flights sent before that time: their rows are to be sent again."""
-        return self._drop([flight for flight in self._flights if flight.sent_s < before_s])
+    def give_up(self, now_s: float, timeout_s: float) -> list[Flight]:
+        """Take out the flights that waited too long: their rows are to be sent again."""
+        return self._drop([f for f in self._flights if now_s - f.sent_s >= timeout_s * f.patience])
 
     def give_up_unheard(self) -> list[Flight]:
         """Take out the flights that may have reached nobody: somebody listens again."""
@@ -82,9 +90,11 @@ class Flights:
         for flight in self._flights:
             flight.confirmed = True
             flight.unheard = True
+            flight.patience = 1
 
-    def oldest_s(self) -> float | None:
-        return min((flight.sent_s for flight in self._flights), default=None)
+    def next_s(self, timeout_s: float) -> float | None:
+        """When the next flight will have waited too long; None if none is under way."""
+        return min((f.sent_s + timeout_s * f.patience for f in self._flights), default=None)
 
     def _drop(self, gone: Iterable[Flight]) -> list[Flight]:
         gone = list(gone)

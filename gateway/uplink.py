@@ -178,7 +178,7 @@ class Uplink:
     async def _step(self, link: Link) -> bool:
         """Send the most urgent thing; False when there is nothing to do until woken."""
         now_s = time.monotonic()
-        if self._flights.give_up(now_s - self._center.ack_timeout_s):
+        if self._flights.give_up(now_s, self._center.ack_timeout_s):
             self.counters["resent"] += 1
             self._backlog = self._flush = True
         if now_s < self._hold_until_s:
@@ -293,7 +293,7 @@ class Uplink:
             self._landed.set()
         elif confirmed.result() == UNHEARD:
             self.counters["unheard"] += 1
-            flight.unheard = True
+            flight.nobody_listens()
         self._wake.set()
 
     def _on_catalogue(self) -> None:
@@ -305,11 +305,16 @@ class Uplink:
             self._wake.set()
 
     def _pause_s(self) -> float:
-        """Real seconds until something is due by itself."""
-        waits = [LOOK_S, (self._close_ms - self._clock.mono_ms()) / 1000 / self._clock.rate()]
-        oldest_s = self._flights.oldest_s()
-        if oldest_s is not None:
-            waits.append(oldest_s + self._center.ack_timeout_s - time.monotonic())
+        """Real seconds until something is due by itself; what waits for room is woken by what makes it."""
+        now_s = time.monotonic()
+        if now_s < self._hold_until_s:
+            return min(self._hold_until_s - now_s, LOOK_S)
+        waits = [LOOK_S]
+        if self._catalogue.version and self._flights.has_room(LIVE):
+            waits.append((self._close_ms - self._clock.mono_ms()) / 1000 / self._clock.rate())
+        timeout_s = self._flights.next_s(self._center.ack_timeout_s)
+        if timeout_s is not None:
+            waits.append(timeout_s - now_s)
         return max(min(waits), 0.001)
 
     def _topic(self, leaf: str) -> str:
