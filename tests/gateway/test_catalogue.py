@@ -17,12 +17,7 @@ from wire.reading import QUANTITY_CODES
 
 COLUMNS = ("head_mm", "supply_mv")
 KEY = (BOARD, EPOCH)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Half a second of settling is for boards on a line, not for tests."""
-    monkeypatch.setattr("gateway.catalogue.SETTLE_S", 0.01)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @asynccontextmanager

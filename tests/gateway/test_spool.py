@@ -1,24 +1,17 @@
 """The spool: what it says is stored survives everything that can be done to a process; no seq is given twice."""
 
 import asyncio
-import signal
 import sqlite3
-import subprocess
-import sys
 from binascii import crc32
 from typing import Any
 
 import cbor2
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gateway.clock import Clock
 from gateway.commit import QUEUE_MAX
-from gateway.ranges import Ranges
-from gateway.spool import Log, Spool, StoreError
-from gateway.spool_index import Index
-from gateway.spool_schema import EVENT_ROW, LogInfo, load_rows, sensor_serial
+from gateway.spool import Spool, StoreError
+from gateway.spool_schema import EVENT_ROW, load_rows, sensor_serial
 from tests.gateway.small_station import BOARD, EPOCH, GATEWAY, HandClock, packed_row, small_station
 from wire.reading import NEVER, SYNCED
 from wire.row import Reading, RowError, unpack
@@ -318,79 +311,6 @@ def test_a_closed_spool_refuses(tmp_path):
             await spool.append_event(EVENT)
 
     asyncio.run(main())
-
-
-WRITER = """
-import asyncio, sys, pathlib
-from gateway.spool import Spool
-from gateway.clock import Clock
-from tests.gateway.small_station import BOARD, EPOCH, packed_row, small_station
-from wire.telemetry import E_AT_MS, E_DETECTED_MS, E_KIND
-
-async def main():
-    spool = Spool(small_station(pathlib.Path(sys.argv[1])), Clock())
-    await spool.open()
-    begin = spool.watermark(BOARD, EPOCH)
-    for seq in range(begin + 1, begin + 100_000):
-        rows = spool.append_rows(BOARD, EPOCH, "level", [packed_row(seq)])
-        _, event_seq = await asyncio.gather(rows, spool.append_event({E_KIND: 40, E_AT_MS: seq, E_DETECTED_MS: seq}))
-        print(seq, event_seq, flush=True)
-
-asyncio.run(main())
-"""
-
-
-def test_nothing_that_was_said_to_be_stored_is_lost_when_the_process_is_killed(tmp_path):
-    said, said_events = set(), []
-    for _ in range(2):
-        child = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-        assert child.stdout is not None
-        for _ in range(150):
-            seq, event_seq = map(int, child.stdout.readline().split())
-            said.add(seq)
-            said_events.append(event_seq)
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        child.stdout.close()
-
-    async def check(spool):
-        rows = await spool.read(lambda db: load_rows(db, KEY, 1, 10**6, 10**6))
-        held = {unpack(row[5], EPOCH).seq for row in rows}
-        assert said <= held
-        assert held == set(range(1, max(held) + 1))
-        assert spool.watermark(BOARD, EPOCH) == max(held)
-
-    assert len(said) == 300
-    assert len(set(said_events)) == 300, "a seq was given twice"
-    run(tmp_path, check)
-
-
-STATEMENT = st.tuples(st.integers(0, 12), st.lists(st.integers(1, 20), max_size=6, unique=True).map(sorted))
-
-
-@settings(max_examples=200)
-@given(st.sets(st.integers(1, 20)), st.lists(st.tuples(st.integers(1, 2), STATEMENT), max_size=8))
-def test_the_index_says_what_sets_of_numbers_say(held, statements):
-    log = Log(LogInfo(BOARD, EPOCH, 1, "level", 0, COLUMNS))
-    log.held = Ranges((number, number) for number in held)
-    index = Index([log], 0)
-    acked, generation = set(), 0
-    for new_generation, (watermark, numbers) in statements:
-        flat = numbers[: len(numbers) // 2 * 2]
-        index.acknowledge(new_generation, [(BOARD, EPOCH, watermark, flat), (BOARD, 5, 1, [])])
-        stated = set(range(1, watermark + 1))
-        for first, last in zip(flat[::2], flat[1::2], strict=True):
-            stated |= set(range(first, last + 1))
-        acked = stated | (acked if new_generation == generation else set())
-        generation = new_generation
-    assert index.depth() == len(held - acked)
-    assert {n for _, ranges in index.unsent(events=False) for n in range(1, 30) if n in ranges} == held - acked
-    tail = min(held | acked, default=1)
-    for answer, known in ((index.watermark(KEY), held | acked), (index.center_has(KEY), acked)):
-        expected = tail - 1
-        while expected + 1 in known:
-            expected += 1
-        assert answer == (expected if expected >= tail else 0)
 
 
 def test_the_world_clock_serves_too(tmp_path):
