@@ -80,7 +80,7 @@ class AnswerFramer(FramerRTU):
         self._clock = clock
         self.wanted: Wanted | None = None
         self.seen = b""  # Everything since the request.
-        self.last_us = 0  # When the last bytes came.
+        self.last_us = 0  # When the last bytes came: Line tells it.
         self.strays: list[tuple[int, int]] = []  # (device, when) of whole frames that nobody waited for.
         self._rest = b""  # What came since the answer.
 
@@ -92,7 +92,6 @@ class AnswerFramer(FramerRTU):
 
     def decode(self, data: bytes) -> tuple[int, int, int, bytes]:
         """What pymodbus asks for: (bytes used, device, 0, frame without address and CRC); all zero = wait for more."""
-        self.last_us = self._clock.mono_us()
         wanted = self.wanted
         if wanted is None:
             self._listen(data)
@@ -204,6 +203,8 @@ class Line:
             raise BusError(0, "port", f"{self.bus.port} cannot be opened")
         await asyncio.sleep(0)  # pymodbus registers the port with the loop in its next turn.
         self._client = client
+        transport: Any = client.ctx.transport
+        asyncio.get_running_loop().add_reader(transport.sync_serial.fileno(), self._read)
         self._free_us = self._clock.mono_us() + self._silence_us
 
     def close(self) -> None:
@@ -284,17 +285,16 @@ class Line:
 
         The loop stands still so long: its timers are not exact enough. _Disturbed where bytes have come meanwhile.
         """
-        while not self._forced and (left_s := self._silence_left_s()) > 0:
-            if left_s > 2 * AHEAD_S:
-                raise _Disturbed
-        if not self._forced and self._is_waiting():
-            raise _Disturbed
         ctx = self._ready(0).ctx
-        self._sent_us = self._clock.mono_us()
-        ctx.send(data, addr)
         transport: Any = ctx.transport
-        if transport is not None:
-            transport.intern_write_ready()  # pymodbus would write in the loop's next turn.
+        ctx.send(data, addr)  # Only puts it down: pymodbus would write in the loop's next turn.
+        while not self._forced and 0 < self._silence_left_s() <= 2 * AHEAD_S:
+            pass
+        if not self._forced and (self._silence_left_s() > 0 or self._is_waiting()):
+            transport.flush()
+            raise _Disturbed
+        self._sent_us = self._clock.mono_us()
+        transport.intern_write_ready()
 
     async def _silence(self, ahead_s: float = 0.0) -> None:
         """Return `ahead_s` before t3.5 has passed since the last byte of anybody; at the latest in SILENCE_MAX_US."""
@@ -319,8 +319,15 @@ class Line:
         transport: Any = self._client.ctx.transport if self._client else None
         if transport is None or not self._is_waiting():
             return False
-        transport.intern_read_ready()
+        self._read()
         return True
+
+    def _read(self) -> None:
+        """Bytes have come. pymodbus takes a while until it shows them, and a silence counts from here."""
+        self._framer.last_us = self._clock.mono_us()
+        transport: Any = self._client.ctx.transport if self._client else None
+        if transport is not None:
+            transport.intern_read_ready()
 
     def _is_waiting(self) -> bool:
         transport: Any = self._client.ctx.transport if self._client else None
