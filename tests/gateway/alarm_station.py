@@ -56,6 +56,7 @@ class RecordingDriver:
         self.broken = False
 
     def show(self, level: int, pattern: tuple[int, float, float], unix_ms: int) -> None:
+        self.log.append("tried")
         if self.broken:
             raise OSError("no such pin")
         self.level, self.pattern = level, pattern[0]

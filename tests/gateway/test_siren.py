@@ -120,6 +120,34 @@ def test_a_failed_driver_is_tried_again_and_less_often(clock, driver):
     assert siren.failed == ""
 
 
+def test_tries_come_less_and_less_often_and_anew_after_it_worked(clock, driver):
+    siren = Siren(SirenConfig(), clock, driver)
+    for _ in range(2):
+        driver.broken = True
+        siren.set(4)
+        tries = []
+        for second in range(1, 17):
+            clock.advance(1_000)
+            driver.log.clear()
+            siren.tick(clock.mono)
+            tries += [second] if driver.log else []
+        assert tries == [1, 3, 7, 15]
+        driver.broken = False
+        siren.set(0)
+        assert siren.failed == ""
+
+
+def test_an_output_that_failed_half_way_is_set_again_whatever_it_was_before(clock, driver):
+    siren = Siren(SirenConfig(), clock, driver)
+    siren.set(0)
+    driver.broken = True
+    siren.set(4)
+    driver.broken = False
+    driver.log.clear()
+    siren.set(0)
+    assert driver.log == ["tried", "siren"]
+
+
 def test_the_pause_between_tries_has_a_limit(clock, driver):
     siren = Siren(SirenConfig(), clock, driver)
     driver.broken = True

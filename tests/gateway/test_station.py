@@ -51,7 +51,7 @@ def test_siren_comes_before_event_and_event_before_kept_state():
     rig.now("level", CALM_MM)
     rig.log.clear()
     flood(rig, 23_000)
-    assert rig.log == ["siren", "event", "event", "state"]  # flood and rise, in one act
+    assert rig.log == ["tried", "siren", "event", "event", "state"]  # flood and rise, in one act
     assert rig.driver.level == 3
 
 
@@ -187,9 +187,16 @@ def test_a_wall_that_turns_either_way_raises():
 def test_a_closed_contact_is_red_in_the_same_answer():
     rig = Rig(RULES[5:6])
     rig.now("smoke", 5, 0, 12_000)
+    assert rig.sink.events == []
     rig.now("smoke", 5, 1, 12_000)
     assert rig.told(E_LEVEL) == [4]
     assert rig.driver.level == 4
+    for _ in range(5):
+        rig.now("smoke", 5, None, 12_000)
+    assert rig.levels() == {"smoke": 4}  # A contact that is not seen lowers nothing.
+    for _ in range(3):
+        rig.now("smoke", 5, 0, 12_000)
+    assert rig.levels() == {"smoke": 0}
 
 
 def test_a_rise_over_the_window_raises_although_each_step_is_small():
@@ -243,6 +250,14 @@ def test_an_exercise_stands_in_every_event_and_survives_a_restart():
     assert rig.told(E_MODE) == [1, 1]
     with pytest.raises(ValueError, match="mode"):
         rig.station.set_mode("drill")
+
+
+def test_a_mode_that_the_configuration_changed_since_is_the_configurations():
+    rig = Rig(RULES[:1])
+    rig.station.set_mode("exercise", "07")
+    rig.config = Rig(RULES[:1], "test").config
+    rig.restart()
+    assert rig.station.mode == "test"
 
 
 def test_the_same_fault_is_told_again_only_after_a_while():
@@ -320,6 +335,20 @@ def test_a_kill_between_event_and_state_announces_no_second_episode():
     assert rig.station.alarms()[0]["since_unix_ms"] == rig.sink.events[0][E_EPISODE_MS]
 
 
+def test_events_that_the_kept_state_knows_change_nothing():
+    rig = Rig(RULES[:1])
+    rig.now("level", CALM_MM)
+    flood(rig)
+    rig.clock.advance(5)
+    rig.station.acknowledge("flood", "07")
+    rig.clock.advance(5)
+    rig.station.on_fault("duplicate address", "level", "no alarm")
+    rig.station.close()
+    rig.restart(events=rig.sink.events)
+    assert rig.station.alarms()[0]["state"] == "acknowledged"
+    assert rig.station.alarms()[0]["actor"] == "07"
+
+
 def test_an_active_rule_that_is_no_longer_configured_is_told():
     rig = Rig(RULES[:1])
     rig.now("level", CALM_MM)
@@ -369,6 +398,10 @@ def test_a_channel_shows_its_elevation_and_never_an_old_value():
     assert (river["quality"], river["age_ms"], river["late"]) == (GOOD, 0, False)
     rig.clock.advance(3_001)
     assert rig.station.channels()[0]["late"]
+    rig.now("level", CALM_MM)
+    rig.station.on_lost("level", "no answer", rig.clock.mono)
+    assert (rig.station.channels()[0]["value"], rig.station.channels()[0]["quality"]) == (None, MISSING)
+    rig.now("level", CALM_MM)
     rig.now("level", None)
     assert (rig.station.channels()[0]["value"], rig.station.channels()[0]["quality"]) == (None, MISSING)
 
