@@ -118,5 +118,10 @@ def test_slot_outside_what_was_read_is_refused(index, first, count):
             registers.slot([0] * count, first, index)
 
 
+def test_the_header_is_no_slot_though_it_was_read():
+    with pytest.raises(ValueError, match="slot -1"):
+        registers.slot([0] * 40, 0x0004, -1)
+
+
 def test_now_block_grows_by_four_registers_a_channel():
     assert [registers.now_count(channels) for channels in (0, 1, 8)] == [6, 10, 38]

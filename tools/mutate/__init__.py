@@ -4,17 +4,21 @@ Every mistake must make a test fail; one that does not is a survivor, and shows 
 """
 
 import argparse
+import itertools
 import json
 import os
 import sys
 from pathlib import Path
 
 from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_NOTHING_FOUND
-from tools.mutate.regions import EQUIVALENT, REGIONS
+from tools.mutate.mutants import Mutant
+from tools.mutate.regions import EQUIVALENT, REGIONS, Region
 from tools.mutate.trials import SURVIVED, Outcome, judge_all
 
 HELP = "plant mistakes into CRC, invalid codes and deadband; every one must make a test fail"
 ROOT = Path(__file__).parents[2]
+EXCUSED = {(one.file, one.function, one.code, change): one.why for one in EQUIVALENT for change in one.changes}
+TOLD_EVERY = 50  # mutants: a few minutes of nothing look like a hang
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,14 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     regions = tuple(
-        type(region)(region.file, functions, region.tests)
+        Region(region.file, functions, region.tests)
         for region in REGIONS
         if (functions := tuple(f for f in region.functions if args.only in f"{region.file} {f}"))
     )
     if not regions:
         print(f"no region holds {args.only!r}", file=sys.stderr)
         return EXIT_NOTHING_FOUND
-    outcomes = judge_all(ROOT, regions, _tell, max(1, args.workers))
+    outcomes = judge_all(ROOT, regions, Teller(), max(1, args.workers))
     survivors = [outcome for outcome in outcomes if survived(outcome)]
     if args.json:
         print(json.dumps({"mutants": len(outcomes), "survivors": [text(outcome) for outcome in survivors]}, indent=1))
@@ -45,8 +49,12 @@ def run(args: argparse.Namespace) -> int:
 
 def survived(outcome: Outcome) -> bool:
     """Did no test see it, though it could have been seen?"""
-    mutant = outcome.mutant
-    return outcome.fate == SURVIVED and (outcome.region.file, mutant.function, mutant.change) not in EQUIVALENT
+    return outcome.fate == SURVIVED and identity(outcome.region, outcome.mutant) not in EXCUSED
+
+
+def identity(region: Region, mutant: Mutant) -> tuple[str, str, str, str]:
+    """What names a mutant, and stays when lines move."""
+    return region.file, mutant.function, mutant.code, mutant.change
 
 
 def text(outcome: Outcome) -> str:
@@ -54,6 +62,15 @@ def text(outcome: Outcome) -> str:
     return f"{outcome.region.file}:{mutant.line} {mutant.function}: {mutant.change}"
 
 
-def _tell(outcome: Outcome) -> None:
-    if survived(outcome):
-        print(f"survived  {text(outcome)}", file=sys.stderr, flush=True)
+class Teller:
+    """Tells of survivors as they come, and now and then how far it is."""
+
+    def __init__(self) -> None:
+        self._seen = itertools.count(1)
+
+    def __call__(self, outcome: Outcome) -> None:
+        seen = next(self._seen)
+        if survived(outcome):
+            print(f"survived  {text(outcome)}", file=sys.stderr, flush=True)
+        if seen % TOLD_EVERY == 0:
+            print(f"{seen} mutants so far, now in {outcome.region.file}", file=sys.stderr, flush=True)

@@ -42,6 +42,7 @@ class Mutant:
 
     line: int
     function: str
+    code: str  # The line as it is, without its comment.
     change: str
     _tree: ast.Module
     _place: int  # of the changed node in ast.walk's order
@@ -62,13 +63,15 @@ def mutants(source: str, functions: tuple[str, ...]) -> Iterator[Mutant]:
     """Every mutant of `functions` ("name" or "Class.name") in `source`. NoSuchFunction if one is not there."""
     tree = ast.parse(source)
     known = dict(_functions(tree))
+    lines = [line.partition("  #")[0].strip() for line in source.splitlines()]
     place = {id(node): i for i, node in enumerate(ast.walk(tree))}
     for name in functions:
         if name not in known:
             raise NoSuchFunction(name)
         for node in _inner(known[name]):
             for new in _changes(node):
-                yield Mutant(node.lineno, name, f"{_short(node)} -> {_short(new)}", tree, place[id(node)], new)
+                change = f"{_short(node)} -> {_short(new)}"
+                yield Mutant(node.lineno, name, lines[node.lineno - 1], change, tree, place[id(node)], new)
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
