@@ -15,7 +15,7 @@ from tools.mutate.mutants import Mutant
 from tools.mutate.regions import EQUIVALENT, REGIONS, Region
 from tools.mutate.trials import SURVIVED, Outcome, judge_all
 
-HELP = "plant mistakes into CRC, invalid codes and deadband; every one must make a test fail"
+HELP = "plant mistakes in a copy; each must make a test fail"
 ROOT = Path(__file__).parents[2]
 EXCUSED = {(one.file, one.function, one.code, change): one.why for one in EQUIVALENT for change in one.changes}
 TOLD_EVERY = 50  # mutants: a few minutes of nothing look like a hang
