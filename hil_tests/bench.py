@@ -79,12 +79,14 @@ class Bench(Rig):
             self._station.start()
         return self._station
 
-    def prepare(self, change: Callable[[str], str] = lambda text: text) -> WholeStation:
-        """The station, not started; `change` may edit the text of its station.toml first. Only once in a test."""
+    def prepare(self, change: Callable[[str], str] = lambda text: text, plant: str = "") -> WholeStation:
+        """The station, not started; `change` may edit the text of its station.toml first, `plant` names a fault of its
+        center (riverpost center run --plant). Only once in a test.
+        """
         if self._station is not None:
             raise RuntimeError("this test has its station already")
         text = change(station_text(self.file.boards, self.file.sensors, self.file.baud, self.file.framing))
-        self._station = WholeStation(self.folder, self, text, station_id=STATION_ID)
+        self._station = WholeStation(self.folder, self, text, station_id=STATION_ID, plant=plant)
         return self._station
 
     def channel(self, name: str) -> dict[str, Any]:
