@@ -150,14 +150,18 @@ class Sampler:
                 column.put(value, quality)
                 self._bank.set_value(index, value, quality, now)
                 index += 1
+        self.scans += 1  # Before the tips: they may need a row, also after the first scan.
         for gauge in self._gauges:
             for ticks, count in gauge.take_tips():
-                self._tip(self._hal.ticks_diff(now, ticks), count)
-        self.scans += 1
+                ago_ms = self._hal.ticks_diff(now, ticks)
+                while count > TIP_COUNT_MAX:
+                    self._tip(ago_ms, TIP_COUNT_MAX)
+                    count -= TIP_COUNT_MAX
+                self._tip(ago_ms, count)
         self.scan_ms_max = max(self.scan_ms_max, self._hal.ticks_diff(self._hal.ticks_ms(), now))
 
     def _tip(self, ago_ms, count):
-        """Add `count` tips of `ago_ms` ago; a row without room for another second closes early."""
+        """Add `count` (1..TIP_COUNT_MAX) tips of `ago_ms` ago; a row without room for another second closes early."""
         clock = self._clock
         last = self._tips - 1
         if last >= 0 and self._tip_counts[last] + count <= TIP_COUNT_MAX:
@@ -170,7 +174,7 @@ class Sampler:
         up_ms = clock.up_ms - ago_ms
         self._tip_s[self._tips] = clock.up_s + up_ms // 1000
         self._tip_ms[self._tips] = up_ms % 1000
-        self._tip_counts[self._tips] = min(count, TIP_COUNT_MAX)
+        self._tip_counts[self._tips] = count
         self._tips += 1
 
     def _tip_ago_ms(self, index):

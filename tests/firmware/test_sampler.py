@@ -214,10 +214,46 @@ def test_a_row_closes_early_when_it_has_no_room_for_another_second_of_rain():
     assert rows[1].readings[0].value == 45 * 200
 
 
-@given(st.lists(st.tuples(st.integers(0, 3_000), st.integers(1, 9)), max_size=120), st.integers(0, 999))
-def test_no_tip_is_lost_and_each_stands_at_its_second(steps, phase_ms):
+def levels(columns):
+    return Scripted(("head_mm",) * columns, [(1_000, GOOD)] * columns)
+
+
+# A row of 234 bytes less 21 that are always there, 6 a reading, 12 more for low, high and spread; 3 a pair of tips.
+@pytest.mark.parametrize(("columns", "pairs"), [(2, 32), (5, 32), (6, 32), (7, 27)])
+def test_a_row_of_many_levels_is_filled_with_tips_to_its_last_byte_and_then_closes_early(columns, pairs):
     gauge = Gauge()
-    world = World(gauge, flash=NorFlash(40))
+    world = World(gauge, levels(columns))
+    world.clock.set(NOON, 0)
+    for _ in range(45):
+        gauge.tip(world.hal.ticks_ms())
+        world.run(1)
+    world.run(30)
+    rows = [r for r in world.rows() if r.kind == DATA]
+    assert len(rows[0].tips) == pairs
+    assert len(rows[0].readings) == columns + 1
+    assert all(r.low == 1_000 for r in rows[0].readings[1:])
+    assert sum(count for r in rows for _, count in r.tips) == 45
+    assert world.sampler.row_errors == 0
+
+
+def test_tips_of_before_the_first_scan_may_need_more_than_one_row():
+    gauge = Gauge()
+    world = World(gauge, levels(7))
+    world.hal.now = 70_000
+    for ago_s in range(60, 0, -1):
+        gauge.tip(world.hal.ticks_add(world.hal.ticks_ms(), -1000 * ago_s))
+    world.run(61)
+    assert [len(r.tips) for r in world.rows()] == [27, 27, 6]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3_000), st.integers(1, 9) | st.just(600)), max_size=120),
+    st.integers(0, 999),
+    st.integers(0, 7),
+)
+def test_no_tip_is_lost_and_each_stands_at_its_second(steps, phase_ms, columns):
+    gauge = Gauge()
+    world = World(gauge, levels(columns), flash=NorFlash(40))
     world.hal.now = phase_ms
     world.clock.tick(world.hal.ticks_ms())
     world.clock.set(NOON, 0)
