@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.tools import center_messages as m
-from tools.center.decode import BatchMessage, CatalogueMessage, read, rows_in
+from tools.center.decode import BATCH_ROWS_MAX, BatchMessage, CatalogueMessage, read, rows_in
 from tools.center.overview import overview
 from tools.center.store import Store, StoreFailure
-from wire.row import crc_of, pack
+from wire.reading import GOOD, SYNCED
+from wire.row import Reading, Row, crc_of, pack
 from wire.telemetry import MESSAGE_BYTES_MAX, TelemetryError
 
 KEY = (m.BOARD, m.EPOCH)
@@ -200,6 +201,42 @@ def test_what_breaks_the_contract_is_set_aside_and_changes_nothing(store, ask, l
     assert store.take([m.incoming(leaf, payload)]) == {}
     assert ask("SELECT count(*) FROM quarantine") == [(1,)]
     assert keys(ask) == set()
+
+
+def segment(first: int, count: int) -> list:
+    return [1, first, 60 * first, 1, count, [[20_000], [12_000]]]
+
+
+def full_message() -> list:
+    """Segments of 20,000 rows, one of them packed; what is refused anyway counts for none."""
+    refused = [7, [1], [1, 1, 0, 1], [1, 1, 0, 1, -1_000, [[1], [1]]], [1, 1, 0, 1, 1_501, [[1], [1]]]]
+    packed = [1, 99_999, pack(Row(99_999, 1, SYNCED, m.START_S, 0, [Reading(0, 1, GOOD)]), m.EPOCH)]
+    return [*refused, *(segment(1 + 1_500 * i, 1_500) for i in range(13)), segment(19_501, 499), packed]
+
+
+def test_a_message_of_as_many_rows_as_one_may_have_is_read():
+    record = read("live", m.batch([], more=full_message()).payload)
+    assert isinstance(record, BatchMessage)
+    assert sum(segment[4] for segment in record.segments[5:-1]) + 1 == BATCH_ROWS_MAX == 20_000
+
+
+def test_a_message_that_claims_more_rows_than_one_may_have_is_set_aside_whole(store, ask):
+    payload = m.batch([], more=full_message() + [segment(50_000, 1)])
+    assert len(payload.payload) < 1_000, "a small message may claim a lot"
+    store.take([m.catalogue(), payload])
+    assert ask("SELECT reason FROM quarantine") == [("more than 20,000 rows in one message",)]
+    assert keys(ask) == set()
+
+
+def test_a_days_minutes_of_eight_sources_fit_into_one_message():
+    channels = [["river", 2, 0, "wusong"]]
+    sources = [[bytes([i]) * 8, 1, f"level {i}", 0, 60, channels] for i in range(8)]
+    catalogue = read("catalogue", cbor2.dumps({0: 1, 1: 7, 10: m.STATION, 11: sources}, canonical=True))
+    segments = [[i, 1, 0, 1, 1_440, [[2_000, 3] + [(-1) ** row for row in range(1_400)]]] for i in range(8)]
+    record = read("late", cbor2.dumps({0: 1, 1: 7, 2: m.START_S, 3: segments}, canonical=True))
+    assert isinstance(record, BatchMessage)
+    assert isinstance(catalogue, CatalogueMessage)
+    assert sum(len(rows_in(segment, record.base_s, catalogue)) for segment in record.segments) == 8 * 1_440
 
 
 def test_unknown_keys_are_ignored():

@@ -35,6 +35,7 @@ from wire.telemetry import (
     MAJOR,
     MESSAGE_BYTES_MAX,
     MODES,
+    ROWS_MAX,
     SEGMENTS_MAX,
     TelemetryError,
     gateway_qualities,
@@ -42,6 +43,7 @@ from wire.telemetry import (
 )
 
 DEPTH_MAX = 10
+BATCH_ROWS_MAX = 20_000  # A few bytes can claim 256 segments of 1,500 rows; 8 sources' day of minutes is 11,520.
 SOURCES_MAX = 1_024
 TEXT_MAX = 200
 U32 = 0xFFFFFFFF
@@ -168,12 +170,23 @@ def _batch(message: dict) -> BatchMessage:
     segments = message.get(K_SEGMENTS)
     if not isinstance(segments, list) or not 1 <= len(segments) <= SEGMENTS_MAX:
         raise TelemetryError(f"1 to {SEGMENTS_MAX} segments")
+    _need(sum(map(_claimed, segments)) <= BATCH_ROWS_MAX, f"more than {BATCH_ROWS_MAX:,} rows in one message")
     return BatchMessage(
         _uint(message.get(K_CATALOGUE), "catalogue"),
         _uint(message.get(K_BASE_S), "base time"),
         segments,
         _uint(message.get(K_MODE, 0), "mode", len(MODES) - 1),
     )
+
+
+def _claimed(segment: object) -> int:
+    """How many rows `rows_in` may make of `segment`: 0 where it refuses it."""
+    if not isinstance(segment, list) or len(segment) < 3:
+        return 0
+    if len(segment) == 3:
+        return 1
+    count = segment[4] if len(segment) > 4 else 0
+    return count if isinstance(count, int) and 1 <= count <= ROWS_MAX else 0
 
 
 def _event(message: dict) -> EventMessage:
