@@ -1,6 +1,9 @@
 """A foreign Modbus master (pymodbus) at the rig's port: what boards and bought sensors say, and what line faults do."""
 
+import re
+import shutil
 import struct
+import subprocess
 import zlib
 
 import pytest
@@ -114,6 +117,37 @@ def test_a_stock_master_reads_level_and_rain_as_sl651_wants_them(rig, master):
     rig.wait_for(lambda: master.read("rain", 0x0000, 2, function=4) == [0, 6], VALUE_TIMEOUT_S, "0.6 mm at 0x0000")
     assert master.sure("level", 0x0000, 2) == ("exception", 2)
     assert master.sure("rain", 0x0002, 2) == ("exception", 2)
+
+
+MBPOLL_SAYS = {2: "Illegal data address", 4: "Slave device or server failure"}
+
+
+def mbpoll(rig, name, register, table=4):
+    """The uint32 at `register` as Debian's mbpoll reads it; None without an answer; ("exception", code)."""
+    bits, parity, stops = rig.file.framing
+    parity = {"N": "none", "E": "even", "O": "odd"}[parity]
+    line = ["-m", "rtu", "-b", str(rig.file.baud), "-d", bits, "-P", parity, "-s", stops, "-o", "1", "-1"]
+    what = ["-a", str(rig.addresses[name]), "-0", "-r", str(register), "-c", "1", "-t", f"{table}:int", "-B"]
+    told = subprocess.run(["mbpoll", *line, *what, rig.port], capture_output=True, text=True, timeout=20, check=False)
+    value = re.search(rf"^\[{register}\]: \t(\d+)$", told.stdout, re.MULTILINE)
+    if value:
+        return int(value[1])
+    codes = [code for code, text in MBPOLL_SAYS.items() if text in told.stderr]
+    return ("exception", codes[0]) if codes else None
+
+
+def test_mbpoll_reads_level_and_rain_and_gets_the_exceptions(rig):
+    rig.need("sensors")
+    if shutil.which("mbpoll") is None:
+        pytest.skip("no mbpoll on this machine (Debian package mbpoll)")
+    rig.set("level", "head_mm", 2_500)
+    rig.tip("rain", 3)
+    rig.wait_for(lambda: mbpoll(rig, "level", 0x0002) == 2_500, VALUE_TIMEOUT_S, "the level at 0x0002")
+    rig.wait_for(lambda: mbpoll(rig, "rain", 0x0000, table=3) == 6, VALUE_TIMEOUT_S, "0.6 mm at 0x0000")
+    rig.wait_for(lambda: mbpoll(rig, "level", 0x0000) == ("exception", 2), VALUE_TIMEOUT_S, "no rain at the level")
+    rig.wait_for(lambda: mbpoll(rig, "rain", 0x0002) == ("exception", 2), VALUE_TIMEOUT_S, "no level at the rain")
+    rig.set("level", "head_mm", None)
+    rig.wait_for(lambda: mbpoll(rig, "level", 0x0002) == ("exception", 4), VALUE_TIMEOUT_S, "no stale level")
 
 
 def test_a_lost_sensor_is_exception_4_and_missing_and_never_a_stale_number(rig, master):
