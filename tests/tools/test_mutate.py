@@ -1,5 +1,11 @@
 import argparse
+import os
+import select
+import signal
+import subprocess
+import sys
 import textwrap
+from contextlib import suppress
 
 import pytest
 
@@ -106,6 +112,45 @@ def test_a_mutant_that_never_ends_is_ended(tree, tmp_path_factory):
     (tree / "tests" / "test_planted.py").write_text("def test_it():\n    while True:\n        pass\n")
     with Copy(tree, tmp_path_factory.mktemp("copies") / "0") as copy:
         assert copy.judge(PLANTED, None, 1)[0] == TIMED_OUT
+
+
+ENDLESS = """import os
+from pathlib import Path
+
+def test_it():
+    Path({told!r}).write_text(f"{{os.getpid()}} {{os.getppid()}}")
+    while True:
+        pass
+"""
+RUN = """import sys
+from pathlib import Path
+from tools.mutate.regions import Region
+from tools.mutate.trials import judge_all
+judge_all(Path(sys.argv[1]), (Region("gateway/planted.py", ("high",), ("tests/test_planted.py",)),), print, 1)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_killed_it_leaves_no_test_running(tree, tmp_path_factory):
+    told = tmp_path_factory.mktemp("told") / "pids"
+    os.mkfifo(told)
+    (tree / "tests" / "test_planted.py").write_text(ENDLESS.format(told=str(told)))
+    environment = {**os.environ, "TMPDIR": str(told.parent)}  # What a killed run leaves there is cleared by pytest.
+    run = subprocess.Popen([sys.executable, "-c", RUN, str(tree)], cwd=mutate.ROOT, env=environment)
+    try:
+        pids = [int(word) for word in told.read_text().split()]
+        ends = [os.pidfd_open(pid) for pid in pids]  # Readable once the process is gone.
+    finally:
+        run.kill()
+        run.wait()
+    try:
+        left = [pid for pid, end in zip(pids, ends, strict=True) if not select.select([end], [], [], 10)[0]]
+        assert left == []
+    finally:
+        for end in ends:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(end, signal.SIGKILL)
+            os.close(end)
 
 
 def test_tests_that_fail_without_any_mutant_are_told(tree):

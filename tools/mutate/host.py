@@ -2,12 +2,14 @@
 
 stdin: a line for each run, JSON [[test file, …], seconds of processor time]; stdout: a line of JSON for each,
 [exit code (negative = signal), seconds of processor time].
-It is started in a copy of the tree and imports nothing of it before it forks.
+It is started in a copy of the tree and imports nothing of it before it forks. A fork ends with the host.
 """
 
+import ctypes
 import json
 import os
 import resource
+import signal
 import sys
 
 import cbor2  # noqa: F401 - like all of these: loaded once here, used by the tests in the forks
@@ -19,6 +21,7 @@ import pymodbus.pdu  # noqa: F401
 import pytest
 from hypothesis import Phase, settings
 
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 MEMORY_MAX_BYTES = 4 << 30  # A mutant may ask for memory without end.
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
 
@@ -35,8 +38,19 @@ class Profile:
         settings.load_profile("mutate")
 
 
-def run_and_exit(tests: list[str], limit_s: int) -> None:
+def end_with(host: int) -> None:
+    """Let the kernel kill this fork when the process `host` is gone: nobody else would, the session is its own."""
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (OSError, AttributeError):
+        return  # Not Linux: the limit of processor time is then all there is.
+    if os.getppid() != host:  # It died between fork and prctl.
+        os._exit(1)
+
+
+def run_and_exit(tests: list[str], limit_s: int, host: int) -> None:
     """The fork's part: pytest, silent, within its limits."""
+    end_with(host)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
     used_s = int(sum(os.times()[:2]))  # Zero in a new fork; the limit counts from its start.
     resource.setrlimit(resource.RLIMIT_CPU, (used_s + limit_s, used_s + limit_s + 1))
@@ -51,11 +65,12 @@ def run_and_exit(tests: list[str], limit_s: int) -> None:
 
 
 def main() -> None:
+    host = os.getpid()
     for line in sys.stdin:
         tests, limit_s = json.loads(line)
         pid = os.fork()
         if not pid:
-            run_and_exit(tests, limit_s)
+            run_and_exit(tests, limit_s, host)
         _, status, usage = os.wait4(pid, 0)
         print(json.dumps([os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime]), flush=True)
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.broker import end_with_parent
 from tools.failure import EXIT_WRONG_CALL, Failure
 from tools.mutate.mutants import Mutant, NoSuchFunction, mutants
 from tools.mutate.regions import Region
@@ -56,6 +57,7 @@ class Copy:
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=end_with_parent(),
         )
 
     def __enter__(self) -> "Copy":
