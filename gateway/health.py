@@ -45,6 +45,8 @@ class Health:
     def document(self) -> dict[str, Any]:
         return {
             "station": self._config.id,
+            "name": self._config.name,
+            "name_en": self._config.name_en,
             "pid": os.getpid(),
             "unix_ms": self._clock.unix_ms(),
             "up_s": round(time.monotonic() - self._started_s, 1),

@@ -6,10 +6,12 @@ import shutil
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gateway import words
+from tools.demo.phrases import phrase
 
 HELP = "run a whole emulated station on real recordings, up to a center"
 EXAMPLE = "riverpost demo --once --json result.json"
@@ -42,10 +44,11 @@ def run(args: argparse.Namespace) -> int:
 
     folder = Path(args.keep) if args.keep else Path(tempfile.mkdtemp(prefix="riverpost-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
+    lang = words.language(args.lang)
     live = not args.once and sys.stdout.isatty()
     started_s = time.monotonic()
     try:
-        course = Course(folder, speed=args.speed, sabotage=args.sabotage, lang=words.language(args.lang), live=live)
+        course = Course(folder, speed=args.speed, sabotage=args.sabotage, lang=lang, live=live)
         result = course.run()
         result["wall_s"] = round(time.monotonic() - started_s, 1)
     finally:
@@ -54,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         args.json.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
     problems = verdict(result)
-    print(summary(result, problems))
+    print(summary(result, problems, lang))
     return 1 if problems else 0
 
 
@@ -78,39 +81,47 @@ def verdict(result: dict[str, Any]) -> list[str]:
 EXPECTED = {"flood": ("alarm raised", "alarm escalated", "alarm cleared"), "rain-1h": ("alarm raised",)}
 
 
-def summary(result: dict[str, Any], problems: list[str]) -> str:
+def summary(result: dict[str, Any], problems: list[str], lang: str) -> str:
     """The last lines of the demo: aligned facts, then the result, then what is next."""
-    siren, center = (result["latency_ms"].get(which, {}) for which in ("siren", "center"))
+    said = partial(phrase, lang=lang)
+    siren, center = (said("delay", **result["latency_ms"][which]) for which in ("siren", "center"))
     facts = [
-        ("Rows", f"{result['rows_made']:,} made, {result['rows_stored']:,} stored at the center"),
-        ("Lost", f"{result['lost']}"),
-        ("Doubled", f"{result['duplicated']}"),
-        ("Readings", f"{result['readings_stored']:,}, {result['bytes_per_reading']:.2f} bytes each"),
-        ("Channels", f"{len(result['channels'])}"),
-        ("Alarms", ", ".join(_alarm_lines(result))),
-        ("Siren after", f"{siren.get('p50', 0):.0f} ms (p50), {siren.get('p99', 0):.0f} ms (p99) at 1x"),
-        ("Center after", f"{center.get('p50', 0):.0f} ms (p50), {center.get('p99', 0):.0f} ms (p99) at 1x"),
+        ("Rows", said("rows", made=result["rows_made"], stored=result["rows_stored"])),
+        ("Lost", str(result["lost"])),
+        ("Doubled", str(result["duplicated"])),
+        ("Readings", said("readings", count=result["readings_stored"], size=result["bytes_per_reading"])),
+        ("Channels", str(len(result["channels"]))),
+        *(("Alarms" if i == 0 else "", line) for i, line in enumerate(_alarm_lines(result))),
+        ("Siren after", siren),
+        ("Center after", center),
         (
             "Scans",
-            f"{result['scans']:,} of {result['scan_s']} s, {result['scans_skipped']} skipped, "
-            f"bus {result['bus_use'] * 100:.0f} % used",
+            said(
+                "scanned",
+                scans=result["scans"],
+                scan_s=result["scan_s"],
+                skipped=result["scans_skipped"],
+                percent=result["bus_use"] * 100,
+            ),
         ),
-        ("Gateway", f"{result['gateway_rss_mib']:.0f} MiB, {result['gateway_cpu_s']:.1f} s of CPU"),
-        (
-            "Time",
-            f"{result['wall_s']:.0f} s for {result['station_s'] / 3600:.1f} h at the station ({result['speed']:.0f}x)",
-        ),
+        ("Gateway", said("costs", mib=result["gateway_rss_mib"], cpu_s=result["gateway_cpu_s"])),
+        ("Time", said("took", wall_s=result["wall_s"], hours=result["station_s"] / 3600, speed=result["speed"])),
     ]
-    lines = [f"{name:<13} {value}" for name, value in facts]
-    lines += [f"FAIL  {problem}" for problem in problems]
-    if not problems:
-        lines.append("ok  Nothing lost, nothing doubled.   Next: README.md, or riverpost test")
-    return "\n".join(lines)
+    names = [said(name) if name else "" for name, _ in facts]
+    width = max(words.columns(name) for name in names) + 2
+    lines = [name + " " * (width - words.columns(name)) + value for name, (_, value) in zip(names, facts, strict=True)]
+    lines += [f"{said('FAIL')}  {problem}" for problem in problems]
+    return "\n".join(lines if problems else [*lines, said("well")])
 
 
 def _alarm_lines(result: dict[str, Any]) -> list[str]:
-    counts: dict[tuple[str, str], int] = {}
+    """A line a rule: what happened to it, and how often."""
+    counts: dict[str, dict[str, int]] = {}
     for alarm in result["alarms"]:
-        key = (alarm["rule"], alarm["kind"].removeprefix("alarm "))
-        counts[key] = counts.get(key, 0) + 1
-    return [f"{rule} {kind}" + (f" ×{count}" if count > 1 else "") for (rule, kind), count in counts.items()]
+        kinds = counts.setdefault(alarm["rule"], {})
+        kind = alarm["kind"].removeprefix("alarm ")
+        kinds[kind] = kinds.get(kind, 0) + 1
+    return [
+        f"{rule}: " + ", ".join(kind + (f" ×{count}" if count > 1 else "") for kind, count in kinds.items())
+        for rule, kinds in counts.items()
+    ] or ["—"]

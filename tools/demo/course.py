@@ -12,6 +12,7 @@ from rich.live import Live
 from gateway import words
 from tools.demo import account, latency, screen, site
 from tools.demo.pace import Pace
+from tools.demo.phrases import phrase
 from tools.demo.play import Player, wait_until
 from tools.demo.tap import SeenEvent, Tap
 from tools.emulator.whole import WholeStation
@@ -50,18 +51,18 @@ class Course:
         self._stretch_s = 0.0
 
     def run(self) -> dict[str, Any]:
-        self._say("Starting broker, center, four boards, one bought sensor and a gateway")
+        self._say(phrase("starting", self._lang))
         with self._station:
             self._tap.port = self._station.broker.port
             self._tap.start()
             player = Player(self._scenario, self._rig, site.RADAR_ZERO_MM)
             player.prime()
             self._station.wait_for(self._all_seen, FIRST_ROWS_TIMEOUT_S, "a value on every channel")
-            self._say(f"Measuring latencies at 1x: {latency.TRIALS} smoke contacts")
+            self._say(phrase("latencies", self._lang, trials=latency.TRIALS))
             measured = latency.measure(self._station, self._tap)
             self._play(player)
             line = self._rig.line.stats()
-            self._say("Draining: the last rows go to the center")
+            self._say(phrase("draining", self._lang))
             self._drain()
             gateway = self._gateway_costs()
             status = self._station.status()
@@ -72,16 +73,16 @@ class Course:
         return result
 
     def _play(self, player: Player) -> None:
-        self._say(
-            f"Playing {self._scenario.duration_s / 60:.0f} minutes at {self._speed:.0f}x: " + "; ".join(self._labels())
-        )
+        self._say(phrase("playing", self._lang, minutes=self._scenario.duration_s / 60, rate=self._speed))
+        for label in self._labels():
+            self._say(f"  {label}")
         self._rig.set_rate(self._speed)
         self._rig.line.stats(reset=True)
         began_s = time.monotonic()
         began_ms = self._rig.now_ms()
         player.start()
         timeout_s = 3 * self._scenario.duration_s / self._speed + 60
-        pace = Pace(self._speed, self._rig.set_rate, self._say)
+        pace = Pace(self._speed, self._slow_down)
         if self._live:
             with Live(console=self._console, refresh_per_second=4) as live:
                 wait_until(player, timeout_s, lambda: live.update(self._picture(player, pace)))
@@ -94,8 +95,13 @@ class Course:
 
     def _picture(self, player: Player, pace: Pace) -> Any:
         status = self._look(pace)
-        elapsed = f"{player.elapsed_s / 60:.0f}/{self._scenario.duration_s / 60:.0f} min, {pace.rate:.0f}x"
-        return screen.table(status, self._labels(), elapsed, self._stored(), self._lang)
+        done, everything = player.elapsed_s / 60, self._scenario.duration_s / 60
+        position = phrase("position", self._lang, done=done, all=everything, rate=pace.rate)
+        return screen.picture(status, labels=self._labels(), position=position, stored=self._stored(), lang=self._lang)
+
+    def _slow_down(self, rate: float) -> None:
+        self._rig.set_rate(rate)
+        self._say(phrase("slower", self._lang, rate=rate))
 
     def _look(self, pace: Pace) -> dict[str, Any]:
         status = self._station.status()
@@ -110,9 +116,14 @@ class Course:
         self._next_line_s = time.monotonic() + 10
         alarms = [f"{a['rule']} {words.level_word(a['level'], self._lang)}" for a in status["alarms"] if a["level"]]
         self._say(
-            f"  {player.elapsed_s / 60:4.0f} min  {self._stored():6,} rows at the center, "
-            f"{status.get('unacknowledged_rows', 0):3} to send"
-            f"  {', '.join(alarms) or words.level_word(0, self._lang)}"
+            phrase(
+                "progress",
+                self._lang,
+                minutes=player.elapsed_s / 60,
+                stored=self._stored(),
+                waiting=status["unacknowledged_rows"],
+                alarms=", ".join(alarms) or words.level_word(0, self._lang),
+            )
         )
 
     def _all_seen(self) -> bool:

@@ -1,6 +1,6 @@
 """How fast the demo may run on this machine: it slows down when the gateway begins to miss scans.
 
-Rules of this file: it only lowers the rate, says so, and hides nothing: what was skipped stays counted.
+Rules of this file: it only lowers the rate, and hides nothing: what was skipped stays counted.
 """
 
 import time
@@ -13,13 +13,12 @@ SHARE_MIN = 0.5  # Never below half of the speed that was asked for.
 
 
 class Pace:
-    """Call `look(scans, skipped)` as often as you like; it calls `set_rate` when the machine does not keep up."""
+    """Call `look(scans, skipped)` often; it calls `slow_down(rate)` when the machine does not keep up."""
 
-    def __init__(self, rate: float, set_rate: Callable[[float], None], say: Callable[[str], None]) -> None:
+    def __init__(self, rate: float, slow_down: Callable[[float], None]) -> None:
         self.rate = rate
         self._least = rate * SHARE_MIN
-        self._set_rate = set_rate
-        self._say = say
+        self._slow_down = slow_down
         self._next_s: float | None = None
         self._scans = 0
         self._skipped = 0
@@ -33,7 +32,6 @@ class Pace:
         behind = (skipped - self._skipped) * 1000 > due * SKIPPED_PERMIL
         if self._next_s is not None and behind and self.rate > self._least:
             self.rate = max(self._least, self.rate * SLOWER)
-            self._set_rate(self.rate)
-            self._say(f"  this machine does not keep up: going on at {self.rate:.0f}x")
+            self._slow_down(self.rate)
         self._next_s = now_s + LOOK_S
         self._scans, self._skipped = scans, skipped
