@@ -166,8 +166,8 @@ def test_peers_are_named_with_their_figures():
     assert cost.PEERS == {"modpoll, nothing durable": 0.14, "Node-RED": 0.32, "ThingsBoard gateway": 2.1}
 
 
-def arguments(tmp_path, *pages, seconds=1.0, repeat=1):
-    return Namespace(pages=list(pages), seconds=seconds, repeat=repeat, json=tmp_path / "b.json", keep=tmp_path)
+def arguments(tmp_path, *pages, seconds=1.0, repeat=1, keep="new"):
+    return Namespace(pages=list(pages), seconds=seconds, repeat=repeat, json=tmp_path / "b.json", keep=tmp_path / keep)
 
 
 @pytest.mark.parametrize(("pages", "seconds", "repeat"), [(("wires",), 1.0, 1), ((), 0.5, 1), ((), 1.0, 0)])
@@ -175,6 +175,16 @@ def test_a_wrong_call_is_refused_before_anything_starts(tmp_path, pages, seconds
     with pytest.raises(Failure) as told:
         bench.run(arguments(tmp_path, *pages, seconds=seconds, repeat=repeat))
     assert told.value.exit_code == 2
+
+
+def test_a_folder_that_keeps_an_earlier_bench_is_left_alone(tmp_path):
+    kept_file = tmp_path / "kept" / "gateway.log"
+    kept_file.parent.mkdir()
+    kept_file.write_text("earlier")
+    with pytest.raises(Failure, match="not empty") as told:
+        bench.run(arguments(tmp_path, "wire", keep="kept"))
+    assert told.value.exit_code == 2
+    assert kept_file.read_text() == "earlier"
 
 
 @pytest.mark.parametrize(("share", "code", "last"), [(96.0, 0, "ok"), (94.0, 1, "look")])

@@ -36,6 +36,14 @@ def run(args: argparse.Namespace) -> int:
     wrong = [page for page in args.pages if page not in PAGES]
     if wrong or args.seconds < SECONDS_MIN or args.repeat < 1:
         raise _wrong_call(wrong)
+    if args.keep and args.keep.exists() and any(args.keep.iterdir()):
+        raise Failure(
+            f"{args.keep} is not empty",
+            seen=", ".join(sorted(place.name for place in args.keep.iterdir())[:5]),
+            likely="it keeps an earlier bench",
+            do=[f"rm -r {args.keep}, or name another folder"],
+            exit_code=EXIT_WRONG_CALL,
+        )
     from tools.bench.figures import HEAD
     from tools.bench.station import Plan
 
