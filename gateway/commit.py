@@ -1,17 +1,21 @@
 """Group commit: one thread owns the spool's connection and makes many small writes durable with one flush.
 
 Rules of this file: a job's future resolves after COMMIT and never before; the event loop never waits for the disk; the
-queue is bounded. Whatever goes wrong with the disk is an answer (StoreError), not the end of the gateway.
+queue is bounded. Whatever goes wrong with the disk is an answer (StoreError), not the end of the gateway; so is a job
+that fails by a mistake of ours: it is logged and refused alone, because the siren must not end with the store.
 """
 
 import asyncio
 import contextlib
+import logging
 import queue
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
+
+log = logging.getLogger("gateway.spool")
 
 QUEUE_MAX = 4_096  # Jobs that may wait for a slow disk; one more is refused at once.
 GROUP_MAX = 512  # Jobs of one transaction.
@@ -42,7 +46,8 @@ class Committer(Generic[C]):
     """Runs jobs in transactions. `on_commit(changes)` is called in the loop, before the jobs' futures resolve.
 
     A job returns its future's result; one that returns a StoreError has its future fail with it. Counters: `commits`,
-    `failures` (transactions that the disk refused), `refused` (jobs that found the queue full).
+    `failures` (transactions that the disk refused), `refused` (jobs that found the queue full), `mistakes` (jobs that
+    raised what no disk raises).
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class Committer(Generic[C]):
         self.commits = 0
         self.failures = 0
         self.refused = 0
+        self.mistakes = 0
 
     def start(self) -> None:
         """Start the thread; call it in the loop that the futures belong to."""
@@ -125,12 +131,16 @@ class Committer(Generic[C]):
         return group, True
 
     def _commit(self, group: list[tuple[Job[C], asyncio.Future[Any], bool]]) -> None:
+        mistakes = self.mistakes
         reason = self._try(group)
         if reason is None:
             return
-        # What cannot be written must not take with it what can: events may use room that rows may not.
-        parts = [[item for item in group if item[2]], [item for item in group if not item[2]]]
-        if not all(parts):
+        if self.mistakes > mistakes:
+            parts = [[item] for item in group]  # Only the job that is wrong is to be refused.
+        else:
+            # What cannot be written must not take with it what can: events may use room that rows may not.
+            parts = [[item for item in group if item[2]], [item for item in group if not item[2]]]
+        if len(group) == 1 or not all(parts):
             self._deliver(None, [(item[1], StoreError(reason)) for item in group])
             return
         for part in parts:
@@ -152,6 +162,11 @@ class Committer(Generic[C]):
             self.failures += 1
             self._undo()
             return str(error)
+        except Exception as error:
+            self.mistakes += 1
+            log.exception("a write failed by a mistake of ours")
+            self._undo()
+            return f"{type(error).__name__}: {error}"
         self.commits += 1
         self._deliver(changes, results)
         return None
