@@ -79,3 +79,30 @@ def test_a_gateway_starts_without_broker_and_publishes_when_one_appears(rig):
     siren(rig, "red")
     station.broker.start()
     at_center(rig, "flood", "alarm raised")
+
+
+def test_a_board_that_restarts_goes_on_with_its_log_and_keeps_its_rain(rig):
+    started(rig)
+    rig.tip("rain", 5)
+    rig.wait_for_value("rain.rain", 1_000)
+    all_arrived(rig, minutes=2)
+    boots = len(rig.boards["rain"].boots)
+    rig.boards["rain"].reset()
+    rig.wait_for(lambda: len(rig.boards["rain"].boots) > boots, 10, "the board after its reset")
+    rig.tip("rain", 5)
+    rig.wait_for_value("rain.rain", 2_000, timeout_s=30)
+    all_arrived(rig, minutes=2)
+    sql = "SELECT count(DISTINCT epoch) FROM rows WHERE source = ?"
+    assert rig.station.center_query(sql, rig.boards["rain"].serial) == [(1,)]
+
+
+def test_a_board_that_loses_its_power_in_a_flash_write_loses_no_durable_row(rig):
+    rig.need("power-cut")
+    started(rig)
+    all_arrived(rig, minutes=2)
+    board = rig.boards["level"]
+    board.power_cut(ops=1, part_permil=500)
+    board.wait_down()
+    board.start()
+    rig.wait_for_values(60)
+    all_arrived(rig, minutes=2)

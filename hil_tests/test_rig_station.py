@@ -44,3 +44,27 @@ def test_stopping_the_line_stops_the_count_of_rows_within_one_scan(rig):
     assert len(rig.made()) >= count + len(rig.boards)
     rig.line.resume()
     rig.station.wait_for(lambda: not rig.not_at_center(), rig.real_s(600, 30), "the rows that were held up")
+
+
+def test_every_sensor_kind_comes_from_stimulus_to_the_centers_database(rig):
+    rig.need("sensors")
+    truth = {"river": 3_210, "river_gap": 5_047, "river_radar": 3_000, "smoke.smoke": 50, "rain.rain": 800}
+    rig.set("level", "head_mm", 3_210)
+    rig.set("gap", "gap_mm", 1_953)
+    rig.set("radar", "gap_mm", 9_000)
+    rig.set("smoke", "smoke_mdbm", 50)
+    rig.set("tilt", "tilt_y_mdeg", 250)
+    rig.tip("rain", 4)
+    rig.wait_for_values()
+    rig.hurry()
+
+    def latest() -> dict[str, int]:
+        rows = rig.station.center_query("SELECT name, value, level_mm FROM latest")
+        return {name: value if level_mm is None else level_mm for name, value, level_mm in rows}
+
+    def there() -> bool:
+        seen = latest()
+        near = abs(seen.get("tilt.tilt_y", 0) - 250) <= 6
+        return near and all(seen.get(name) == value for name, value in truth.items())
+
+    rig.station.wait_for(there, rig.real_s(600, 20), f"{truth} at the center")

@@ -49,9 +49,9 @@ def paced(looks):
 
 
 def test_a_machine_that_keeps_up_is_not_slowed_down():
-    assert paced([(0, 0, 50), (3, 180, 51), (6, 360, 52)]) == []
+    assert paced([(0, 0, 50), (6, 360, 52), (12, 720, 55)]) == []
 
 
 def test_a_machine_that_misses_scans_is_slowed_down_to_half_at_most():
-    rates = paced([(0, 0, 0), (3, 150, 30), (6, 250, 60), (9, 350, 90), (12, 450, 120)])
+    rates = paced([(0, 0, 0), (6, 330, 30), (12, 580, 60), (18, 800, 90), (24, 1000, 120)])
     assert rates == [45.0, 33.75, 30.0]

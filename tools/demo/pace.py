@@ -6,8 +6,8 @@ Rules of this file: it only lowers the rate, and hides nothing: what was skipped
 import time
 from collections.abc import Callable
 
-LOOK_S = 2.0
-SKIPPED_PERMIL = 15  # More than this in one look: the machine does not keep up.
+LOOK_S = 5.0
+SKIPPED_PERMIL = 20  # More than this in one look: the machine does not keep up, it did not just hiccup.
 SLOWER = 0.75
 SHARE_MIN = 0.5  # Never below half of the speed that was asked for.
 
