@@ -7,6 +7,7 @@ status).
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import time
 from pathlib import Path
@@ -18,6 +19,8 @@ from gateway.rs485 import BusPoller
 from gateway.spool import Spool
 from gateway.station import Station
 from gateway.uplink import Uplink
+
+log = logging.getLogger("gateway.health")
 
 PERIOD_S = 0.5
 
@@ -71,13 +74,22 @@ class Health:
         }
 
     async def write_to(self, path: Path) -> None:
-        """Write the document to `path` every PERIOD_S, whole or not at all, until cancelled."""
+        """Write the document to `path` every PERIOD_S, whole or not at all, until cancelled. A path that cannot be
+        written is told once and tried again: a status is not worth a siren.
+        """
         partial = path.with_suffix(".part")
+        told = False
         try:
             while True:
-                partial.write_text(json.dumps(self.document(), ensure_ascii=False))
-                partial.replace(path)
+                try:
+                    partial.write_text(json.dumps(self.document(), ensure_ascii=False))
+                    partial.replace(path)
+                    told = False
+                except OSError as error:
+                    if not told:
+                        log.error("status not written: %s", error)
+                    told = True
                 await asyncio.sleep(PERIOD_S)
         finally:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 partial.unlink()

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import selectors
 import signal
+from importlib.metadata import version
 from pathlib import Path
 
 from gateway.catalogue import Catalogue
@@ -81,7 +82,7 @@ async def serve(config: StationConfig, clock: Clock, status: Path | None, stop: 
     if spool.failed:
         log.error("no store, nothing survives a restart: %s", spool.failed)
         uplink.publish_volatile(_event(clock, "store failed", spool.failed))
-    sink.event(_event(clock, "gateway started", "version 0.1.0"))
+    sink.event(_event(clock, "gateway started", f"version {version('riverpost')}"))
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(poller.run(), name=f"bus {poller.bus.name}") for poller in pollers]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from pymodbus.server import ModbusSerialServer
 
 from tests.gateway.test_rs485_foreign import DEVICES, STATION, Cable
@@ -51,17 +52,18 @@ def siren(folder: Path) -> str:
     return ""
 
 
-def test_a_gateway_with_bought_sensors_alone_polls_judges_sounds_and_stores(tmp_path):
+@pytest.mark.parametrize(("status", "told"), [("status.json", True), ("no folder/status.json", False)])
+def test_a_gateway_with_bought_sensors_alone_polls_judges_sounds_and_stores(tmp_path, status, told):
     async def main() -> int:
         with Cable() as (ours, theirs):
             (tmp_path / "station.toml").write_text(STATION.format(port=ours) + RULES)
             server = ModbusSerialServer(DEVICES, port=theirs, baudrate=115_200)
             await server.serve_forever(background=True)
             command = [sys.executable, "-m", "gateway", str(tmp_path / "station.toml"), "--status"]
-            gateway = await asyncio.create_subprocess_exec(*command, str(tmp_path / "status.json"), cwd=TOP)
+            gateway = await asyncio.create_subprocess_exec(*command, str(tmp_path / status), cwd=TOP)
             try:
                 await until(lambda: siren(tmp_path) == "red", "163.21 m sounds the siren")  # 160.00 m + 3,210 mm
-                await until((tmp_path / "status.json").exists, "the gateway tells its state")
+                await until(lambda: not told or (tmp_path / status).exists(), "the gateway tells its state")
             finally:
                 gateway.send_signal(signal.SIGTERM)
                 code = await gateway.wait()
