@@ -130,7 +130,7 @@ class Bench(Rig):
     def not_at_center(self) -> set[tuple[bytes, int, int, int]]:
         """Those of `made` that the center's database has not."""
         made = self.made()
-        return made - {(bytes(source), epoch, seq, crc) for source, epoch, seq, crc in self.station.center_rows()}
+        return made - set(self.station.center_rows())
 
     def need(self, *abilities: str) -> None:
         """Skip the test, by name, on a rig that has not all of `abilities` (the file's `can`)."""

@@ -43,7 +43,7 @@ class Account:
 def take(station: WholeStation) -> Account:
     """Count now; the gateway must have stopped (its spool is read) and the boards must be idle or stopped."""
     rows = station.center_rows()
-    counted = Counter((bytes(source), epoch, seq, crc) for source, epoch, seq, crc in rows)
+    counted = Counter(rows)
     made = made_by_boards(station.rig) | made_by_gateway(station.spool_file, station.rig)
     return Account(frozenset(made), frozenset(counted), len(rows))
 

@@ -150,12 +150,11 @@ class Course:
         self._station.gateway.stop()
         made = account.in_spool(self._station.spool_file)
         try:
-            self._station.wait_for(lambda: made <= self._at_center(), DELIVER_TIMEOUT_S, "the last rows at the center")
+            self._station.wait_for(
+                lambda: made <= set(self._station.center_rows()), DELIVER_TIMEOUT_S, "the last rows at the center"
+            )
         except TimeoutError as error:
             self._say(str(error))
-
-    def _at_center(self) -> set[account.Key]:
-        return {(bytes(source), epoch, seq, crc) for source, epoch, seq, crc in self._station.center_rows()}
 
     def _gateway_costs(self) -> dict[str, float]:
         pid = self._station.gateway.pid

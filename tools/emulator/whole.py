@@ -5,10 +5,8 @@ inside a
 process. What it knows of them it reads where an operator would: the siren, the center's database, files and topics.
 """
 
-import ctypes
 import json
 import os
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -17,17 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.broker import Broker
+from tools.broker import Broker, end_with_parent
 from tools.emulator.rig import Rig
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT_S = 20.0
 POLL_S = 0.02
-
-
-def die_with_parent() -> None:
-    """In a child, before exec: the kernel ends it when the parent ends, however that happened."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class Child:
@@ -65,7 +58,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=die_with_parent,
+                preexec_fn=end_with_parent(),
             )
 
     def stop(self) -> int:
@@ -158,7 +151,8 @@ class WholeStation:
 
     def center_rows(self) -> list[tuple[bytes, int, int, int]]:
         """(source, epoch, seq, CRC) of every row in the center's database."""
-        return self.center_query("SELECT source, epoch, seq, crc FROM rows")
+        rows = self.center_query("SELECT source, epoch, seq, crc FROM rows")
+        return [(bytes(source), epoch, seq, crc) for source, epoch, seq, crc in rows]
 
     def center_query(self, sql: str, *values: object) -> list[Any]:
         """Rows of a query on the center's database, read-only; [] while it has no tables yet."""
