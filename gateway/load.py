@@ -16,13 +16,12 @@ from msgspec.structs import replace
 import boards
 from gateway.config import Bus, Center, ConfigError, Rule, Siren, Spool, Station
 from gateway.load_buses import read_buses
-from gateway.load_rules import read_rules
+from gateway.load_rules import LEVELS, read_rules
 from gateway.toml_lines import lines_of
 from gateway.toml_table import Problems, Table
 from wire.telemetry import MODES
 
 FILE_BYTES_MAX = 1_000_000
-LEVELS = ("blue", "yellow", "orange", "red")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _SERIAL = re.compile(r"[0-9a-f]{16}")
 

@@ -10,9 +10,10 @@ from gateway.amounts import DIMENSION_OF
 from gateway.config import Bus, Channel, Rule, Step
 from gateway.load_buses import DATUMS, Declared
 from gateway.toml_table import Table
+from gateway.words import LEVEL_NAMES
 from wire.reading import QUANTITIES, VALUE_MAX, VALUE_MIN
 
-LEVELS = ("blue", "yellow", "orange", "red")
+LEVELS = LEVEL_NAMES[1:]
 CHARACTERISTIC = ("guard", "warning", "guarantee", "record")  # 设防 警戒 保证 历史最高, one alarm level each.
 LOST_SCANS = 10
 LOST_MS_MIN = 10_000

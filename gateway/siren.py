@@ -10,8 +10,8 @@ from typing import Protocol
 
 from gateway.clock import Clock
 from gateway.config import Siren as SirenConfig
+from gateway.words import LEVEL_NAMES
 
-LEVEL_WORDS = ("none", "blue", "yellow", "orange", "red")
 # Pattern of a level: number, seconds on, seconds off (0 = steady). Worse is faster; red is steady.
 PATTERNS = ((0, 0.0, 0.0), (1, 0.2, 1.8), (1, 0.2, 1.8), (2, 0.5, 0.5), (3, 1.0, 0.0))
 SILENT = PATTERNS[0]
@@ -37,7 +37,7 @@ class FileDriver:
         self._partial = self._path.with_name(self._path.name + ".part")
 
     def show(self, level: int, pattern: tuple[int, float, float], unix_ms: int) -> None:
-        self._partial.write_text(f"{LEVEL_WORDS[level]} {pattern[0]} {unix_ms}\n", encoding="ascii")
+        self._partial.write_text(f"{LEVEL_NAMES[level]} {pattern[0]} {unix_ms}\n", encoding="ascii")
         os.replace(self._partial, self._path)
 
     def close(self) -> None:

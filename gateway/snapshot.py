@@ -8,7 +8,7 @@ from gateway.alarms import STATE_NAMES, Alarm
 from gateway.config import Rule
 from gateway.points import Point
 from gateway.quality import usable
-from gateway.siren import LEVEL_WORDS
+from gateway.words import LEVEL_NAMES
 from wire.reading import QUANTITIES
 
 
@@ -44,7 +44,7 @@ def alarm_now(alarm: Alarm, point: Point | None) -> dict[str, object]:
         "kind": rule.kind,
         "channel": rule.channel,
         "level": alarm.level,
-        "word": LEVEL_WORDS[alarm.level],
+        "word": LEVEL_NAMES[alarm.level],
         "state": STATE_NAMES[alarm.state],
         "since_unix_ms": alarm.episode_ms,
         "value": alarm.value,

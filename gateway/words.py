@@ -93,7 +93,7 @@ LEVEL_MARKS = {
     3: ("◆", ("橙", "O"), ("橙色", "Orange")),
     4: ("⯃", ("红", "R"), ("红色", "Red")),
 }
-LEVEL_NAMES = ("none", "blue", "yellow", "orange", "red")
+LEVEL_NAMES = ("none", "blue", "yellow", "orange", "red")  # As station.toml, the siren's file and JSON say them.
 
 # Name of a quantity without its unit -> key of WORDS.
 QUANTITY_WORDS = {
