@@ -150,3 +150,30 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_message_that_breaks_the_contract_is_refused(name):
     assert not fits(BAD[name])
+
+
+wanted = st.lists(
+    st.tuples(
+        st.just(SERIAL),
+        u32,
+        st.lists(st.tuples(u32, u32), min_size=1, max_size=3).map(lambda pairs: [n for pair in pairs for n in pair]),
+    ).map(list),
+    min_size=1,
+    max_size=3,
+)
+
+
+@given(u32, ms, wanted)
+def test_every_command_to_send_again_fits_the_contract(number, expires_ms, again):
+    command = {t.K_MAJOR: t.MAJOR, t.K_ID: number, t.K_EXPIRES_MS: expires_ms, t.K_AGAIN: again}
+    assert fits(command)
+    assert not fits(command | {t.K_AGAIN: [[SERIAL, 1, [7]]]})
+    assert not fits(command | {t.K_AGAIN: []})
+
+
+@given(u32, st.sampled_from(range(len(t.STATUSES))), texts)
+def test_every_reply_fits_the_contract(number, status, reason):
+    reply = {t.K_MAJOR: t.MAJOR, t.K_ID: number, t.K_STATUS: status}
+    assert fits(reply)
+    assert fits(reply | {t.K_REASON: reason})
+    assert not fits(reply | {t.K_STATUS: len(t.STATUSES)})

@@ -32,6 +32,13 @@ K_GENERATION = 12
 K_ACKS = 13
 K_ALIVE = 14
 K_LOGS = 15
+K_ID = 16  # of a command, and of the reply to it
+K_EXPIRES_MS = 17
+K_AGAIN = 18  # [[serial, epoch, [first, last, ...]], ...]: rows that the center asks for
+K_STATUS = 19  # place in STATUSES
+K_REASON = 20
+
+STATUSES = ("accepted", "done", "refused")  # of a command
 
 # Keys of the flags map that may end a segment.
 F_TIME_QUALITY = 0  # absent = synced
