@@ -1,4 +1,4 @@
-"""`./riverpost test`: every gate that a change has to pass, in the order of what they cost.
+"""`./riverpost test`: every gate that a change has to pass, in the order of what they cost; `--soak`: the long proofs.
 
 One line for a gate that holds; a gate that does not is shown with all it says, and the others still run.
 """
@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools import firmware_build, wheel_check
-from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, Failure
+from tools import firmware_build, soak, wheel_check
+from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_WRONG_CALL, Failure
 
 HELP = "run every check: style, types, builds, tests, whole stations"
 TOP = Path(__file__).resolve().parents[1]
@@ -127,10 +127,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take which gates to run."""
     names = [gate.name for gate in GATES]
     parser.add_argument("--only", nargs="+", choices=names, metavar="GATE", help=f"some gates only: {', '.join(names)}")
+    parser.add_argument("--soak", action="store_true", help="instead of the gates, the long proofs: nothing is lost")
+    parser.add_argument("--minutes", type=float, metavar="N", help=f"of the soak (default: {soak.MINUTES:.0f})")
+    parser.add_argument("--seed", type=int, metavar="S", help="of the soak: the one that a failure named")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the soak's figures there")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the gates one after another; return 1 when any of them does not hold."""
+    """Run the gates one after another, or the soak; return 1 when any of them does not hold."""
+    if args.soak:
+        return soak.soak(soak.MINUTES if args.minutes is None else args.minutes, args.seed, args.json)
+    stray = [f"--{name}" for name in ("minutes", "seed", "json") if getattr(args, name) is not None]
+    if stray:
+        raise Failure(
+            f"{', '.join(stray)} belongs to the soak",
+            seen="no --soak",
+            likely="it was left out",
+            do=[f"./riverpost test --soak {' '.join(stray)} ..."],
+            exit_code=EXIT_WRONG_CALL,
+        )
     gates = [gate for gate in GATES if not args.only or gate.name in args.only]
     begin_s = time.monotonic()
     failed = [gate.name for number, gate in enumerate(gates, 1) if not _holds(gate, f"{number}/{len(gates)}")]
