@@ -49,7 +49,11 @@ class LogStore(Protocol):
 
     def center_has(self, serial: bytes, epoch: int) -> int: ...
 
-    def seen(self, source_name: str, serial: bytes, epoch: int, columns: tuple[str, ...]) -> None: ...
+    def wanted(self, serial: bytes, epoch: int, tail: int, head: int) -> tuple[int, int] | None: ...
+
+    def seen(
+        self, source_name: str, serial: bytes, epoch: int, columns: tuple[str, ...], tail: int, head: int
+    ) -> None: ...
 
     async def append_rows(self, serial: bytes, epoch: int, source_name: str, packed_rows: list[bytes]) -> None: ...
 
@@ -84,6 +88,7 @@ class BoardLink(Link):
         self._columns = tuple(channel.quantity for channel in source.channels)
         self._before: set[bytes] = set()  # Serials seen here.
         self._head = 0
+        self._tail = 0
         self._scans = 0
         self._next = 0  # The next seq to read; 0 = ask the store.
         self._underway = 0
@@ -182,18 +187,24 @@ class BoardLink(Link):
         definition = b"".join(word.to_bytes(2, "big") for word in words[6:10]).hex()
         who = Identity(serial, field(words, STATUS, "log_epoch"), field(words, STATUS, "boot"), definition)
         self._count_twins(who, field(words, STATUS, "bus_twins"))
+        self._tail = field(words, STATUS, "log_tail")
         if who == self.who:
+            self._tell_reach(who, field(words, STATUS, "log_head"))
             return
         if self.who is None or serial != self.who.serial:
             self._met(serial)
         if self.who is None or definition != self.who.definition:
             self._compare(definition)
-        self._head = field(words, STATUS, "log_head")
         self._next = 0
         self._acked = (0, 0)
         self.who = who
         self._refuse_stranger()
-        self._store.seen(self.source.name, serial, who.epoch, self._columns)
+        self._tell_reach(who, field(words, STATUS, "log_head"))
+
+    def _tell_reach(self, who: Identity, head: int) -> None:
+        """What the board's log holds, for the store: from `_tail` to `head`."""
+        self._head = head
+        self._store.seen(self.source.name, who.serial, who.epoch, self._columns, self._tail, head)
 
     def _met(self, serial: bytes) -> None:
         """Another board than before: a change, or two that answer in turn."""

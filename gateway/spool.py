@@ -31,6 +31,8 @@ from wire.telemetry import SOURCE_BOARD, SOURCE_EVENTS, SOURCE_SENSOR
 
 __all__ = ["Log", "Spool", "StoreError"]
 
+CENTER_WAIT_S = 30
+READ_AT_ONCE = 60  # Fewer rows cost less than waiting.
 _GENERATION = "center_generation"
 _STARTS = "starts"
 _HEAD = struct.Struct(">BBIHBI")  # length, kind, seq, boot, time quality, t_s: how a packed row begins (wire.row)
@@ -51,6 +53,8 @@ class Spool:
         self.on_commit: list[Callable[[Changes], None]] = []  # Called in the loop after each commit.
         self.on_conflict: list[Callable[[bytes, int, int], None]] = []  # Same key, other content: serial, epoch, seq.
         self._clock = clock
+        self._opened_ms = clock.mono_ms()
+        self._statements = bool(config.center.host) and config.center.ack == "center"
         self._cap_mib = config.spool.cap_mib
         self._columns = {
             source.name: tuple(c.quantity for c in sorted(source.channels, key=lambda c: c.column))
@@ -100,8 +104,25 @@ class Spool:
         """As `watermark`, for what the center has acknowledged as durably stored."""
         return self._index.center_has((serial, epoch))
 
-    def seen(self, source_name: str, serial: bytes, epoch: int, columns: Iterable[str]) -> None:
-        """A board answers as `serial`, `epoch`, with these quantities as its columns. Cheap when nothing is new."""
+    def wanted(self, serial: bytes, epoch: int, tail: int, head: int) -> tuple[int, int] | None:
+        """The first range of a board's `tail`..`head` to read: neither here nor at the center nor gone; None = nothing.
+
+        A gateway with a new card does not know what the center has already: for CENTER_WAIT_S (real) it waits for the
+        center's first statement before it reads a log of more than READ_AT_ONCE rows.
+        """
+        if head - tail >= READ_AT_ONCE and self._awaits_center():
+            return None
+        return self._index.wanted((serial, epoch), tail, head)
+
+    def seen(
+        self, source_name: str, serial: bytes, epoch: int, columns: Iterable[str], tail: int = 0, head: int = 0
+    ) -> None:
+        """A board answers as `serial`, `epoch`, with these quantities as its columns, and holds `tail`..`head`.
+
+        Cheap when nothing is new.
+        """
+        if head:
+            self._index.reach[serial, epoch] = (tail, head)
         info = LogInfo(serial, epoch, 0, source_name, SOURCE_BOARD, tuple(columns))
         log = self._index.logs.get((serial, epoch))
         if log is None or (log.info.name, log.info.columns) != (info.name, info.columns):
@@ -191,8 +212,9 @@ class Spool:
         return self._index.in_order()
 
     def logs(self) -> list[tuple[bytes, int, int, int]]:
-        """(serial, epoch, tail, head) of every log that has rows here."""
-        return [(*log.key, log.held.first, log.held.last) for log in self.all_logs() if log.held]
+        """(serial, epoch, tail, head) of every log of which rows can be had, from here or from the board."""
+        reaches = [(log.key, *self._index.reach_of(log)) for log in self.all_logs()]
+        return [(*key, tail, head) for key, tail, head in reaches if head]
 
     def unsent(self, events: bool) -> list[tuple[Log, Ranges]]:
         """Logs with what of them the center has not acknowledged: the event logs, or the others."""
@@ -242,6 +264,10 @@ class Spool:
         return self._committer.commits
 
     # Inside
+
+    def _awaits_center(self) -> bool:
+        waited_ms = self._clock.mono_ms() - self._opened_ms
+        return self._statements and not self._index.generation and waited_ms < CENTER_WAIT_S * 1000 * self._clock.rate()
 
     def _keep_acked(self, keys: set[Key]) -> None:
         if not keys:

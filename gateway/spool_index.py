@@ -41,6 +41,7 @@ class Index:
     def __init__(self, logs: list[Log], generation: int) -> None:
         self.logs = {log.key: log for log in logs}
         self.generation = generation
+        self.reach: dict[Key, tuple[int, int]] = {}  # Tail and head that a board told last.
 
     def in_order(self) -> list[Log]:
         """Every log in the order in which they began."""
@@ -49,12 +50,34 @@ class Index:
     def watermark(self, key: Key) -> int:
         """The seq up to which nothing is missing here; what was gone before we came is not missing. 0 = nothing."""
         log = self.logs.get(key)
-        return _contiguous(log, log.held, log.acked, log.gone) if log else 0
+        if log is None:
+            return 0
+        return _contiguous(self._below(log), log.held, log.acked, log.gone)
 
     def center_has(self, key: Key) -> int:
         """As `watermark`, for what the center stated to have."""
         log = self.logs.get(key)
-        return _contiguous(log, log.acked, log.gone) if log else 0
+        return _contiguous(self._below(log), log.acked, log.gone) if log else 0
+
+    def _below(self, log: Log) -> int:
+        """The seq below which nothing of the log was ever within reach: what a board holds and we do not is missing."""
+        tail, _ = self.reach.get(log.key, (0, 0))
+        return min(tail or log.tail, log.tail) - 1
+
+    def wanted(self, key: Key, tail: int, head: int) -> tuple[int, int] | None:
+        """The first range of `tail`..`head` that is neither here nor at the center nor lost; None = there is none."""
+        if not 1 <= tail <= head:
+            return None
+        missing = Ranges([(tail, head)])
+        log = self.logs.get(key)
+        if log is not None:
+            missing = missing.minus(log.held.within(tail, head), log.acked.within(tail, head), log.gone)
+        return next(iter(missing), None)
+
+    def reach_of(self, log: Log) -> tuple[int, int]:
+        """Lowest and highest seq of a log that can be had: here, or from the board that writes it. 0, 0 = none."""
+        reaches = [reach for reach in ((log.held.first, log.held.last), self.reach.get(log.key)) if reach and reach[1]]
+        return min((tail for tail, _ in reaches), default=0), max((head for _, head in reaches), default=0)
 
     def depth(self) -> int:
         return sum(log.unacked().count() for log in self.logs.values())
@@ -107,8 +130,8 @@ def snapshot(logs: dict[Key, Log], keys: set[Key]) -> dict[tuple[int, Key], Rang
     return {(ACKED, key): logs[key].acked.copy() for key in keys}
 
 
-def _contiguous(log: Log, *sets: Ranges) -> int:
+def _contiguous(below: int, *sets: Ranges) -> int:
     known = Ranges()
     for ranges in sets:
         known.update(ranges)
-    return known.contiguous(log.tail - 1) if known and log.tail in known else 0
+    return known.contiguous(below) if known and below + 1 in known else 0

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pymodbus.framer import FramerRTU
 
 from gateway.points import NowValue
+from gateway.ranges import Ranges
 from wire.reading import QUANTITY_CODES, SYNCED
 from wire.row import Reading, Row, pack
 
@@ -149,7 +150,11 @@ class FakeStore:
     def center_has(self, serial: bytes, epoch: int) -> int:
         return 0
 
-    def seen(self, source_name: str, serial: bytes, epoch: int, columns: tuple[str, ...]) -> None:
+    def wanted(self, serial: bytes, epoch: int, tail: int, head: int) -> tuple[int, int] | None:
+        have = Ranges((seq, seq) for seq in self.rows.get((serial, epoch), {}))
+        return next(iter(Ranges([(tail, head)] if head else []).minus(have, Ranges(self.lost))), None)
+
+    def seen(self, source_name: str, serial: bytes, epoch: int, columns: tuple[str, ...], tail: int, head: int) -> None:
         self._station.told.append(("seen", source_name, serial.hex(), str(epoch)))
 
     async def gone(self, serial: bytes, epoch: int, first: int, last: int) -> None:

@@ -66,6 +66,26 @@ def test_rows_are_there_after_a_restart_and_the_watermark_is_what_is_contiguous(
     assert run(tmp_path, write, more) == [(1, 1), (2, 2), (3, 3), (4, 4)]
 
 
+def test_a_new_card_waits_for_the_center_before_it_reads_a_long_log_and_not_for_ever(tmp_path):
+    async def step(spool):
+        asked = [spool.wanted(BOARD, EPOCH, 1, 60), spool.wanted(BOARD, EPOCH, 1, 61)]
+        spool._clock.now_ms += 29_000
+        asked.append(spool.wanted(BOARD, EPOCH, 1, 61))
+        spool._clock.now_ms += 1_000
+        return [*asked, spool.wanted(BOARD, EPOCH, 1, 61)]
+
+    async def heard(spool):
+        await spool.append_rows(BOARD, EPOCH, "level", [packed_row(2)])
+        spool.acknowledge(7, [(BOARD, EPOCH, 40, [])])
+        spool.seen("level", BOARD, EPOCH, COLUMNS, 1, 500)
+        return spool.wanted(BOARD, EPOCH, 1, 500), (BOARD, EPOCH, 1, 500) in spool.logs()
+
+    assert run(tmp_path / "new", step, host="127.0.0.1") == [(1, 60), None, None, (1, 61)]
+    assert run(tmp_path / "alone", step)[1] == (1, 61), "without a center there is nobody to wait for"
+    assert run(tmp_path / "broker", step, host="127.0.0.1", ack="broker")[1] == (1, 61), "a broker states nothing"
+    assert run(tmp_path / "heard", heard, host="127.0.0.1") == ((41, 500), True)
+
+
 def test_a_log_whose_beginning_was_overwritten_has_a_watermark_all_the_same(tmp_path):
     async def step(spool):
         await spool.append_rows(BOARD, EPOCH, "level", [packed_row(500), packed_row(501)])

@@ -36,3 +36,36 @@ def test_the_index_says_what_sets_of_numbers_say(held, statements):
         while expected + 1 in known:
             expected += 1
         assert answer == (expected if expected >= tail else 0)
+
+
+@given(
+    st.sets(st.integers(1, 20)),
+    st.sets(st.integers(1, 20)),
+    st.sets(st.integers(1, 20)),
+    st.integers(1, 22),
+    st.integers(0, 22),
+)
+def test_what_is_wanted_of_a_board_is_what_nobody_has(held, acked, gone, tail, head):
+    log = Log(LogInfo(BOARD, EPOCH, 1, "level", 0, COLUMNS))
+    log.held, log.acked, log.gone = (Ranges((n, n) for n in numbers) for numbers in (held, acked, gone))
+    missing = [n for n in range(tail, head + 1) if n not in held | acked | gone]
+    wanted = Index([log], 0).wanted(KEY, tail, head)
+    if not missing:
+        assert wanted is None
+    else:
+        last = next(n for n in range(missing[0], 24) if n + 1 not in missing)
+        assert wanted == (missing[0], last)
+
+
+def test_rows_that_a_board_holds_below_ours_are_missing_and_in_reach():
+    log = Log(LogInfo(BOARD, EPOCH, 1, "level", 0, COLUMNS))
+    log.held = Ranges([(50, 60)])
+    index = Index([log], 0)
+    assert (index.watermark(KEY), index.reach_of(log)) == (60, (50, 60))
+    index.reach[KEY] = (10, 70)
+    assert (index.watermark(KEY), index.reach_of(log)) == (0, (10, 70))
+    log.held.add(10, 49)
+    assert index.watermark(KEY) == 60
+    index.reach[KEY] = (55, 70)  # The board has overwritten what we have.
+    assert (index.watermark(KEY), index.reach_of(log)) == (60, (10, 70))
+    assert Index([log], 0).wanted((BOARD, 1), 3, 5) == (3, 5), "of an unknown log everything is wanted"
