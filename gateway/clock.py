@@ -65,6 +65,11 @@ class Clock:
         unix_ms, _, real_ns, rate_milli = self._anchor()
         return unix_ms + (time.monotonic_ns() - real_ns) * rate_milli // 1_000_000_000
 
+    @property
+    def steady(self) -> bool:
+        """Does the rate stay as it is? Then a wait needs no second look at the clock."""
+        return self._view is None
+
     def rate(self) -> float:
         """Station seconds per real second."""
         return 1.0 if self._view is None else self._anchor()[3] / 1000

@@ -7,6 +7,7 @@ Times are the station's.
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Protocol
 
 from pymodbus.pdu.register_message import WriteMultipleRegistersRequest
@@ -41,11 +42,13 @@ class Store(LogStore, MadeStore, Protocol):
 class BusPoller:
     """Polls `bus` until cancelled. For health: `counters` by kind, `scans`, `scans_skipped`, `bus_use_permil()`."""
 
-    def __init__(self, bus: Bus, clock: Clock, station: Judge, store: Store) -> None:
+    def __init__(
+        self, bus: Bus, clock: Clock, station: Judge, store: Store, line: Callable[[Bus, Clock], Line] = Line
+    ) -> None:
         self.bus = bus
         self.scans = 0
         self.scans_skipped = 0
-        self.line = Line(bus, clock)
+        self.line = line(bus, clock)
         self.counters: Counter[str] = self.line.counters
         self.counters.update(dict.fromkeys(KINDS, 0))
         self._clock = clock
@@ -310,7 +313,7 @@ class BusPoller:
             if left_s <= 0:
                 await asyncio.sleep(0)
                 return
-            await asyncio.sleep(min(left_s, SLEEP_REAL_S))
+            await asyncio.sleep(left_s if self._clock.steady else min(left_s, SLEEP_REAL_S))
 
     def _note_use(self) -> None:
         now_us = self._clock.mono_us()

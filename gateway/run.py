@@ -10,16 +10,23 @@ import contextlib
 import logging
 import selectors
 import signal
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway.catalogue import Catalogue
 from gateway.clock import Clock
+from gateway.commit import Committer
+from gateway.config import Bus
 from gateway.config import Station as StationConfig
 from gateway.health import Health
+from gateway.line import Line
+from gateway.link import Link
 from gateway.rs485 import BusPoller
-from gateway.siren import Siren
+from gateway.siren import Driver, Siren
 from gateway.spool import Spool, StoreError
+from gateway.spool_schema import Changes
 from gateway.station import Station
 from gateway.uplink import Uplink
 from wire.telemetry import E_AT_MS, E_DETAIL, E_DETECTED_MS, E_KIND, EVENT_CODES
@@ -29,6 +36,18 @@ log = logging.getLogger("gateway")
 RESTORED_EVENTS = 200  # Events after the kept state that a start looks at: what was told is not told again.
 TICK_MS = 200  # Delays and "lost" are judged this often between readings.
 _ALARM_KINDS = frozenset(EVENT_CODES[name] for name in EVENT_CODES if name.startswith("alarm "))
+
+
+class Parts(NamedTuple):
+    """What touches disk, line and network; a simulation of the station brings its own."""
+
+    committer: Callable[..., Committer[Changes]] = Committer
+    line: Callable[[Bus, Clock], Line] = Line
+    link: Callable[..., Link] = Link
+    siren: Driver | None = None  # None: what station.toml names
+
+
+REAL = Parts()
 
 
 class Sink:
@@ -64,20 +83,22 @@ class Sink:
             self._uplink.publish_volatile(event)
 
 
-async def serve(config: StationConfig, clock: Clock, status: Path | None, stop: asyncio.Event) -> None:
+async def serve(
+    config: StationConfig, clock: Clock, status: Path | None, stop: asyncio.Event, parts: Parts = REAL
+) -> None:
     """Run the station until `stop` is set; on return everything accepted is on disk and the center knows we left."""
-    spool = Spool(config, clock)
+    spool = Spool(config, clock, parts.committer)
     await spool.open()
     catalogue = Catalogue(config, spool)
-    uplink = Uplink(config, spool, clock, catalogue)
-    siren = Siren(config.siren, clock)
+    uplink = Uplink(config, spool, clock, catalogue, parts.link)
+    siren = Siren(config.siren, clock, parts.siren)
     sink = Sink(spool, uplink)
     station = Station(config, clock, siren, sink)
     uplink.judge = station.gateway_quality
     saved = spool.load_state("alarms")
     if saved:
         station.restore(saved, await spool.newest_events(RESTORED_EVENTS))
-    pollers = [BusPoller(bus, clock, station, spool) for bus in config.buses]
+    pollers = [BusPoller(bus, clock, station, spool, parts.line) for bus in config.buses]
     health = Health(config, clock, station, pollers, spool, uplink)
     if spool.failed:
         log.error("no store, nothing survives a restart: %s", spool.failed)

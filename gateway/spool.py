@@ -43,7 +43,7 @@ T = TypeVar("T")
 class Spool:
     """Opens `config.spool.path`. Counters: rows, events, duplicates, conflicts, state_damaged."""
 
-    def __init__(self, config: Station, clock: Clock) -> None:
+    def __init__(self, config: Station, clock: Clock, committer: Callable[..., Committer[Changes]] = Committer) -> None:
         self.path = Path(config.spool.path)
         self.gateway = bytes.fromhex(config.gateway_serial)
         self.catalogues: dict[int, bytes] = {}  # What was kept when the spool was opened, by version.
@@ -64,9 +64,7 @@ class Spool:
         self._index = Index([], 0)
         self._states: dict[str, bytes] = {}
         self._boot = 0
-        self._committer: Committer[Changes] = Committer(
-            self._connect, Changes, self._adopt, config.spool.commit_window_ms / 1000
-        )
+        self._committer = committer(self._connect, Changes, self._adopt, config.spool.commit_window_ms / 1000)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
         self._read_db: sqlite3.Connection | None = None
 

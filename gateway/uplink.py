@@ -7,10 +7,9 @@ Link time is real, batch time is the station's. Whatever is sent twice is stored
 import asyncio
 import contextlib
 import random
-import time
 from binascii import crc32
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from gateway import batches
@@ -31,7 +30,8 @@ BACKOFF_FIRST_S = 0.25
 BACKOFF_MAX_S = 30.0
 STEADY_S = 10.0  # A connection that held so long starts the backoff anew.
 REFUSED_S = 5.0  # A broker that refuses a message is left alone so long.
-LOOK_S = 1.0  # The station's clock may change its rate: no wait is longer.
+LOOK_S = 1.0  # A clock of a rig may change its rate: no wait is longer,
+LOOK_STEADY_S = 60.0  # and with any other no longer than this.
 STATE_S = 3_600  # How far the logs reach is told at least so often (station time).
 FINISH_S = 3.0  # An orderly stop waits so long for the last acknowledgements,
 DEATH_S = 1.0  # and so long for the broker to take the goodbye.
@@ -42,7 +42,9 @@ class Uplink:
     """Counters: event, live, late (messages), bytes_<kind>, readings, resent, refused, unheard, bad_acks, connects,
     connect_failures, disconnects, store_errors. `acked_rows`: rows that the center has acknowledged since the start."""
 
-    def __init__(self, config: Station, spool: Spool, clock: Clock, catalogue: Catalogue) -> None:
+    def __init__(
+        self, config: Station, spool: Spool, clock: Clock, catalogue: Catalogue, link: Callable[..., Link] = Link
+    ) -> None:
         self.connected = False
         self.acked_rows = 0
         self.counters: Counter[str] = Counter()
@@ -53,6 +55,7 @@ class Uplink:
         self._spool = spool
         self._clock = clock
         self._catalogue = catalogue
+        self._link = link
         self._flights = Flights()
         self._volatile = Volatile(spool.gateway)
         self._wake = asyncio.Event()
@@ -76,7 +79,7 @@ class Uplink:
         """Keep a connection until `finish()`; returns at once where no center is configured."""
         backoff_s = BACKOFF_FIRST_S
         while self._center.host and not self._stop.is_set():
-            began_s = time.monotonic()
+            began_s = _now_s()
             try:
                 await self._session()
             except (LinkError, OSError):
@@ -84,7 +87,7 @@ class Uplink:
                     raise asyncio.CancelledError from None
                 self.counters["disconnects" if self.connected else "connect_failures"] += 1
             self.connected = False
-            if time.monotonic() - began_s > STEADY_S:
+            if _now_s() - began_s > STEADY_S:
                 backoff_s = BACKOFF_FIRST_S
             if not self._stop.is_set():
                 await _wait_for(self._stop, backoff_s * random.uniform(0.5, 1.0))
@@ -104,10 +107,10 @@ class Uplink:
         """Send what is here, wait some seconds for the acknowledgements, say goodbye; then `run()` returns."""
         self._flush = True
         self._wake.set()
-        deadline_s = time.monotonic() + FINISH_S
-        while self.connected and self._spool.depth() and time.monotonic() < deadline_s:
+        deadline_s = _now_s() + FINISH_S
+        while self.connected and self._spool.depth() and _now_s() < deadline_s:
             self._landed.clear()
-            await _wait_for(self._landed, deadline_s - time.monotonic())
+            await _wait_for(self._landed, deadline_s - _now_s())
         self._stop.set()
         self._wake.set()
         if self._center.host:
@@ -118,7 +121,7 @@ class Uplink:
     async def _session(self) -> None:
         identifier = f"rp-{self._config.id}-{self._config.gateway_serial}"
         death = batches.state_message(False, 0, [], 0)
-        link = Link(self._center, identifier, self._topic("state"), death)
+        link = self._link(self._center, identifier, self._topic("state"), death)
         async with link:
             self.connected = True
             self.counters["connects"] += 1
@@ -177,7 +180,7 @@ class Uplink:
 
     async def _step(self, link: Link) -> bool:
         """Send the most urgent thing; False when there is nothing to do until woken."""
-        now_s = time.monotonic()
+        now_s = _now_s()
         if self._flights.give_up(now_s, self._center.ack_timeout_s):
             self.counters["resent"] += 1
             self._backlog = self._flush = True
@@ -260,7 +263,7 @@ class Uplink:
         self._fly(link, EVENT, message, [(key, Ranges([(seq, seq)]))])
 
     def _fly(self, link: Link, leaf: str, payload: bytes, parts: list) -> None:
-        flight = Flight(leaf, parts, time.monotonic())
+        flight = Flight(leaf, parts, _now_s())
         confirmed = self._publish(link, leaf, payload)
         self._flights.add(flight)
         confirmed.add_done_callback(partial(self._on_puback, flight))
@@ -281,7 +284,7 @@ class Uplink:
         flight.confirmed = True
         if confirmed.result() >= REFUSED:
             self._flights.remove(flight)
-            self._hold_until_s = time.monotonic() + REFUSED_S
+            self._hold_until_s = _now_s() + REFUSED_S
             self._backlog = self._flush = True
         elif self._center.ack == "broker":
             for key, ranges in flight.parts:
@@ -306,10 +309,10 @@ class Uplink:
 
     def _pause_s(self) -> float:
         """Real seconds until something is due by itself; what waits for room is woken by what makes it."""
-        now_s = time.monotonic()
+        now_s = _now_s()
         if now_s < self._hold_until_s:
-            return min(self._hold_until_s - now_s, LOOK_S)
-        waits = [LOOK_S]
+            return self._hold_until_s - now_s
+        waits = [LOOK_STEADY_S if self._clock.steady else LOOK_S]
         if self._catalogue.version and self._flights.has_room(LIVE):
             waits.append((self._close_ms - self._clock.mono_ms()) / 1000 / self._clock.rate())
         timeout_s = self._flights.next_s(self._center.ack_timeout_s)
@@ -326,6 +329,11 @@ async def _wait_for(event: asyncio.Event, limit_s: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limit_s):
             await event.wait()
+
+
+def _now_s() -> float:
+    """Link time: the loop's, so that whoever drives the loop drives all of it."""
+    return asyncio.get_running_loop().time()
 
 
 def _is_cancelled() -> bool:

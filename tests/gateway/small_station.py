@@ -46,6 +46,10 @@ class HandClock(Clock):
     def mono_ms(self) -> int:
         return self.now_ms
 
+    @property
+    def steady(self) -> bool:
+        return False
+
     def rate(self) -> float:
         return 1.0
 

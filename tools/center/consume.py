@@ -10,6 +10,7 @@ import random
 import re
 import socket
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import aiomqtt
@@ -34,7 +35,15 @@ STATION = re.compile(r"[A-Za-z0-9_-]{1,32}")
 class Consumer:
     """`run()` until cancelled. `ready` is set while it is connected and subscribed. Counters as attributes."""
 
-    def __init__(self, store: CenterStore, host: str, port: int, station: str = "+", identifier: str = "") -> None:
+    def __init__(
+        self,
+        store: CenterStore,
+        host: str,
+        port: int,
+        station: str = "+",
+        identifier: str = "",
+        client: Callable[..., aiomqtt.Client] = aiomqtt.Client,
+    ) -> None:
         self.ready = asyncio.Event()
         self.messages = 0
         self.commits = 0
@@ -43,6 +52,7 @@ class Consumer:
         self._host = host
         self._port = port
         self._station = station
+        self._client = client
         self._identifier = identifier or f"rp-center-{store.generation:08x}"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="center-store")
 
@@ -68,7 +78,7 @@ class Consumer:
             self._thread.shutdown()
 
     async def _session(self) -> None:
-        client = aiomqtt.Client(
+        client = self._client(
             self._host,
             self._port,
             identifier=self._identifier,
