@@ -32,6 +32,7 @@ from wire.telemetry import (
     E_AT_MS,
     E_DETAIL,
     E_DETECTED_MS,
+    E_EPOCH,
     E_KIND,
     E_RANGE,
     E_SOURCE,
@@ -46,11 +47,15 @@ ROW_BYTES = 200  # What a row takes of a page, with what a split of pages leaves
 QUARANTINE_MAX = 1_000
 
 
-def event(kind: str, at_ms: int, detail: str, source: bytes | None = None) -> dict[int, object]:
-    """An event that the gateway tells about itself or a source."""
+def event(
+    kind: str, at_ms: int, detail: str, source: bytes | None = None, epoch: int | None = None
+) -> dict[int, object]:
+    """An event that the gateway tells about itself, a source, or one log of a source."""
     told: dict[int, object] = {E_KIND: EVENT_CODES[kind], E_AT_MS: at_ms, E_DETECTED_MS: at_ms, E_DETAIL: detail}
     if source is not None:
         told[E_SOURCE] = source
+    if epoch is not None:
+        told[E_EPOCH] = epoch
     return told
 
 
@@ -74,7 +79,7 @@ def begin_log(db: sqlite3.Connection, changes: Changes, log: LogInfo, gateway: b
     )
     changes.logs.append(log._replace(place=place))
     why = "source seen for the first time" if not earlier else "source began a new log"
-    begun = event("epoch begun", now_ms, f"{log.name}: epoch {log.epoch:08x}, {why}", source=log.source)
+    begun = event("epoch begun", now_ms, f"{log.name}: epoch {log.epoch:08x}, {why}", *key)
     append_event(db, changes, gateway, begun, 0)
 
 
@@ -169,7 +174,7 @@ def mark_gone(
     known = [changes.range(db, what, key) for what in (HELD, ACKED, GONE)]
     for lost in Ranges([(first, last)]).minus(*known):
         known[2].add(*lost)
-        told = event("rows dropped", now_ms, f"epoch {key[1]:08x}: overwritten before they were read", source=key[0])
+        told = event("rows dropped", now_ms, f"epoch {key[1]:08x}: overwritten before they were read", *key)
         told[E_RANGE] = list(lost)
         append_event(db, changes, gateway, told, 0)
 

@@ -66,6 +66,7 @@ E_SIREN_MS = 13  # unix ms at which the siren's output had changed
 E_SOURCE = 14
 E_RANGE = 15  # [first, last] seq of a dropped range
 E_EPISODE_MS = 16  # t_event of the episode's first crossing: (rule, channel, this) is the identity of an episode
+E_EPOCH = 17  # of the log that E_SOURCE and E_RANGE speak of
 
 EVENT_KINDS = {
     1: "alarm raised",
