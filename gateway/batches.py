@@ -4,7 +4,6 @@ Rules of this file: it runs in the spool's reading thread and touches nothing of
 bytes, save for the time of publishing. A message never exceeds MESSAGE_BYTES_MAX: it is halved until it fits.
 """
 
-import sqlite3
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -12,7 +11,8 @@ import cbor2
 
 from gateway.catalogue import Layout
 from gateway.ranges import Ranges
-from gateway.spool_schema import Key, load_newest, load_rows
+from gateway.spool_reader import Reader
+from gateway.spool_schema import Key
 from wire.row import Row, RowError, unpack
 from wire.telemetry import (
     F_GATEWAY_QUALITY,
@@ -75,7 +75,7 @@ class _Taken(NamedTuple):
     row: Row
 
 
-def collect(db: sqlite3.Connection, wants: list[Want], live: bool, ages: Ages, mode: int) -> list[Batch]:
+def collect(reader: Reader, wants: list[Want], live: bool, ages: Ages, mode: int) -> list[Batch]:
     """Messages of the wanted rows that are live, or of the others, oldest first.
 
     Rows that no catalogue names yet, and bytes that are no row any more, stay where they are.
@@ -83,7 +83,7 @@ def collect(db: sqlite3.Connection, wants: list[Want], live: bool, ages: Ages, m
     by_version: dict[int, list[_Taken]] = {}
     share = max((LIVE_ROWS_MAX if live else LATE_ROWS_MAX) // max(len(wants), 1), 1)
     for want in wants:
-        stored = _young(db, want, ages, share) if live else _old(db, want, ages, share)
+        stored = _young(reader, want, ages, share) if live else _old(reader, want, ages, share)
         for stamped, packed in stored:
             layout = want.layout(want.key, stamped)
             if layout is None:
@@ -122,22 +122,22 @@ def state_message(alive: bool, catalogue: int, logs: list[tuple[bytes, int, int,
     return cbor2.dumps(message, canonical=True)
 
 
-def _young(db: sqlite3.Connection, want: Want, ages: Ages, most: int) -> list[tuple[int, bytes]]:
+def _young(reader: Reader, want: Want, ages: Ages, most: int) -> list[tuple[int, bytes]]:
     """(catalogue, packed) of the live ones among the newest wanted rows; ascending."""
     found = []
     for first, last in reversed(list(want.ranges)):
-        found += load_newest(db, want.key, first, last, most - len(found))
+        found += reader.newest(want.key, first, last, most - len(found))
         if len(found) >= most:
             break
     return [(row[3], row[5]) for row in reversed(found) if ages.is_live(row[2])]
 
 
-def _old(db: sqlite3.Connection, want: Want, ages: Ages, most: int) -> list[tuple[int, bytes]]:
+def _old(reader: Reader, want: Want, ages: Ages, most: int) -> list[tuple[int, bytes]]:
     """(catalogue, packed) of the oldest wanted rows that are not live; ascending."""
     found = []
     looked = 0
     for first, last in want.ranges:
-        rows = load_rows(db, want.key, first, last, most - len(found))
+        rows = reader.rows(want.key, first, last, most - len(found))
         looked += len(rows)
         found += [(row[3], row[5]) for row in rows if not ages.is_live(row[2])]
         if len(found) >= most or looked >= LOOKED_MAX:

@@ -24,6 +24,7 @@ from gateway.commit import Committer, StoreError
 from gateway.config import Station
 from gateway.ranges import Ranges
 from gateway.spool_index import Index, Log, Statement, snapshot
+from gateway.spool_reader import Reader
 from gateway.spool_schema import ACKED, EVENTS_NAME, GONE, HELD, Changes, Key, LogInfo
 from wire.reading import NEVER
 from wire.row import RowError, crc_of, measure
@@ -61,6 +62,7 @@ class Spool:
             for source in config.sources
         }
         self._sensors = [source.name for source in config.sources if source.profile]
+        self._own = {self.gateway, *(schema.sensor_serial(self.gateway, name) for name in self._sensors)}
         self._index = Index([], 0)
         self._states: dict[str, bytes] = {}
         self._boot = 0
@@ -121,6 +123,8 @@ class Spool:
         """
         if head:
             self._index.reach[serial, epoch] = (tail, head)
+            if (serial, epoch) in self._index.logs and not self._awaits_center():
+                self._tell_lost((serial, epoch))
         info = LogInfo(serial, epoch, 0, source_name, SOURCE_BOARD, tuple(columns))
         log = self._index.logs.get((serial, epoch))
         if log is None or (log.info.name, log.info.columns) != (info.name, info.columns):
@@ -155,11 +159,7 @@ class Spool:
 
     async def gone(self, serial: bytes, epoch: int, first: int, last: int) -> None:
         """The board holds `first`..`last` no more: the watermark steps over them, an event tells it. StoreError."""
-        now_ms = self._clock.unix_ms()
-        await self._committer.submit(
-            lambda db, changes: tables.mark_gone(db, changes, (serial, epoch), first, last, self.gateway, now_ms),
-            urgent=True,
-        )
+        await self._mark_gone((serial, epoch), Ranges([(first, last)]), "overwritten before they were read")
 
     # For events and state
 
@@ -177,7 +177,7 @@ class Spool:
     async def newest_events(self, limit: int) -> list[dict[int, object]]:
         """The last events of the gateway's own log, oldest first. StoreError."""
         log = next(log for log in reversed(self.all_logs()) if log.info.kind == SOURCE_EVENTS)
-        rows = await self.read(lambda db: schema.load_newest(db, log.key, 1, log.held.last, limit))
+        rows = await self.read(lambda reader: reader.newest(log.key, 1, log.held.last, limit))
         return [cbor2.loads(row[5]) for row in reversed(rows)]
 
     def keep_state(self, name: str, data: bytes) -> None:
@@ -218,16 +218,17 @@ class Spool:
         """Logs with what of them the center has not acknowledged: the event logs, or the others."""
         return self._index.unsent(events)
 
-    async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `function` (of spool_tables) with a connection that cannot write, outside the loop. StoreError."""
+    async def read(self, function: Callable[[Reader], T]) -> T:
+        """Run `function` with a Reader of what is here, outside the loop. StoreError."""
 
         def guarded() -> T:
             if self._read_db is None:
                 raise StoreError("the store is closed")
-            try:
-                return function(self._read_db)
-            except sqlite3.Error as error:
-                raise StoreError(str(error)) from error
+            reader = Reader(self._read_db, {})
+            result = function(reader)
+            if reader.error is not None:
+                raise StoreError(str(reader.error)) from reader.error
+            return result
 
         return await asyncio.get_running_loop().run_in_executor(self._reader, guarded)
 
@@ -239,6 +240,15 @@ class Spool:
         before = self.depth()
         self._keep_acked(self._index.acknowledge(generation, statements))
         return max(before - self.depth(), 0)
+
+    def ask_again(self, asked: list[tuple[bytes, int, list[int]]]) -> None:
+        """The center lacks these rows (serial, epoch, ranges), whatever was acknowledged. Those held are unsent again,
+        those that a board holds are wanted again, those that no log holds are told as dropped. ValueError: no ranges.
+        """
+        self._keep_acked(self._index.ask_again(asked))
+        for key in self._index.asked():
+            log = self._index.logs.get(key)
+            self._tell_lost(key, own=log.info.kind != SOURCE_BOARD if log else key[0] in self._own)
 
     def acknowledge_rows(self, key: Key, sent: Ranges) -> int:
         """What a broker's PUBACK covers, where `ack = "broker"` takes it for stored; rows newly covered."""
@@ -267,6 +277,17 @@ class Spool:
         waited_ms = self._clock.mono_ms() - self._opened_ms
         return self._statements and not self._index.generation and waited_ms < CENTER_WAIT_S * 1000 * self._clock.rate()
 
+    def _tell_lost(self, key: Key, *, own: bool = False) -> None:
+        lost = self._index.lost(key, own)
+        if lost:
+            self._mark_gone(key, lost, "no log holds them any more").add_done_callback(_look)
+
+    def _mark_gone(self, key: Key, ranges: Ranges, why: str) -> asyncio.Future[None]:
+        now_ms = self._clock.unix_ms()
+        return self._committer.submit(
+            lambda db, changes: tables.mark_gone(db, changes, key, ranges, why, self.gateway, now_ms), urgent=True
+        )
+
     def _keep_acked(self, keys: set[Key]) -> None:
         if not keys:
             return
@@ -284,7 +305,7 @@ class Spool:
         self._committer.submit(job, urgent=urgent).add_done_callback(_look)
 
     def _adopt(self, changes: Changes) -> None:
-        self._index.adopt(changes)
+        self._keep_acked(self._index.adopt(changes))
         self.counters.update(
             rows=changes.rows, events=changes.events, duplicates=changes.duplicates, conflicts=len(changes.conflicts)
         )

@@ -4,6 +4,8 @@ Rules of this file: no clock, disk or network; it says what the last commit said
 disk: losing it costs a resend, nothing else.
 """
 
+from collections import OrderedDict
+
 from gateway.ranges import Ranges
 from gateway.spool_schema import ACKED, GONE, HELD, Changes, Key, LogInfo
 from wire.telemetry import SOURCE_EVENTS
@@ -11,6 +13,9 @@ from wire.telemetry import SOURCE_EVENTS
 Statement = tuple[
     bytes, int, int, list[int]
 ]  # serial, epoch, contiguous watermark, ranges above it: first, last; again
+
+
+REMEMBERED_MAX = 256  # Logs of which the center speaks and that have not begun here.
 
 
 class Log:
@@ -42,6 +47,8 @@ class Index:
         self.logs = {log.key: log for log in logs}
         self.generation = generation
         self.reach: dict[Key, tuple[int, int]] = {}  # Tail and head that a board told last.
+        self._stated: OrderedDict[Key, Ranges] = OrderedDict()  # What the center has of logs that are not here yet.
+        self._asked: OrderedDict[Key, Ranges] = OrderedDict()  # What it asked for and nobody has been found to hold.
 
     def in_order(self) -> list[Log]:
         """Every log in the order in which they began."""
@@ -99,30 +106,75 @@ class Index:
         touched = set()
         if generation != self.generation:
             self.generation = generation
+            self._stated.clear()
             touched = {key for key, log in self.logs.items() if log.acked}
             for key in touched:
                 self.logs[key].acked = Ranges()
         for key, ranges in stored.items():
             log = self.logs.get(key)
-            if log is not None and ranges.minus(log.acked):
+            if log is None:
+                _remember(self._stated, key, ranges)
+            elif ranges.minus(log.acked):
                 log.acked.update(ranges)
                 touched.add(key)
         return touched
 
-    def adopt(self, changes: Changes) -> None:
-        """What a commit has just made true."""
+    def ask_again(self, asked: list[tuple[bytes, int, list[int]]]) -> set[Key]:
+        """The center lacks these rows (serial, epoch, ranges): logs whose `acked` changed. ValueError: no ranges."""
+        ranges_of = [((serial, epoch), Ranges.from_flat(flat)) for serial, epoch, flat in asked]
+        touched = set()
+        for key, ranges in ranges_of:
+            _remember(self._asked, key, ranges)
+            log = self.logs.get(key)
+            if key in self._stated:
+                self._stated[key] = self._stated[key].minus(ranges)
+            if log is not None and log.acked.minus(log.acked.minus(ranges)):
+                log.acked = log.acked.minus(ranges)
+                touched.add(key)
+        return touched
+
+    def lost(self, key: Key, own: bool) -> Ranges:
+        """Rows of a log that no log holds any more: those below a board's tail, and what the center asked for in vain.
+
+        Nothing is known to be lost of a board that has not told its reach. `own`: the gateway writes the log.
+        """
+        tail, head = self.reach.get(key, (0, 0))
+        if not (own or head):
+            return Ranges()
+        missing = self._asked.pop(key, Ranges())
+        log = self.logs.get(key)
+        if log is not None:
+            end = max(head, log.held.last, log.acked.last, log.gone.last)
+            missing = missing.within(1, end) if end else Ranges()
+        if tail > 1:
+            missing.add(1, tail - 1)
+        if head:
+            missing = missing.minus(Ranges([(tail, head)]))
+        return missing.minus(log.held, log.acked, log.gone) if log is not None else missing
+
+    def asked(self) -> list[Key]:
+        """Logs of which the center asked for rows that nobody was found to hold."""
+        return list(self._asked)
+
+    def adopt(self, changes: Changes) -> set[Key]:
+        """What a commit has just made true; the new logs of which the center has spoken before."""
+        stated = set()
         for info in changes.logs:
             key = (info.source, info.epoch)
             if key in self.logs:
                 self.logs[key].info = info
-            else:
-                self.logs[key] = Log(info)
+                continue
+            self.logs[key] = log = Log(info)
+            if key in self._stated:
+                log.acked = self._stated.pop(key)
+                stated.add(key)
         for (what, key), ranges in changes.ranges.items():
             log = self.logs.get(key)
             if log is not None and what == HELD:
                 log.held = ranges
             elif log is not None and what == GONE:
                 log.gone = ranges
+        return stated
 
 
 def snapshot(logs: dict[Key, Log], keys: set[Key]) -> dict[tuple[int, Key], Ranges]:
@@ -135,3 +187,10 @@ def _contiguous(below: int, *sets: Ranges) -> int:
     for ranges in sets:
         known.update(ranges)
     return known.contiguous(below) if known and below + 1 in known else 0
+
+
+def _remember(among: OrderedDict[Key, Ranges], key: Key, ranges: Ranges) -> None:
+    among.setdefault(key, Ranges()).update(ranges)
+    among.move_to_end(key)
+    if len(among) > REMEMBERED_MAX:
+        among.popitem(last=False)

@@ -47,15 +47,11 @@ ROW_BYTES = 200  # What a row takes of a page, with what a split of pages leaves
 QUARANTINE_MAX = 1_000
 
 
-def event(
-    kind: str, at_ms: int, detail: str, source: bytes | None = None, epoch: int | None = None
-) -> dict[int, object]:
-    """An event that the gateway tells about itself, a source, or one log of a source."""
+def event(kind: str, at_ms: int, detail: str, about: Key | None = None) -> dict[int, object]:
+    """An event that the gateway tells about itself or a source's log."""
     told: dict[int, object] = {E_KIND: EVENT_CODES[kind], E_AT_MS: at_ms, E_DETECTED_MS: at_ms, E_DETAIL: detail}
-    if source is not None:
-        told[E_SOURCE] = source
-    if epoch is not None:
-        told[E_EPOCH] = epoch
+    if about is not None:
+        told[E_SOURCE], told[E_EPOCH] = about
     return told
 
 
@@ -79,7 +75,7 @@ def begin_log(db: sqlite3.Connection, changes: Changes, log: LogInfo, gateway: b
     )
     changes.logs.append(log._replace(place=place))
     why = "source seen for the first time" if not earlier else "source began a new log"
-    begun = event("epoch begun", now_ms, f"{log.name}: epoch {log.epoch:08x}, {why}", *key)
+    begun = event("epoch begun", now_ms, f"{log.name}: epoch {log.epoch:08x}, {why}", key)
     append_event(db, changes, gateway, begun, 0)
 
 
@@ -168,13 +164,13 @@ def append_made(
 
 
 def mark_gone(
-    db: sqlite3.Connection, changes: Changes, key: Key, first: int, last: int, gateway: bytes, now_ms: int
+    db: sqlite3.Connection, changes: Changes, key: Key, ranges: Ranges, why: str, gateway: bytes, now_ms: int
 ) -> None:
-    """Rows that no log holds any more: stepped over by the watermark, told as an event with their range."""
+    """Rows that no log holds any more: stepped over by the watermark, told as events with their ranges."""
     known = [changes.range(db, what, key) for what in (HELD, ACKED, GONE)]
-    for lost in Ranges([(first, last)]).minus(*known):
+    for lost in ranges.minus(*known):
         known[2].add(*lost)
-        told = event("rows dropped", now_ms, f"epoch {key[1]:08x}: overwritten before they were read", *key)
+        told = event("rows dropped", now_ms, f"epoch {key[1]:08x}: {why}", key)
         told[E_RANGE] = list(lost)
         append_event(db, changes, gateway, told, 0)
 

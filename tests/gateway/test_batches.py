@@ -10,6 +10,7 @@ import pytest
 from gateway.batches import LATE_ROWS_MAX, LIVE_ROWS_MAX, Ages, Want, collect
 from gateway.catalogue import Layout
 from gateway.ranges import Ranges
+from gateway.spool_reader import Reader
 from gateway.spool_schema import Changes, LogInfo, connect
 from gateway.spool_tables import append_rows, begin_log, made_log
 from tests.gateway.small_station import START_S
@@ -115,7 +116,7 @@ def test_a_five_minute_batch_of_five_sources_takes_at_most_four_bytes_a_reading(
         for name in STATION:
             shelf.put(name, minutes(name, 5, dice, first))
         wants = [shelf.want(name, (first, first + 4)) for name in STATION]
-        (made,) = collect(shelf.db, wants, True, Ages(0, 1 << 33), 0)
+        (made,) = collect(Reader(shelf.db, {}), wants, True, Ages(0, 1 << 33), 0)
         size += len(made.payload)
         readings += made.readings
     assert readings == 40 * 5 * 12
@@ -129,7 +130,7 @@ def test_live_rows_go_live_and_the_others_late_whatever_their_order(shelf):
         row.t_s = START_S - age_s
     shelf.put("level", rows)
     ages = Ages(START_S - 600, START_S + 600)
-    live, late = (collect(shelf.db, [shelf.want("level", (1, 6))], kind, ages, 0) for kind in (True, False))
+    live, late = (collect(Reader(shelf.db, {}), [shelf.want("level", (1, 6))], kind, ages, 0) for kind in (True, False))
     assert [row.seq for row in shelf.back(live)[0]["level"]] == [1, 3, 6]
     assert [row.seq for row in shelf.back(late)[0]["level"]] == [2, 4, 5]
 
@@ -139,7 +140,7 @@ def test_a_backlog_goes_in_pieces_oldest_first_and_comes_back_whole(shelf):
     shelf.put("tilt", rows)
     left, found = Ranges([(1, 1_300)]), []
     for _ in range(3):
-        batches = collect(shelf.db, [shelf.want("tilt", *left)], False, Ages(1 << 32, 1 << 33), 2)
+        batches = collect(Reader(shelf.db, {}), [shelf.want("tilt", *left)], False, Ages(1 << 32, 1 << 33), 2)
         got, parts = shelf.back(batches)
         assert len(got["tilt"]) <= LATE_ROWS_MAX
         assert all(cbor2.loads(batch.payload)[4] == 2 for batch in batches)
@@ -159,7 +160,7 @@ def test_a_message_that_would_be_too_big_is_halved_until_it_fits(shelf):
             Row(seq, 3, SYNCED, START_S + wild.randrange(10**6), 7, readings, [(wild.randrange(60_000), 3)] * TIPS_MAX)
         )
     shelf.put("level", rows)
-    batches = collect(shelf.db, [shelf.want("level", (1, LIVE_ROWS_MAX))], True, Ages(0, 1 << 33), 0)
+    batches = collect(Reader(shelf.db, {}), [shelf.want("level", (1, LIVE_ROWS_MAX))], True, Ages(0, 1 << 33), 0)
     assert len(batches) > 1
     assert all(len(batch.payload) <= MESSAGE_BYTES_MAX for batch in batches)
     found, parts = shelf.back(batches)
@@ -170,7 +171,7 @@ def test_a_message_that_would_be_too_big_is_halved_until_it_fits(shelf):
 def test_a_log_full_of_holes_makes_no_more_segments_than_a_message_may_have(shelf):
     rows = minutes("level", 700, random.Random(4))[::2]
     shelf.put("level", rows)
-    batches = collect(shelf.db, [shelf.want("level", (1, 700))], True, Ages(0, 1 << 33), 0)
+    batches = collect(Reader(shelf.db, {}), [shelf.want("level", (1, 700))], True, Ages(0, 1 << 33), 0)
     assert all(len(cbor2.loads(batch.payload)[3]) <= SEGMENTS_MAX for batch in batches)
     assert shelf.back(batches)[0]["level"] == rows
 
@@ -181,7 +182,7 @@ def test_rows_of_another_shape_and_rows_that_are_none_do_not_hold_back_the_other
     shelf.put("level", rows)
     with shelf.db:
         shelf.db.execute("UPDATE rows SET packed = x'00112233' WHERE seq = 3")
-    batches = collect(shelf.db, [shelf.want("level", (1, 4))], True, Ages(0, 1 << 33), 0)
+    batches = collect(Reader(shelf.db, {}), [shelf.want("level", (1, 4))], True, Ages(0, 1 << 33), 0)
     found, parts = shelf.back(batches)
     assert found["level"] == [rows[0], rows[1], rows[3]]
     assert list(parts["level"]) == [(1, 2), (4, 4)]
@@ -190,12 +191,12 @@ def test_rows_of_another_shape_and_rows_that_are_none_do_not_hold_back_the_other
 def test_rows_that_no_catalogue_names_yet_stay(shelf):
     shelf.put("level", minutes("level", 2, random.Random(7)))
     want = Want(shelf.keys["level"], Ranges([(1, 2)]), lambda key, stamped: None, None)
-    assert collect(shelf.db, [want], True, Ages(0, 1 << 33), 0) == []
+    assert collect(Reader(shelf.db, {}), [want], True, Ages(0, 1 << 33), 0) == []
 
 
 def test_rows_of_two_catalogue_versions_go_in_two_messages(shelf):
     shelf.put("level", minutes("level", 2, random.Random(8)))
     layouts = iter([shelf.layout("level", None, 0), shelf.layout("level", None, 0)._replace(version=VERSION + 1)])
     want = Want(shelf.keys["level"], Ranges([(1, 2)]), lambda key, stamped: next(layouts), None)
-    batches = collect(shelf.db, [want], True, Ages(0, 1 << 33), 0)
+    batches = collect(Reader(shelf.db, {}), [want], True, Ages(0, 1 << 33), 0)
     assert [cbor2.loads(batch.payload)[1] for batch in batches] == [VERSION, VERSION + 1]

@@ -11,7 +11,7 @@ import pytest
 from gateway.clock import Clock
 from gateway.commit import QUEUE_MAX
 from gateway.spool import Spool, StoreError
-from gateway.spool_schema import EVENT_ROW, load_rows, sensor_serial
+from gateway.spool_schema import EVENT_ROW, sensor_serial
 from tests.gateway.small_station import BOARD, EPOCH, GATEWAY, HandClock, packed_row, small_station
 from wire.reading import NEVER, SYNCED
 from wire.row import Reading, RowError, unpack
@@ -43,7 +43,7 @@ def run(folder, *steps, **options) -> Any:
 def events_of(spool):
     async def read():
         log = next(log for log in spool.all_logs() if log.info.source == GATEWAY)
-        rows = await spool.read(lambda db: load_rows(db, log.key, 1, 10_000, 10_000))
+        rows = await spool.read(lambda reader: reader.rows(log.key, 1, 10_000, 10_000))
         return [cbor2.loads(row[5]) for row in rows]
 
     return read()
@@ -60,7 +60,7 @@ def test_rows_are_there_after_a_restart_and_the_watermark_is_what_is_contiguous(
         await spool.append_rows(BOARD, EPOCH, "level", [packed_row(3)])
         assert spool.watermark(BOARD, EPOCH) == 4
         assert (BOARD, EPOCH, 1, 4) in spool.logs()
-        rows = await spool.read(lambda db: load_rows(db, KEY, 1, 9, 9))
+        rows = await spool.read(lambda reader: reader.rows(KEY, 1, 9, 9))
         return [(row[0], unpack(row[5], EPOCH).seq) for row in rows]
 
     assert run(tmp_path, write, more) == [(1, 1), (2, 2), (3, 3), (4, 4)]
@@ -114,7 +114,7 @@ def test_the_first_row_under_a_key_stays_and_another_one_is_told_once(tmp_path):
         for _ in range(3):
             await spool.append_rows(BOARD, EPOCH, "level", [packed_row(1, 30_000)])
         await spool.append_rows(BOARD, EPOCH, "level", [first])
-        rows = await spool.read(lambda db: load_rows(db, KEY, 1, 9, 9))
+        rows = await spool.read(lambda reader: reader.rows(KEY, 1, 9, 9))
         assert [row[5] for row in rows] == [first]
         assert (spool.counters["duplicates"], spool.counters["conflicts"]) == (1, 1)
         return told
@@ -142,7 +142,7 @@ def test_a_bought_sensor_gets_a_name_an_epoch_and_ascending_seqs_from_the_gatewa
     async def again(spool):
         await spool.append_made("radar", [(1_591_000_120, 0, SYNCED, [Reading(0, 4_002)])])
         ((source, epoch, tail, head),) = [log for log in spool.logs() if log[0] == serial]
-        rows = await spool.read(lambda db: load_rows(db, (source, epoch), 1, 9, 9))
+        rows = await spool.read(lambda reader: reader.rows((source, epoch), 1, 9, 9))
         begun = [e for e in await events_of(spool) if e.get(E_SOURCE) == serial]
         assert [e[E_KIND] for e in begun] == [EVENT_CODES["epoch begun"]]
         assert (tail, head) == (1, 3)
@@ -168,7 +168,7 @@ def test_an_event_is_stored_with_its_crc_and_comes_before_the_window_ends(tmp_pa
         seq = await spool.append_event(EVENT)
         await rows  # In the same transaction or the next one: the event did not wait for the rows' window.
         log = next(log for log in spool.all_logs() if log.info.source == GATEWAY)
-        ((_, kind, _, _, crc, content),) = await spool.read(lambda db: load_rows(db, log.key, seq, seq, 1))
+        ((_, kind, _, _, crc, content),) = await spool.read(lambda reader: reader.rows(log.key, seq, seq, 1))
         assert kind == EVENT_ROW
         assert crc == crc32(content, log.info.epoch)
         return cbor2.loads(content)

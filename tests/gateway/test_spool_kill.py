@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 from gateway.spool import Spool
-from gateway.spool_schema import load_rows
 from tests.gateway.small_station import BOARD, EPOCH, HandClock, small_station
 from wire.row import unpack
 
@@ -45,7 +44,7 @@ def test_nothing_that_was_said_to_be_stored_is_lost_when_the_process_is_killed(t
         child.stdout.close()
 
     async def check(spool):
-        rows = await spool.read(lambda db: load_rows(db, KEY, 1, 10**6, 10**6))
+        rows = await spool.read(lambda reader: reader.rows(KEY, 1, 10**6, 10**6))
         held = {unpack(row[5], EPOCH).seq for row in rows}
         assert said <= held
         assert held == set(range(1, max(held) + 1))
