@@ -4,6 +4,7 @@ Rules of this file: it runs in the spool's reading thread and touches nothing of
 bytes, save for the time of publishing. A message never exceeds MESSAGE_BYTES_MAX: it is halved until it fits.
 """
 
+import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,7 +15,9 @@ from gateway.ranges import Ranges
 from gateway.spool_reader import Reader
 from gateway.spool_schema import Key
 from wire.row import Row, RowError, unpack
+from wire.short import shorten
 from wire.telemetry import (
+    DEFLATE_WBITS,
     F_GATEWAY_QUALITY,
     K_ALIVE,
     K_BASE_S,
@@ -96,7 +99,12 @@ def collect(reader: Reader, wants: list[Want], live: bool, ages: Ages, mode: int
     batches = []
     for version, rows in sorted(by_version.items()):
         batches += _messages(version, rows, mode)
-    return batches
+    return batches if live else [batch._replace(payload=deflate(batch.payload)) for batch in batches]
+
+
+def deflate(message: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=DEFLATE_WBITS)
+    return packer.compress(message) + packer.flush()
 
 
 def event_message(key: Key, seq: int, event: bytes, catalogue: int, published_ms: int) -> bytes:
@@ -159,7 +167,7 @@ def _messages(version: int, rows: list[_Taken], mode: int) -> list[Batch]:
         cut = segments_of(layout.place, layout.cadence_s, epoch, run, base_s, len(layout.channels))
         _add_judgement(cut, run, layout.name, of_log[0].want.judge)
         segments += cut
-    message: dict[int, object] = {K_MAJOR: MAJOR, K_CATALOGUE: version, K_BASE_S: base_s, K_SEGMENTS: segments}
+    message: dict[int, object] = {K_MAJOR: MAJOR, K_CATALOGUE: version, K_BASE_S: base_s, K_SEGMENTS: shorten(segments)}
     if mode:
         message[K_MODE] = mode
     payload = cbor2.dumps(message, canonical=True)

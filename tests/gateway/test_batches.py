@@ -1,6 +1,7 @@
 """Messages from stored rows: small enough, never too big, and nothing left out or sent twice."""
 
 import random
+import zlib
 from contextlib import closing
 from functools import partial
 
@@ -16,7 +17,8 @@ from gateway.spool_tables import append_rows, begin_log, made_log
 from tests.gateway.small_station import START_S
 from wire.reading import MISSING, QUANTITY_CODES, SYNCED
 from wire.row import TIPS_MAX, Reading, Row, crc_of, pack
-from wire.telemetry import MESSAGE_BYTES_MAX, SEGMENTS_MAX, rows_of
+from wire.short import lengthen
+from wire.telemetry import DEFLATE_WBITS, MESSAGE_BYTES_MAX, SEGMENTS_MAX, rows_of
 
 EPOCH = 0x12345678
 VERSION = 0x09A1_2B3C
@@ -69,13 +71,19 @@ class Shelf:
     def want(self, name, *pairs):
         return Want(self.keys[name], Ranges(pairs), partial(self.layout, name), None)
 
+    def message(self, batch):
+        try:
+            return cbor2.loads(zlib.decompress(batch.payload, DEFLATE_WBITS))
+        except zlib.error:
+            return cbor2.loads(batch.payload)
+
     def back(self, batches):
         """{name: rows} as a center would read them, with the keys that the batches say they carry."""
         found = {name: [] for name in STATION}
         parts = {name: Ranges() for name in STATION}
         for batch in batches:
-            message = cbor2.loads(batch.payload)
-            for segment in message[3]:
+            message = self.message(batch)
+            for segment in lengthen(message[3]):
                 name = list(STATION)[segment[0]]
                 epoch = self.keys[name][1]
                 found[name] += rows_of(segment, 60, epoch, message[2], len(STATION[name]))
@@ -143,7 +151,7 @@ def test_a_backlog_goes_in_pieces_oldest_first_and_comes_back_whole(shelf):
         batches = collect(Reader(shelf.db, {}), [shelf.want("tilt", *left)], False, Ages(1 << 32, 1 << 33), 2)
         got, parts = shelf.back(batches)
         assert len(got["tilt"]) <= LATE_ROWS_MAX
-        assert all(cbor2.loads(batch.payload)[4] == 2 for batch in batches)
+        assert all(shelf.message(batch)[4] == 2 for batch in batches)
         left = left.minus(parts["tilt"])
         found += got["tilt"]
     assert not left

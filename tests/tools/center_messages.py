@@ -8,7 +8,7 @@ import cbor2
 from tools.center.schema import Incoming
 from wire.reading import GOOD, QUANTITY_CODES, SYNCED
 from wire.row import Reading, Row
-from wire.telemetry import segments_of
+from wire.telemetry import DEFLATE_WBITS, segments_of
 
 STATION = "CYB01"
 BOARD, GATEWAY = b"board..1", b"gateway1"
@@ -42,7 +42,13 @@ def catalogue(version: int = 7, level: list | None = None) -> Incoming:
 
 def batch(of_rows: list[Row], version: int = 7, leaf: str = "live", more: list | None = None, **options) -> Incoming:
     segments = segments_of(1, 60, EPOCH, of_rows, START_S, 2) + (more or [])
-    return incoming(leaf, {0: 1, 1: version, 2: START_S, 3: segments}, **options)
+    message = cbor2.dumps({0: 1, 1: version, 2: START_S, 3: segments}, canonical=True)
+    return incoming(leaf, deflated(message) if leaf == "late" else message, **options)
+
+
+def deflated(message: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=DEFLATE_WBITS)
+    return packer.compress(message) + packer.flush()
 
 
 def event(seq: int, kind: int, epoch: int = 1, **columns) -> Incoming:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import tracemalloc
 from contextlib import closing, suppress
 
 import cbor2
@@ -19,6 +20,8 @@ from wire.telemetry import MESSAGE_BYTES_MAX, TelemetryError
 
 KEY = (m.BOARD, m.EPOCH)
 BATCH = m.batch(m.rows(1, 5)).payload
+MESSAGES = [("live", BATCH), ("late", m.deflated(BATCH)), ("event", m.event(1, 1, rule="flood").payload)]
+MESSAGES.append(("state", m.birth().payload))
 
 
 @pytest.fixture
@@ -233,10 +236,38 @@ def test_a_days_minutes_of_eight_sources_fit_into_one_message():
     sources = [[bytes([i]) * 8, 1, f"level {i}", 0, 60, channels] for i in range(8)]
     catalogue = read("catalogue", cbor2.dumps({0: 1, 1: 7, 10: m.STATION, 11: sources}, canonical=True))
     segments = [[i, 1, 0, 1, 1_440, [[2_000, 3] + [(-1) ** row for row in range(1_400)]]] for i in range(8)]
-    record = read("late", cbor2.dumps({0: 1, 1: 7, 2: m.START_S, 3: segments}, canonical=True))
+    record = read("late", m.deflated(cbor2.dumps({0: 1, 1: 7, 2: m.START_S, 3: segments}, canonical=True)))
     assert isinstance(record, BatchMessage)
     assert isinstance(catalogue, CatalogueMessage)
     assert sum(len(rows_in(segment, record.base_s, catalogue)) for segment in record.segments) == 8 * 1_440
+
+
+def test_a_late_message_inflates_to_what_a_live_one_says():
+    assert read("late", m.deflated(BATCH)) == read("live", BATCH)
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (BATCH, "deflate"),
+        (b"", "without end"),
+        (m.deflated(BATCH)[:-1], "without end"),
+        (m.deflated(BATCH) + b"\0", "behind it"),
+        (m.deflated(bytes(MESSAGE_BYTES_MAX + 1)), "inflates to more"),
+        (m.deflated(bytes(50_000_000)), "inflates to more"),
+        (bytes(MESSAGE_BYTES_MAX + 1), "more than"),
+        (m.deflated(BATCH + b"\0"), "deterministic"),
+    ],
+)
+def test_a_late_message_that_inflates_to_too_much_or_to_nothing_of_ours_is_refused(payload, reason):
+    tracemalloc.start()
+    try:
+        with pytest.raises(TelemetryError, match=reason):
+            read("late", payload)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 1_000_000
 
 
 def test_unknown_keys_are_ignored():
@@ -246,7 +277,7 @@ def test_unknown_keys_are_ignored():
 
 @settings(max_examples=300)
 @given(
-    st.sampled_from([("live", BATCH), ("event", m.event(1, 1, rule="flood").payload), ("state", m.birth().payload)]),
+    st.sampled_from(MESSAGES),
     st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4),
     st.binary(max_size=3),
 )

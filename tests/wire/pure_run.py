@@ -11,6 +11,7 @@ from wire.reading import FAIL, GOOD, MISSING, SUSPECT, VALUE_MAX, VALUE_MIN, rai
 from wire.registers import slot
 from wire.resolve import resolve
 from wire.row import ANCHOR, Reading, Row, RowError, pack, split, unpack
+from wire.short import lengthen, shorten
 from wire.telemetry import TelemetryError, rows_of, segments_of
 
 
@@ -65,7 +66,10 @@ def show_log(numbers):
     if [unpack(data, epoch) for data in split(b"".join(packed))] != rows:
         print("rows do not come back")
     segments = segments_of(2, 60, epoch, rows, 1528063000, channels)
-    show("cbor", Encoder(16384).encode({0: 1, 1: 5, 2: 1528063000, 3: segments, -1: "水", -24: None, 23: True}))
+    short = shorten(segments * 2)
+    if lengthen(short) != segments * 2:
+        print("short segments do not come back")
+    show("cbor", Encoder(32768).encode({0: 1, 1: 5, 2: 1528063000, 3: short, -1: "水", -24: None, 23: True}))
     print("times", resolve(rows + [Row(99 + i, 3, 0, numbers.below(1 << 24), i, [Reading(0, 1)]) for i in range(3)]))
     if [row for s in segments for row in rows_of(s, 60, epoch, 1528063000, channels)] != rows:
         print("segments do not come back")

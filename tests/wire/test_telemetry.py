@@ -53,6 +53,11 @@ def minute_rows(levels, **changes):
         ([5, None, 5], [5, None]),
         ([5, None, 4], [5, None, -1]),
         ([5, 5, None], [5, 0, None]),
+        ([5, 5, 5, 6], [5, 0, 0, 1]),
+        ([5, 5, 5, 5, 6], [5, [3], 1]),
+        ([0, 0, 0, 0, 0, 6, 6, 6, 6, 7, 7], [0, [4], 6, [3], 1]),
+        ([None, 7, 7, 7, 7, None], [None, 7, [3], None]),
+        ([7, 7, None, 7, 7, 8], [7, 0, None, 0, 0, 1]),
         ([None, 7, 7], [None, 7]),
         ([-3], [-3]),
     ],
@@ -83,6 +88,15 @@ def test_flags_by_hand():
     ]
     assert segments_of(0, 60, EPOCH, rows, BASE_S, 1) == expected
     assert back(expected, 60, EPOCH, BASE_S, 1) == rows
+
+
+def test_what_never_varied_within_its_rows_has_empty_columns_for_it():
+    rows = minute_rows([100, 110, 120])
+    for row in rows:
+        row.readings = [Reading(0, 110, GOOD, 110, 110, 0)]
+    segments = segments_of(0, 60, EPOCH, rows, BASE_S, 1)
+    assert segments == [[0, 41, 0, 2, 3, [[110]], {telemetry.F_STATS: {0: [[], [], []]}}]]
+    assert back(segments, 60, EPOCH, BASE_S, 1) == rows
 
 
 def test_uptime_of_a_clock_that_was_never_set_comes_back():
@@ -172,6 +186,15 @@ BAD = {
     "a column with a fraction": segment_with(5, [[1.0]]),
     "a column with true": segment_with(5, [[True]]),
     "a column that leaves 32 bits": segment_with(5, [[0x7FFFFFFF, 1]]),
+    "zeros before any value": segment_with(5, [[[1], 5]]),
+    "zeros behind nothing": segment_with(5, [[None, [1]]]),
+    "zeros past its rows": segment_with(5, [[5, [2]]]),
+    "a value behind zeros past its rows": segment_with(5, [[5, [1], 1]]),
+    "no zeros": segment_with(5, [[5, [0]]]),
+    "zeros by fraction": segment_with(5, [[5, [1.0]]]),
+    "zeros that are true": segment_with(5, [[5, [True]]]),
+    "two counts of zeros": segment_with(5, [[5, [1, 1]]]),
+    "zeros without end": segment_with(5, [[5, [1 << 60]]]),
     "a step without end": segment_with(5, [[1 << 4_000]]),
     "flags of no map": segment_with(6, [1]),
     "flags that are text": segment_with(6, "text"),
@@ -283,6 +306,7 @@ GREEDY = {
     "integers without end": [0, 1, 0, 0, ROWS_MAX, [[1 << 400_000] + [1] * (ROWS_MAX - 1)]],
     "offsets without end": [0, 1, 0, 0, ROWS_MAX, [[1]], {1: [1 << 400_000, 1]}],
     "all tips in one row": [0, 1, 0, 0, ROWS_MAX, [[1]], {4: [0, 0, 1] * 20_000}],
+    "zeros again and again": [0, 1, 0, 0, ROWS_MAX, [[1] + [[ROWS_MAX - 1]] * (ROWS_MAX - 1)]],
     "a run without end": [0, 1, 0, 0, ROWS_MAX, [[1]], {5: {0: [GOOD, 1 << 60]}, 2: {0: [GOOD, 1 << 60]}}],
 }
 

@@ -12,6 +12,7 @@ from tests.wire.strategies import epochs, logs
 from wire import telemetry as t
 from wire.cbor import Encoder
 from wire.reading import FAIL
+from wire.short import lengthen, shorten
 from wire.telemetry import MESSAGE_BYTES_MAX, rows_of, segments_of
 
 CONTRACT = Validator(Path(t.__file__).parent / "telemetry.cddl")
@@ -38,17 +39,18 @@ def batch(segments, **more):
 )
 def test_every_batch_that_rows_can_make_fits_the_contract_and_comes_back_through_cbor(log, epoch, base_s, mode, judged):
     channels, rows = log
-    segments = segments_of(2, 60, epoch, rows, base_s, channels)
+    segments = segments_of(2, 60, epoch, rows, base_s, channels) * 2  # Of two sources that do the same.
     if judged and len(segments[0]) == 6:
         segments[0].append({t.F_GATEWAY_QUALITY: {0: [FAIL, segments[0][4]]}})
-    message = {t.K_MAJOR: t.MAJOR, t.K_CATALOGUE: 5, t.K_BASE_S: base_s, t.K_SEGMENTS: segments}
+    message = {t.K_MAJOR: t.MAJOR, t.K_CATALOGUE: 5, t.K_BASE_S: base_s, t.K_SEGMENTS: shorten(segments)}
     if mode is not None:
         message[t.K_MODE] = mode
     ours = bytes(Encoder(MESSAGE_BYTES_MAX).encode(message))
     assert CONTRACT.validate(ours).errors == ()
     received = cbor2.loads(ours)
-    again = [row for segment in received[t.K_SEGMENTS] for row in rows_of(segment, 60, epoch, base_s, channels)]
-    assert again == rows
+    whole = lengthen(received[t.K_SEGMENTS])
+    again = [row for segment in whole for row in rows_of(segment, 60, epoch, base_s, channels)]
+    assert again == rows * 2
 
 
 events = st.fixed_dictionaries(
@@ -80,6 +82,9 @@ def test_every_event_fits_the_contract(event, epoch, seq):
 
 GOOD = {
     "rows": batch([[0, 1, 5, 2, 3, [[1, 2], []]]]),
+    "rows of which only what is other is said": batch(
+        [[0, 1, 5, 2, 3, [[1]]], [1, -1, 0, [1, [3]], []], [2, 1, 9, [], {0: 0}]]
+    ),
     "rows with every flag": batch(
         [[0, 1, -5, 2, 2, [[1]], {0: 0, 1: [5], 2: {0: [3, 2]}, 3: {0: [[1], [2], [3]]}, 4: [0, 1, 1], 5: {0: [4, 2]}}]]
     ),
@@ -113,11 +118,17 @@ BAD = {
     "no segments": batch([]),
     "segment of five": batch([[0, 1, 5, 2, 3]]),
     "segment of eight": batch([[0, 1, 5, 2, 3, [[1]], {0: 1}, 1]]),
+    "segment of four numbers": batch([[0, 1, 5, 2]]),
     "no columns": batch([[0, 1, 5, 2, 3, []]]),
     "seq of zero": batch([[0, 0, 5, 2, 3, [[1]]]]),
     "no rows": batch([[0, 1, 5, 2, 0, [[1]]]]),
     "1,501 rows": batch([[0, 1, 5, 2, 1_501, [[1]]]]),
     "a column with a fraction": batch([[0, 1, 5, 2, 3, [[1.5]]]]),
+    "short of its columns": batch([[0, 1, 5, 2, 3, [[1]]], [1, 1, 0]]),
+    "short, with a number behind its columns": batch([[0, 1, 5, 2, 3, [[1]]], [1, 1, 0, [1], 7]]),
+    "short, with its columns in an array": batch([[0, 1, 5, 2, 3, [[1]]], [1, 1, 0, [[[1]]]]]),
+    "a count of no zeros": batch([[0, 1, 5, 2, 3, [[1, [0]]]]]),
+    "two counts of zeros": batch([[0, 1, 5, 2, 3, [[1, [1, 1]]]]]),
     "a column with text": batch([[0, 1, 5, 2, 3, [["1"]]]]),
     "packed row too short": batch([[0, 1, bytes(18)]]),
     "packed row too long": batch([[0, 1, bytes(235)]]),

@@ -22,6 +22,7 @@ from tools.broker import end_with_parent
 from tools.demo.tap import SeenEvent, Tap
 from tools.emulator.whole import ROOT
 from tools.failure import Failure
+from wire.short import lengthen
 from wire.telemetry import E_KIND, E_RULE, EVENT_CODES, K_SEGMENTS
 
 ABOUT = "end of answer -> event at the broker, commit -> live batch at the broker"
@@ -112,7 +113,7 @@ class _LiveTap(Tap):
         now_s = time.monotonic()
         super()._on_message(client, userdata, message)
         if message.topic.endswith("/live"):
-            for segment in cbor2.loads(message.payload)[K_SEGMENTS]:
+            for segment in lengthen(cbor2.loads(message.payload)[K_SEGMENTS]):
                 for seq in range(segment[1], segment[1] + segment[4]):
                     self.live_s.setdefault(seq, now_s)
 

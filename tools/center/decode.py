@@ -14,7 +14,9 @@ import cbor2
 
 from wire.reading import QUANTITIES
 from wire.row import CHANNELS_MAX, Row, crc_of, pack
+from wire.short import lengthen
 from wire.telemetry import (
+    DEFLATE_WBITS,
     E_AT_MS,
     E_DETAIL,
     E_DETECTED_MS,
@@ -112,7 +114,7 @@ Message = CatalogueMessage | BatchMessage | EventMessage | StateMessage
 
 def read(leaf: str, payload: bytes) -> Message:
     """The record of a message on topic …/`leaf`. TelemetryError."""
-    message = _map(load(payload))
+    message = _map(load(inflate(payload) if leaf == "late" else payload))
     _need(message.get(K_MAJOR) == MAJOR, "not our major version")
     if leaf in ("live", "late"):
         return _batch(message)
@@ -123,6 +125,19 @@ def read(leaf: str, payload: bytes) -> Message:
     if leaf == "state":
         return _state(message)
     raise TelemetryError(f"nothing is expected on {leaf}")
+
+
+def inflate(payload: bytes) -> bytes:
+    """What a payload on /late says, MESSAGE_BYTES_MAX at most: a few bytes can claim gigabytes. TelemetryError."""
+    _need(len(payload) <= MESSAGE_BYTES_MAX, f"more than {MESSAGE_BYTES_MAX} bytes")
+    unpacker = zlib.decompressobj(DEFLATE_WBITS)
+    try:
+        content = unpacker.decompress(payload, MESSAGE_BYTES_MAX + 1)
+    except zlib.error as error:
+        raise TelemetryError(f"no raw deflate: {error}") from error
+    _need(len(content) <= MESSAGE_BYTES_MAX, f"inflates to more than {MESSAGE_BYTES_MAX} bytes")
+    _need(unpacker.eof and not unpacker.unused_data, "deflate without end, or bytes behind it")
+    return content
 
 
 def load(payload: bytes) -> object:
@@ -170,6 +185,7 @@ def _batch(message: dict) -> BatchMessage:
     segments = message.get(K_SEGMENTS)
     if not isinstance(segments, list) or not 1 <= len(segments) <= SEGMENTS_MAX:
         raise TelemetryError(f"1 to {SEGMENTS_MAX} segments")
+    segments = lengthen(segments)
     _need(sum(map(_claimed, segments)) <= BATCH_ROWS_MAX, f"more than {BATCH_ROWS_MAX:,} rows in one message")
     return BatchMessage(
         _uint(message.get(K_CATALOGUE), "catalogue"),

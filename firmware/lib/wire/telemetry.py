@@ -12,7 +12,9 @@ from wire.row import CHANNELS_MAX, DATA, Reading, Row, RowError, pack, unpack
 MAJOR = 1
 ROWS_MAX = 1_500  # Rows of one segment: a day of 1-minute rows, and room.
 SEGMENTS_MAX = 256
-MESSAGE_BYTES_MAX = 65_536
+MESSAGE_BYTES_MAX = 65_536  # Of a message as CBOR, so also of what a payload on /late inflates to.
+DEFLATE_WBITS = -15  # Raw deflate (RFC 1951), in zlib's way of saying so: payloads on /late.
+RUN_MIN = 3  # So many differences of zero in a row travel as one array that counts them.
 _STEP_MAX = 1 << 44  # No difference is larger: 2^32 s in ms. A longer integer would grow with every row it is added to.
 
 # Keys of a message map.
@@ -44,7 +46,7 @@ STATUSES = ("accepted", "done", "refused")  # of a command
 F_TIME_QUALITY = 0  # absent = synced
 F_OFFSETS = 1  # ms off the regular stamps, delta-coded like a column; absent = regular
 F_QUALITY = 2  # {column: [flag, run, flag, run ...]}; absent = every value good, every null missing
-F_STATS = 3  # {column: [below, above, spread] columns}
+F_STATS = 3  # {column: [below, above, spread] columns, each beginning with its difference from 0}
 F_TIPS = 4  # [row, age_s, count, ...]
 F_GATEWAY_QUALITY = 5  # {column: [flag, run ...]} where the gateway judged otherwise than the board
 
@@ -243,7 +245,7 @@ def _close(out, run, index, cadence_s, base_s):
         if any(r.quality not in (GOOD, MISSING) for r in column):
             qualities[c] = run_lengths([r.quality for r in column])
         if any(r.low is not None for r in column):
-            stats[c] = [_delta([_stat(r, which) for r in column]) for which in range(3)]
+            stats[c] = [_delta([_stat(r, which) for r in column], 0) for which in range(3)]
     if qualities:
         flags[F_QUALITY] = qualities
     if stats:
@@ -270,7 +272,7 @@ def _stats(values, packed, count):
     out = {}
     for c, columns in packed.items():
         _need(isinstance(columns, (list, tuple)) and len(columns) == 3, "stats are three columns")
-        below, above, spread = [_undelta(column, count, "stats") for column in columns]
+        below, above, spread = [_undelta(column, count, "stats", 0) for column in columns]
         rows = []
         for i in range(count):
             if below[i] is None or above[i] is None or spread[i] is None:
@@ -282,10 +284,13 @@ def _stats(values, packed, count):
     return out
 
 
-def _delta(values):
-    """First value, then differences; None stays None and is stepped over; zeros at the end are left out."""
+def _delta(values, last=None):
+    """First value (or its difference from `last`), then differences; None stays None and is stepped over.
+
+    Zeros at the end are left out; RUN_MIN of them and more elsewhere are counted: [3].
+    """
     out = []
-    last = None
+    start = last
     for value in values:
         if value is None:
             out.append(None)
@@ -295,24 +300,46 @@ def _delta(values):
     if last is None:
         return []
     first = 0
-    while out[first] is None:
+    while start is None and out[first] is None:
         first += 1
-    while len(out) > first + 1 and out[-1] == 0:
+    least = first + 1 if start is None else 0
+    while len(out) > least and out[-1] == 0:
         out.pop()
+    return _count_zeros(out, least)
+
+
+def _count_zeros(steps, least):
+    """`steps` with the runs of zeros from place `least` on counted."""
+    out = steps[:least]
+    i = least
+    while i < len(steps):
+        run = 1
+        if steps[i] == 0:
+            while steps[i + run] == 0:  # No zero is last.
+                run += 1
+        if run >= RUN_MIN:
+            out.append([run])
+        else:
+            out += steps[i : i + run]
+        i += run
     return out
 
 
-def _undelta(column, count, what):
+def _undelta(column, count, what, last=None):
     _need(isinstance(column, (list, tuple)) and len(column) <= count, what + " longer than its rows")
     out = []
-    last = None
     for step in column:
         if step is None:
             out.append(None)
+        elif isinstance(step, (list, tuple)):
+            _need(last is not None and len(step) == 1 and _is_int(step[0]), what + " counts zeros behind a value")
+            _need(1 <= step[0] <= count - len(out), what + " longer than its rows")
+            out += [last] * step[0]
         else:
             _need(_is_int(step) and -_STEP_MAX <= step <= _STEP_MAX, what + " holds integers of 44 bits and null")
             last = step if last is None else last + step
             out.append(last)
+    _need(len(out) <= count, what + " longer than its rows")
     out += [last] * (count - len(out))
     return out
 
