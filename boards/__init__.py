@@ -4,7 +4,7 @@ Each .toml beside this file is one definition; a path that ends in .toml may sta
 Whatever is wrong in a file comes out at once, as DefinitionError.
 """
 
-from boards.board import board_json, load_board
+from boards.board import board_json, load_board, mqtt_board_json
 from boards.definition import names
 from boards.profile import load_profile
 from boards.records import Board, Partition, Point, Port, Profile, Sensor
@@ -22,5 +22,6 @@ __all__ = [
     "board_json",
     "load_board",
     "load_profile",
+    "mqtt_board_json",
     "names",
 ]

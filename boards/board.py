@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from boards.chips import CHIPS, Chip
 from boards.definition import canonical, digest, open_definition
 from boards.ports import read_partitions, read_ports
-from boards.records import COLUMNS_MAX, DRIVERS, Board, BoardHead, Link, Port, Sensor, Sl651
+from boards.records import COLUMNS_MAX, DRIVERS, Board, BoardHead, Link, MqttLink, Port, Sensor, Sl651
 from boards.strict import DefinitionError, Findings, nearest, record, tables
 
 _PORT_KEYS = {"adc": "adc", "uart": "uart", "counter": "counter", "spi": "spi", "contact": "input"}
@@ -72,15 +73,36 @@ def board_json(
     driver: what is provisioned for the SL 651 registers.
     """
     board = load_board(board_type, fit)
+    link = {"address": address, "baud": baud, "framing": framing}
+    return _board_json(board, Link, board.link, link, calibration)
+
+
+def mqtt_board_json(
+    board_type: str,
+    host: str,
+    port: int,
+    station: str,
+    calibration: Mapping[str, Mapping[str, Any]] | None = None,
+    fit: Iterable[str] | None = None,
+) -> dict[str, Any]:
+    """The same of a board on Wi-Fi, whose `station` has its broker at `host` (IPv4), `port`. DefinitionError."""
+    board = load_board(board_type, fit)
+    return _board_json(board, MqttLink, "mqtt", {"host": host, "port": port, "station": station}, calibration)
+
+
+def _board_json(
+    board: Board, kind: type[Struct], name: str, link: dict[str, Any], calibration: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The board.json with the link `name`, whose settings are a `kind`."""
     findings = Findings(f"board.json of {board.type}")
-    record(Link, {"address": address, "baud": baud, "framing": framing}, "link", findings)
+    record(kind, link, "link", findings)
     findings.stop_if_any()
     sensors, sl651 = _calibrated(board, calibration or {})
     columns = board.columns
     level = next((columns.index(name) for name in ("head_mm", "gap_mm") if name in columns), None)
     made = {
         "type": board.type,
-        "link": {"kind": board.link, "address": address, "baud": baud, "framing": framing},
+        "link": {"kind": name, **link},
         "scan_ms": board.scan_ms,
         "row_s": board.row_s,
         "ports": {port.key: dict(port.pins) for port in board.ports},

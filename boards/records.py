@@ -138,6 +138,16 @@ class Link(Struct, frozen=True):
     framing: Framing
 
 
+class MqttLink(Struct, frozen=True):
+    """How a board on Wi-Fi finds its gateway: the station's broker. No name: looking one up would halt the board."""
+
+    host: Annotated[
+        str, Meta(pattern=r"^(\d{1,3}\.){3}\d{1,3}$", description='an IPv4 address in quotes, e.g. "192.168.4.1"')
+    ]
+    port: Annotated[int, Meta(ge=1, le=65_535, description="a TCP port, 1 to 65535")]
+    station: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="the station's id in quotes")]
+
+
 class Sl651(Struct, frozen=True):
     """What is provisioned for the SL 651 registers. `level_zero_mm` is added to the head, or the gap taken from it."""
 

@@ -44,7 +44,7 @@ class Channel(Struct, frozen=True):
 
 
 class Source(Struct, frozen=True):
-    """A board of ours (`board_type`) or a bought sensor (`profile`) on a bus."""
+    """A board of ours (`board_type`) or a bought sensor (`profile`) on a bus; address 0 = on the station's Wi-Fi."""
 
     name: str
     bus: str
@@ -71,6 +71,19 @@ class Bus(Struct, frozen=True):
     @property
     def char_bits(self) -> int:
         return 10 if self.framing == "8N1" else 11
+
+
+class Local(Struct, frozen=True):
+    """The station's own broker, and the boards on Wi-Fi that come over it."""
+
+    host: str
+    port: int
+    username: str
+    password_file: str
+    board_host: str  # The broker's IPv4 address in the station's Wi-Fi, as boards call it.
+    scan_ms: int  # the slowest board's
+    sources: tuple[Source, ...]
+    name: str = "local"
 
 
 class Step(Struct, frozen=True):
@@ -139,10 +152,16 @@ class Station(Struct, frozen=True):
     siren: Siren
     spool: Spool
     center: Center
+    local: Local | None = None
+
+    @property
+    def places(self) -> tuple[Bus | Local, ...]:
+        """Where sources are: the buses, and the station's own broker."""
+        return self.buses if self.local is None else (*self.buses, self.local)
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        return tuple(source for bus in self.buses for source in bus.sources)
+        return tuple(source for place in self.places for source in place.sources)
 
     @property
     def channels(self) -> tuple[Channel, ...]:

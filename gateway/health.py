@@ -15,6 +15,7 @@ from typing import Any
 
 from gateway.clock import Clock
 from gateway.config import Station as StationConfig
+from gateway.local import LocalListener
 from gateway.rs485 import BusPoller
 from gateway.spool import Spool
 from gateway.station import Station
@@ -36,6 +37,7 @@ class Health:
         pollers: list[BusPoller],
         spool: Spool,
         uplink: Uplink,
+        local: LocalListener | None = None,
     ) -> None:
         self._config = config
         self._clock = clock
@@ -43,6 +45,7 @@ class Health:
         self._pollers = pollers
         self._spool = spool
         self._uplink = uplink
+        self._local = local
         self._started_s = time.monotonic()
 
     def document(self) -> dict[str, Any]:
@@ -67,6 +70,7 @@ class Health:
                 }
                 for poller in self._pollers
             ],
+            "local": _local(self._local),
             "unacknowledged_rows": self._spool.depth(),
             "acknowledged_rows": self._uplink.acked_rows,
             "connected": self._uplink.connected,
@@ -93,3 +97,11 @@ class Health:
         finally:
             with contextlib.suppress(OSError):
                 partial.unlink()
+
+
+def _local(listener: LocalListener | None) -> dict[str, Any] | None:
+    """The station's own broker and the boards on Wi-Fi; None where there are none."""
+    if listener is None:
+        return None
+    boards = [{"name": b.source.name, "lost": b.lost, "clock_off_ms": b.clock_off_ms} for b in listener.boards]
+    return {"connected": listener.connected, "boards": boards, "counters": dict(listener.counters)}

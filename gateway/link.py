@@ -22,7 +22,9 @@ LinkError = aiomqtt.MqttError
 
 
 class Link(aiomqtt.Client):
-    """Use as an async context manager. LinkError when it cannot connect; `messages` ends with it when it is lost."""
+    """Use as an async context manager. LinkError when it cannot connect; `messages` ends with it when it is lost.
+
+    Without a `will_topic` it leaves no will."""
 
     def __init__(self, center: Center, identifier: str, will_topic: str, will: bytes) -> None:
         new = center.mqtt == 5
@@ -33,7 +35,7 @@ class Link(aiomqtt.Client):
             password=Path(center.password_file).read_text().strip() if center.password_file else None,
             identifier=identifier,
             protocol=aiomqtt.ProtocolVersion.V5 if new else aiomqtt.ProtocolVersion.V311,
-            will=aiomqtt.Will(will_topic, will, qos=1, retain=True),
+            will=aiomqtt.Will(will_topic, will, qos=1, retain=True) if will_topic else None,
             clean_session=None if new else True,
             clean_start=True if new else paho.MQTT_CLEAN_START_FIRST_ONLY,
             keepalive=center.keepalive_s,

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 import boards
 from gateway.config import Bus, Center, ConfigError, Rule, Siren, Spool, Station
-from gateway.load_buses import read_buses
+from gateway.load_buses import Reader, read_buses
+from gateway.load_local import read_local
 from gateway.load_rules import LEVELS, read_rules
 from gateway.toml_lines import lines_of
 from gateway.toml_table import Problems, Table
@@ -64,8 +65,10 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
     center = _center(root, folder)
     spool = _spool(root, folder)
     siren = _siren(root, folder)
-    buses, declared = read_buses(root, boards, folder)
-    rules = read_rules(root, buses, declared)
+    reader = Reader(boards, folder)
+    buses = read_buses(root, reader)
+    local = read_local(root, reader, station_id or "", folder)
+    rules = read_rules(root, buses if local is None else (*buses, local), reader.names())
     buses = _alarmed(buses, rules)
     root.close()
     texts = problems.texts()
@@ -85,6 +88,7 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
         siren=siren,
         spool=spool,
         center=center,
+        local=local,
     )
 
 

@@ -5,10 +5,13 @@ has one owner per bus, a name one in the station; a bus that cannot be scanned i
 """
 
 import re
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from gateway import wire_time
 from gateway.amounts import DIMENSION_OF
@@ -30,6 +33,9 @@ _SERIAL = re.compile(r"[0-9a-f]{16}")
 _UNITS = ("_mm", "_um", "_mdeg", "_mdbm", "_cdeg", "_mv", "_permil")
 _LEVEL_KEYS = ("gauge_zero", "offset", "datum", "surveyed")
 _HEIGHTS = ("gap_mm", "head_mm")
+
+
+MakeBoard = Callable[[str, dict[str, Any] | None, list[str] | None], dict[str, Any]]  # type, calibration, fit
 
 
 class Made(NamedTuple):
@@ -63,18 +69,16 @@ class Declared:
         return name in self.names or name.split(".")[0] in self.unclear
 
 
-def read_buses(root: Table, hardware: ModuleType | Any, folder: Path) -> tuple[tuple[Bus, ...], Declared]:
-    """All buses, and the names that they declare; `hardware` is the package boards."""
-    reader = _Reader(hardware, folder)
+def read_buses(root: Table, reader: "Reader") -> tuple[Bus, ...]:
+    """All buses; a station without one has its boards on Wi-Fi (load_local.py)."""
     tables = root.tables("bus")
-    if not tables and not root.has("bus"):
+    if not tables and not root.has("bus") and not root.has("local"):
         root.problem("bus", "is missing; add a [[bus]] with its port, and the boards on it")
     buses = []
     for table in tables:
         buses.append(reader.bus(table))
         table.close()
-    reader.declared.names |= reader.names()
-    return tuple(bus for bus in buses if bus), reader.declared
+    return tuple(bus for bus in buses if bus)
 
 
 def default_name(source: str, quantity: str) -> str:
@@ -84,20 +88,22 @@ def default_name(source: str, quantity: str) -> str:
     return f"{source}.{quantity}"
 
 
-class _Reader:
-    """Reads buses one behind another and remembers the names that are taken."""
+class Reader:
+    """Reads sources one behind another and remembers the names that are taken; `hardware` is the package boards."""
 
-    def __init__(self, hardware: Any, folder: Path) -> None:
+    def __init__(self, hardware: ModuleType | Any, folder: Path) -> None:
         self._hardware = hardware
         self._folder = folder
         self._bus_names: dict[str, int] = {}
         self._source_names: dict[str, int] = {}
         self._channel_names: dict[str, int] = {}
         self._ports: dict[str, int] = {}
-        self.declared = Declared()
+        self._declared = Declared()
 
-    def names(self) -> set[str]:
-        return {*self._source_names, *self._channel_names}
+    def names(self) -> Declared:
+        """The names that have been declared so far."""
+        self._declared.names |= {*self._source_names, *self._channel_names}
+        return self._declared
 
     def bus(self, table: Table) -> Bus | None:
         name = self._unique(table, self._bus_names, "bus")
@@ -156,46 +162,55 @@ class _Reader:
         return address
 
     def _board(self, table: Table, line: Line, address: int) -> Made | None:
+        def make(board_type: str, calibration: dict[str, Any] | None, fit: list[str] | None) -> dict[str, Any]:
+            if self._hardware.load_board(board_type, fit).link != "rs485":
+                table.problem("type", f'"{board_type}" has no RS-485 port; choose another, or take it off')
+            return self._hardware.board_json(board_type, address, line.baud, line.framing, calibration, fit)
+
+        made = self.board(table, "esp32-rs485", make)
+        if made is None:
+            return None
+        source = replace(made[0], bus=line.name, address=address)
+        quantities = [channel.quantity for channel in source.channels]
+        row_registers = wire_time.row_registers(len(quantities), "rain_um" in quantities)
+        return Made(source, (now_count(len(quantities)),), row_registers)
+
+    def board(self, table: Table, example: str, make: MakeBoard) -> tuple[Source, int] | None:
+        """A board of ours, of which the place is not known yet, and its scan in ms; `make` gives its board.json."""
         name = self._unique(table, self._source_names, "source")
-        board_type = self._definition_name(table, "type", "esp32-rs485")
+        board_type = self._definition_name(table, "type", example)
         fit = table.texts("fit")
         serial = table.text("serial", "", "0123456789abcdef")
         if serial and not _SERIAL.fullmatch(serial):
             table.problem("serial", f'"{serial[:40]}" is not 16 hex digits; copy it from the label, or leave it out')
         calibration = table.table("calibration")
-        made = self._definition(table, board_type, address, line, fit, calibration)
-        if made is None:
+        board = self._definition(table, board_type, fit, calibration, make)
+        if board is None:
             self._channels(table, name, ())
             return None
-        definition, row_s, columns = made
+        columns = tuple(channel for sensor in board["sensors"] for channel in sensor["channels"])
         channels = self._channels(table, name, columns)
         if name is None or board_type is None:
             return None
         source = Source(
-            name=name, bus=line.name, address=address, board_type=board_type, serial=serial or "", channels=channels,
-            row_s=row_s, definition=definition,
+            name=name, bus="", address=0, board_type=board_type, serial=serial or "", channels=channels,
+            row_s=board["row_s"], definition=board["definition"],
         )  # fmt: skip
-        return Made(source, (now_count(len(columns)),), wire_time.row_registers(len(columns), "rain_um" in columns))
+        return source, board["scan_ms"]
 
     def _definition(
-        self, table: Table, board_type: str | None, address: int, line: Line, fit: list[str] | None, calibration: Table
-    ) -> tuple[str, int, tuple[str, ...]] | None:
-        """(definition, row_s, columns) of the board.json that this board should run."""
+        self, table: Table, board_type: str | None, fit: list[str] | None, calibration: Table, make: MakeBoard
+    ) -> dict[str, Any] | None:
+        """The board.json that this board should run."""
         if board_type is None or (fit is None and table.has("fit")):
             return None
         try:
-            if self._hardware.load_board(board_type, fit).link != "rs485":
-                table.problem("type", f'"{board_type}" has no RS-485 port; choose another, or take it off')
-            board = self._hardware.board_json(
-                board_type, address, line.baud, line.framing, calibration.values or None, fit
-            )
+            return make(board_type, calibration.values or None, fit)
         except self._hardware.DefinitionError as error:
             for found in error.found:
                 key = "fit" if found.key.endswith("fit") else "calibration" if "calibration" in found.file else "type"
                 table.problem(key, f'"{board_type}" {found.key}: {found.reason}'.replace(" :", ":"))
             return None
-        columns = tuple(channel for sensor in board["sensors"] for channel in sensor["channels"])
-        return board["definition"], board["row_s"], columns
 
     def _sensor(self, table: Table, line: Line, address: int) -> Made | None:
         name = self._unique(table, self._source_names, "source")
@@ -228,7 +243,7 @@ class _Reader:
     def _channels(self, table: Table, source: str | None, columns: tuple[str, ...]) -> tuple[Channel, ...]:
         """One channel per column: as its [[channel]] says, or by default."""
         if not columns and source is not None:
-            self.declared.unclear.add(source)
+            self._declared.unclear.add(source)
         named: dict[str, Channel] = {}
         for item in table.tables("channel"):
             quantity = item.choice("quantity", columns) if columns else item.text("quantity", example="head_mm")

@@ -7,7 +7,7 @@ source that no rule of kind "lost" names gets one.
 from typing import NamedTuple
 
 from gateway.amounts import DIMENSION_OF
-from gateway.config import Bus, Channel, Rule, Step
+from gateway.config import Bus, Channel, Local, Rule, Step
 from gateway.load_buses import DATUMS, Declared
 from gateway.toml_table import Table
 from gateway.words import LEVEL_NAMES
@@ -65,12 +65,12 @@ class Known(NamedTuple):
             table.problem("channel", f'no {what} is called "{name[:40]}"; {remedy}')
 
 
-def read_rules(root: Table, buses: tuple[Bus, ...], declared: Declared) -> tuple[Rule, ...]:
+def read_rules(root: Table, places: tuple[Bus | Local, ...], declared: Declared) -> tuple[Rule, ...]:
     """All rules, the default ones for lost sources included."""
-    sources = {source.name: bus for bus in buses for source in bus.sources}
-    channels = {channel.name: channel for bus in buses for source in bus.sources for channel in source.channels}
+    sources = {source.name: place for place in places for source in place.sources}
+    channels = {channel.name: channel for place in places for source in place.sources for channel in source.channels}
     scans_ms = {name: sources[channel.source].scan_ms for name, channel in channels.items()}
-    scans_ms |= {name: bus.scan_ms for name, bus in sources.items()}
+    scans_ms |= {name: place.scan_ms for name, place in sources.items()}
     known = Known(channels, scans_ms, declared)
     sets = _read_sets(root, known)
     rules: list[Rule] = []
@@ -87,9 +87,9 @@ def read_rules(root: Table, buses: tuple[Bus, ...], declared: Declared) -> tuple
             rules.append(rule)
     watched = {rule.channel for rule in rules if rule.kind == "lost"}
     watched |= {channels[name].source for name in watched if name in channels}
-    for source, bus in sources.items():
+    for source, place in sources.items():
         if source not in watched:
-            after_ms = max(LOST_SCANS * bus.scan_ms, LOST_MS_MIN)
+            after_ms = max(LOST_SCANS * place.scan_ms, LOST_MS_MIN)
             name = _free(f"lost-{source}", names)
             rules.append(Rule(name=name, kind="lost", channel=source, steps=(Step(2, after_ms),), siren=False))
     return tuple(rules)

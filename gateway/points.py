@@ -181,9 +181,9 @@ class Points:
         self.gauges: dict[str, Gauge] = {}
         self.rises: dict[str, Rise] = {}
         self.turns: dict[str, Turn] = {}
-        for bus in config.buses:
-            for source in bus.sources:
-                points = [Point(channel, bus.scan_ms) for channel in source.channels]
+        for place in config.places:
+            for source in place.sources:
+                points = [Point(channel, place.scan_ms) for channel in source.channels]
                 self.by_source[source.name] = {point.channel.column: point for point in points}
                 self.by_channel.update((point.channel.name, point) for point in points)
         self._add_gauges(config.rules)

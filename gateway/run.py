@@ -23,6 +23,7 @@ from gateway.config import Station as StationConfig
 from gateway.health import Health
 from gateway.line import Line
 from gateway.link import Link
+from gateway.local import LocalListener
 from gateway.rs485 import BusPoller
 from gateway.siren import Driver, Siren
 from gateway.spool import Spool, StoreError
@@ -99,27 +100,30 @@ async def serve(
     if saved:
         station.restore(saved, await spool.newest_events(RESTORED_EVENTS))
     pollers = [BusPoller(bus, clock, station, spool, parts.line) for bus in config.buses]
-    health = Health(config, clock, station, pollers, spool, uplink)
+    local = LocalListener(config, config.local, clock, station, spool) if config.local else None
+    health = Health(config, clock, station, pollers, spool, uplink, local)
     if spool.failed:
         log.error("no store, nothing survives a restart: %s", spool.failed)
         uplink.publish_volatile(_event(clock, "store failed", spool.failed))
     sink.event(_event(clock, "gateway started", f"version {version('riverpost')}"))
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(poller.run(), name=f"bus {poller.bus.name}") for poller in pollers]
-        tasks.append(group.create_task(_tick(station, clock), name="tick"))
-        tasks.append(group.create_task(uplink.run(), name="uplink"))
+        inward = [group.create_task(poller.run(), name=f"bus {poller.bus.name}") for poller in pollers]
+        if local is not None:
+            inward.append(group.create_task(local.run(), name="local"))
+        inward.append(group.create_task(_tick(station, clock), name="tick"))
+        outward = [group.create_task(uplink.run(), name="uplink")]
         if status:
-            tasks.append(group.create_task(health.write_to(status), name="health"))
+            outward.append(group.create_task(health.write_to(status), name="health"))
         await stop.wait()
         log.info("stopping")
-        for task in tasks[: len(pollers) + 1]:
+        for task in inward:
             task.cancel()
         sink.event(_event(clock, "gateway stopped", "orderly"))
         station.close()
         await sink.drain()
         await uplink.finish()
-        for task in tasks[len(pollers) + 1 :]:
+        for task in outward:
             task.cancel()
     siren.close()
     await spool.close()

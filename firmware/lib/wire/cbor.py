@@ -1,4 +1,4 @@
-"""CBOR (RFC 8949) into a fixed buffer: the deterministic subset that a board sends.
+"""CBOR (RFC 8949) into a fixed buffer and back: the deterministic subset that a board sends and takes.
 
 Rules of this file: definite lengths, shortest heads, integers of up to 64 bits, byte and text strings, arrays, maps
 with integer keys in -24..23 in ascending order of their encoded byte, true, false, null. Nothing else is encoded.
@@ -15,6 +15,10 @@ _FALSE = 0xF4
 _TRUE = 0xF5
 _NULL = 0xF6
 NESTING_MAX = 8
+
+
+class DecodeError(ValueError):
+    """Bytes that are not one whole value of the subset."""
 
 
 class EncodeError(ValueError):
@@ -105,3 +109,87 @@ class Encoder:
 
 def _key_byte(key):
     return key if key >= 0 else _NEGATIVE | (-1 - key)
+
+
+def decode(data):
+    """The one value in `data` (bytes or a view). DecodeError for anything outside the subset, also for long heads."""
+    value, at = _value(data, 0, 0)
+    if at != len(data):
+        raise DecodeError("bytes behind the value")
+    return value
+
+
+def _value(data, at, depth):
+    if depth > NESTING_MAX:
+        raise DecodeError("nested deeper than %d" % NESTING_MAX)
+    major, number, at = _head_at(data, at)
+    if major == _UINT:
+        return number, at
+    if major == _NEGATIVE:
+        return -1 - number, at
+    if major in (_BYTES, _TEXT):
+        end = at + number
+        if end > len(data):
+            raise DecodeError("string longer than the message")
+        raw = bytes(data[at:end])
+        return (raw if major == _BYTES else _text(raw)), end
+    if major == _ARRAY:
+        items = []
+        for _ in range(number):
+            item, at = _value(data, at, depth + 1)
+            items.append(item)
+        return items, at
+    if major == _MAP:
+        return _map_at(data, at, number, depth)
+    byte = data[at - 1]
+    if byte == _NULL:
+        return None, at
+    if byte in (_TRUE, _FALSE):
+        return byte == _TRUE, at
+    raise DecodeError("no value for byte %d" % byte)
+
+
+def _map_at(data, at, count, depth):
+    found = {}
+    last = -1
+    for _ in range(count):
+        if at >= len(data):
+            raise DecodeError("message ends within a map")
+        byte = data[at]
+        if not (byte < 24 or _NEGATIVE <= byte < _NEGATIVE + 24):
+            raise DecodeError("map keys are integers in -24..23")
+        if byte <= last:
+            raise DecodeError("map keys out of order")
+        last = byte
+        found[byte if byte < 24 else _NEGATIVE - 1 - byte], at = _value(data, at + 1, depth + 1)
+    return found, at
+
+
+def _head_at(data, at):
+    """(major, number, where it ends); simple values are their own major."""
+    if at >= len(data):
+        raise DecodeError("message ends within a value")
+    major = data[at] & 0xE0
+    number = data[at] & 0x1F
+    at += 1
+    if number < 24 or major == 0xE0:
+        return major, number, at
+    if number > 27:
+        raise DecodeError("indefinite lengths are not taken")
+    width = 1 << (number - 24)
+    if at + width > len(data):
+        raise DecodeError("message ends within a number")
+    number = 0
+    for _ in range(width):
+        number = number << 8 | data[at]
+        at += 1
+    if number < (24 if width == 1 else 1 << (4 * width)):
+        raise DecodeError("number in a longer head than it needs")
+    return major, number, at
+
+
+def _text(raw):
+    try:
+        return raw.decode()
+    except UnicodeError:
+        raise DecodeError("text that is no UTF-8")

@@ -1,0 +1,33 @@
+"""Messages between a board on the station's Wi-Fi and its gateways, over the station's own broker.
+
+Rules of this file: keys are never reused, unknown keys are ignored; `local.cddl` beside this file is the contract.
+Rows travel as they stand in flash, and are acknowledged by the same two watermarks as on RS-485. A number that a
+message carries is checked by whoever takes it: on a broker anybody may have sent it.
+"""
+
+MAJOR = 1
+ROWS_BYTES_MAX = 1_024  # Packed rows of one message.
+MESSAGE_BYTES_MAX = 2_048
+
+ROWS, ACK, STATE = "rows", "ack", "state"
+
+K_MAJOR = 0
+K_EPOCH = 1
+K_UP_MS = 2  # The board's uptime at sending; an ack repeats that of the message that it answers.
+K_UNIX_MS = 3  # The sender's clock, if it was set.
+K_TIME_QUALITY = 4
+K_TAIL = 5  # Oldest and newest seq of the board's log; 0 = empty.
+K_HEAD = 6
+K_NOW = 7  # [[quantity code, quality, value or null, age_ms], ...]: a slot for each column, as on RS-485.
+K_FIRST = 8  # The rows that follow are all that there are from this seq on ...
+K_ROWS = 9  # ... to the last of them; none = to the head.
+K_BOOT = 10
+K_DEFINITION = 11  # First 8 bytes of the SHA-256 of its board.json.
+K_GATEWAY_HAS = 12  # Every seq up to here is durably at this gateway.
+K_CENTER_HAS = 13
+K_ALIVE = 14
+
+
+def topic(station: str, serial: str, leaf: str) -> str:
+    """Topic of `leaf` (ROWS, STATE by the board, ACK by a gateway) of the board with the hex `serial`; "+" = any."""
+    return "rp/1/%s/board/%s/%s" % (station, serial, leaf)
