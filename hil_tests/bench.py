@@ -12,7 +12,7 @@ import sqlite3
 import time
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ import pytest
 
 from hil_tests.station_text import STATION_ID, station_text
 from tools.emulator.rig import BoardSpec, Rig, SensorSpec
+from tools.emulator.short_rows import short_rows
 from tools.emulator.whole import WholeStation
 
 HERE = Path(__file__).parent
 POLL_S = 0.01
+ROW_S = 60  # of every definition in boards/
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,16 @@ def read_rig_file(path: str | Path) -> RigFile:
 
 
 class Bench(Rig):
-    """The rig of `file` in `folder`. Everything of Rig, and `need`, `wait_for`, `station`."""
+    """The rig of `file` in `folder`. Everything of Rig, and `need`, `wait_for`, `station`.
 
-    def __init__(self, file: RigFile, folder: Path) -> None:
+    `row_s` above 0: its boards, and its bought sensors' rows, have that instead of the usual minute.
+    """
+
+    def __init__(self, file: RigFile, folder: Path, row_s: int = 0) -> None:
+        if row_s:
+            kinds = {spec.board_type: short_rows(folder, spec.board_type, row_s) for spec in file.boards}
+            file = replace(file, boards=tuple(replace(spec, board_type=kinds[spec.board_type]) for spec in file.boards))
+        self.row_s = row_s or ROW_S
         super().__init__(folder, file.boards, file.sensors, baud=file.baud, framing=file.framing, rate=file.rate)
         self.file = file
         self.addresses = {spec.name: spec.address for spec in (*file.boards, *file.sensors)}
@@ -85,7 +94,7 @@ class Bench(Rig):
         """
         if self._station is not None:
             raise RuntimeError("this test has its station already")
-        text = change(station_text(self.file.boards, self.file.sensors, self.file.baud, self.file.framing))
+        text = change(station_text(self.file.boards, self.file.sensors, self.file.baud, self.file.framing, self.row_s))
         self._station = WholeStation(self.folder, self, text, station_id=STATION_ID, plant=plant)
         return self._station
 

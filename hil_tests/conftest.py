@@ -1,8 +1,10 @@
-"""One fixture for all whole-station tests: `rig`, chosen by `--rig FILE` (see bench.py)."""
+"""Fixtures of whole-station tests: `rig`, chosen by `--rig FILE` (bench.py), and `quick_rig`, which has many rows."""
 
 import pytest
 
 from hil_tests.bench import Bench, read_rig_file
+
+QUICK_ROW_S = 2
 
 
 def pytest_addoption(parser):
@@ -12,7 +14,20 @@ def pytest_addoption(parser):
 @pytest.fixture
 def rig(request, tmp_path):
     """The rig, its line and boards running; `rig.station` adds broker, center and gateway."""
-    bench = Bench(read_rig_file(request.config.getoption("--rig")), tmp_path)
+    yield from _started(request, tmp_path)
+
+
+@pytest.fixture
+def quick_rig(request, tmp_path):
+    """The same with a row every QUICK_ROW_S seconds."""
+    yield from _started(request, tmp_path, QUICK_ROW_S)
+
+
+def _started(request, folder, row_s=0):
+    file = read_rig_file(request.config.getoption("--rig"))
+    if row_s and "short-rows" not in file.can:
+        pytest.skip("this rig cannot do: short-rows")
+    bench = Bench(file, folder, row_s)
     try:
         bench.start()
         yield bench

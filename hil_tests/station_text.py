@@ -119,7 +119,9 @@ deadband = "0.02 dB/m"
 }
 
 
-def station_text(boards: Sequence[BoardSpec], sensors: Sequence[SensorSpec], baud: int, framing: str) -> str:
+def station_text(
+    boards: Sequence[BoardSpec], sensors: Sequence[SensorSpec], baud: int, framing: str, row_s: int = 60
+) -> str:
     """The text, with every rule whose sensor is fitted."""
     text = _HEAD + f'baud = {baud}\nframing = "{framing}"\nscan = "1 s"\n'
     for board in boards:
@@ -129,6 +131,6 @@ def station_text(boards: Sequence[BoardSpec], sensors: Sequence[SensorSpec], bau
         text += "".join(_CHANNELS.get(kind, "") for kind in board.fit)
     for sensor in sensors:
         text += f'\n[[bus.sensor]]\nname = "{sensor.name}"\naddress = {sensor.address}\nprofile = "{sensor.profile}"\n'
-        text += 'row = "60 s"\n' + _RADAR_CHANNEL
+        text += f'row = "{row_s} s"\n' + _RADAR_CHANNEL
     fitted = {kind for board in boards for kind in board.fit}
     return text + "".join(rule for kind, rule in _RULES.items() if kind in fitted)

@@ -119,6 +119,12 @@ class Board:
         with self._lock:
             return set(self._ledger)
 
+    @property
+    def rows_made(self) -> int:
+        """How many rows that is."""
+        with self._lock:
+            return len(self._ledger)
+
     def log_rows(self) -> set[tuple[int, int, int]]:
         """The same of every row that stands in its flash, read by foreign code."""
         return {(row.epoch, row.seq, row.crc) for row in flash_dump.read(self.flash_file)}
