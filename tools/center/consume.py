@@ -18,17 +18,18 @@ import cbor2
 
 from tools.center.schema import CenterStore, Incoming
 from tools.center.store import now_ms
-from wire.telemetry import K_ACKS, K_GENERATION, K_MAJOR, MAJOR, topic
+from wire.telemetry import K_ACKS, K_AGAIN, K_EXPIRES_MS, K_GENERATION, K_ID, K_MAJOR, MAJOR, topic
 
 log = logging.getLogger("center")
 
-LEAVES = ("event", "live", "late", "state", "catalogue")
+LEAVES = ("event", "live", "late", "state", "catalogue", "reply")
 GROUP_MAX = 64  # Messages of one transaction.
 QUEUE_MAX = 5_000  # Messages that may wait for the database; more are dropped and come again.
 STATEMENTS_MAX = 500  # Of one acknowledgement.
 BACKOFF_FIRST_S = 0.25
 BACKOFF_MAX_S = 15.0
 STORE_PAUSE_S = 1.0  # After the database refused.
+LOOK_S = 10.0  # From one look for what is missing to the next.
 STATION = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
@@ -48,6 +49,7 @@ class Consumer:
         self.messages = 0
         self.commits = 0
         self.store_failures = 0
+        self.asks = 0
         self._store = store
         self._host = host
         self._port = port
@@ -64,8 +66,7 @@ class Consumer:
                 try:
                     await self._session()
                 except (aiomqtt.MqttError, OSError) as error:
-                    task = asyncio.current_task()
-                    if task is not None and task.cancelling():
+                    if _is_cancelled():
                         raise asyncio.CancelledError from None  # The library below made an error of our own stop.
                     if self.ready.is_set():
                         backoff_s = BACKOFF_FIRST_S
@@ -90,11 +91,24 @@ class Consumer:
         async with client:
             await client.subscribe([(topic(self._station, leaf), 1) for leaf in LEAVES])
             self.ready.set()
-            async for first in client.messages:
-                group = [first]
-                while len(client.messages) and len(group) < GROUP_MAX:
-                    group.append(await anext(client.messages))
-                await self._take(client, group)
+            looking = asyncio.create_task(self._look(client), name="center look")
+            try:
+                async for first in client.messages:
+                    group = [first]
+                    while len(client.messages) and len(group) < GROUP_MAX:
+                        group.append(await anext(client.messages))
+                    await self._take(client, group)
+                    if _is_cancelled():
+                        raise asyncio.CancelledError  # It came together with a PUBACK, and was swallowed.
+            finally:
+                looking.cancel()
+                await asyncio.gather(looking, return_exceptions=True)
+
+    async def _look(self, client: aiomqtt.Client) -> None:
+        """Ask for what is missing, from time to time. Ends with the connection."""
+        while not _is_cancelled():
+            await asyncio.sleep(LOOK_S)
+            await self._ask(client, set())
 
     async def _take(self, client: aiomqtt.Client, group: list[aiomqtt.Message]) -> None:
         incoming = [found for message in group if (found := _incoming(message))]
@@ -106,6 +120,9 @@ class Consumer:
             for station, keys in touched.items():
                 statements = await loop.run_in_executor(self._thread, self._store.statements, station, keys)
                 await self._acknowledge(client, station, [list(statement) for statement in statements])
+            born = {message.station for message in incoming if message.leaf == "state"}
+            if born:
+                await self._ask(client, born)
         except sqlite3.Error as error:
             self.store_failures += 1
             log.error("nothing of %d messages stored, nothing acknowledged: %s", len(group), error)
@@ -116,6 +133,25 @@ class Consumer:
             part = statements[at : at + STATEMENTS_MAX]
             message = {K_MAJOR: MAJOR, K_GENERATION: self._store.generation, K_ACKS: part}
             await client.publish(topic(station, "ack"), cbor2.dumps(message, canonical=True), qos=1)
+
+    async def _ask(self, client: aiomqtt.Client, born: set[str]) -> None:
+        """What is asked for is noted before it is sent: a command that gets lost is sent again later."""
+        try:
+            asks = await asyncio.get_running_loop().run_in_executor(self._thread, self._store.asks, now_ms(), born)
+        except sqlite3.Error as error:
+            self.store_failures += 1
+            log.error("what is missing cannot be looked up: %s", error)
+            return
+        for ask in asks:
+            self.asks += 1
+            message = {K_MAJOR: MAJOR, K_ID: ask.id, K_EXPIRES_MS: ask.expires_ms, K_AGAIN: ask.wanted}
+            await client.publish(topic(ask.station, "command"), cbor2.dumps(message, canonical=True), qos=1)
+
+
+def _is_cancelled() -> bool:
+    """Was this task told to end? Before Python 3.12, asyncio.wait_for below a library may swallow that."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _incoming(message: aiomqtt.Message) -> Incoming | None:

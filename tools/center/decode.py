@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cbor2
 
 from wire.reading import QUANTITIES
-from wire.row import CHANNELS_MAX, Row, crc_of, pack
+from wire.row import CHANNELS_MAX, Row, crc_of
 from wire.short import lengthen
 from wire.telemetry import (
     DEFLATE_WBITS,
@@ -26,22 +26,26 @@ from wire.telemetry import (
     K_CATALOGUE,
     K_EPOCH,
     K_EVENT,
+    K_ID,
     K_LOGS,
     K_MAJOR,
     K_MODE,
     K_PUBLISHED_MS,
+    K_REASON,
     K_SEGMENTS,
     K_SEQ,
     K_SERIAL,
     K_SOURCES,
+    K_STATUS,
     MAJOR,
     MESSAGE_BYTES_MAX,
     MODES,
     ROWS_MAX,
     SEGMENTS_MAX,
+    STATUSES,
     TelemetryError,
     gateway_qualities,
-    rows_of,
+    packed_rows_of,
 )
 
 DEPTH_MAX = 10
@@ -99,6 +103,12 @@ class StateMessage(NamedTuple):
     mode: int
 
 
+class ReplyMessage(NamedTuple):
+    command: int
+    status: int  # place in STATUSES
+    reason: str
+
+
 class StoredRow(NamedTuple):
     """One row of a batch. `judged`: {column: flag} where the gateway judges otherwise than the board."""
 
@@ -109,7 +119,7 @@ class StoredRow(NamedTuple):
     judged: dict[int, int]
 
 
-Message = CatalogueMessage | BatchMessage | EventMessage | StateMessage
+Message = CatalogueMessage | BatchMessage | EventMessage | StateMessage | ReplyMessage
 
 
 def read(leaf: str, payload: bytes) -> Message:
@@ -124,6 +134,8 @@ def read(leaf: str, payload: bytes) -> Message:
         return _catalogue(message, payload)
     if leaf == "state":
         return _state(message)
+    if leaf == "reply":
+        return _reply(message)
     raise TelemetryError(f"nothing is expected on {leaf}")
 
 
@@ -158,11 +170,10 @@ def rows_in(segment: object, base_s: int, catalogue: CatalogueMessage) -> list[S
         raise TelemetryError("segment is not an array of 3 or more")
     place = _uint(segment[0], "source index", len(catalogue.sources) - 1)
     source = catalogue.sources[place]
-    rows = rows_of(segment, source.cadence_s, source.epoch, base_s, len(source.channels))
+    rows = packed_rows_of(segment, source.cadence_s, source.epoch, base_s, len(source.channels))
     judged = gateway_qualities(segment, len(rows)) if len(segment) > 3 else {}
     found = []
-    for i, row in enumerate(rows):
-        packed = pack(row, source.epoch)
+    for i, (row, packed) in enumerate(rows):
         flags = {column: run[i] for column, run in judged.items() if column < len(row.readings)}
         found.append(StoredRow(source, row, packed, crc_of(packed), flags))
     return found
@@ -279,6 +290,14 @@ def _state(message: dict) -> StateMessage:
         _uint(message.get(K_CATALOGUE, 0), "catalogue"),
         found,
         _uint(message.get(K_MODE, 0), "mode", len(MODES) - 1),
+    )
+
+
+def _reply(message: dict) -> ReplyMessage:
+    return ReplyMessage(
+        _uint(message.get(K_ID), "id of a command"),
+        _uint(message.get(K_STATUS), "status", len(STATUSES) - 1),
+        _text(message.get(K_REASON, "")),
     )
 
 

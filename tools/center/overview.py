@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from gateway.ranges import Ranges
+from tools.center import gaps
 from tools.center.decode import CatalogueMessage, read
+from tools.center.schema import DOUBTS, Key
 from tools.center.store import now_ms
-from wire.reading import MISSING, NEVER, QUALITY_NAMES, QUANTITIES
+from wire.reading import MISSING, QUALITY_NAMES, QUANTITIES, TIME_QUALITY_NAMES
 from wire.telemetry import EVENT_CODES, MODES, SOURCE_EVENTS, TelemetryError
 
 _CLOCKS_DIFFER_MS = (
@@ -39,6 +41,7 @@ def overview(path: Path, at_ms: int | None = None) -> dict[str, Any]:
             "duplicates": counters.get("duplicates", 0),
             "conflicts": counters.get("conflicts", 0),
             "quarantined": _count(db, "quarantine"),
+            "doubted": _count(db, "rows WHERE doubt > 0"),
             "waiting": _count(db, "raw"),
         }
 
@@ -53,7 +56,7 @@ def _station(db: sqlite3.Connection, row: sqlite3.Row, at_ms: int) -> dict[str, 
         "seen_ms": row["seen_ms"],
         "channels": _channels(db, station, catalogue, at_ms),
         "alarms": _alarms(db, station),
-        "sources": _sources(db, station, catalogue),
+        "sources": _sources(db, station, catalogue, at_ms),
     }
 
 
@@ -87,9 +90,9 @@ def _channels(
 
 def _channel(row: sqlite3.Row, at_ms: int) -> dict[str, Any]:
     level = row["level_mm"] is not None or bool(row["datum"])
-    since_ms = row["t_ms"]
+    since_ms = row["resolved_ms"]
     live = not row["late"]
-    if row["time_quality"] == NEVER or (live and abs(row["received_ms"] - since_ms) > _CLOCKS_DIFFER_MS):
+    if since_ms is None or (live and abs(row["received_ms"] - since_ms) > _CLOCKS_DIFFER_MS):
         since_ms = row["received_ms"]
     return {
         "name": row["name"],
@@ -100,7 +103,8 @@ def _channel(row: sqlite3.Row, at_ms: int) -> dict[str, Any]:
         "raw_quantity": QUANTITIES[row["quantity"]][0],
         "datum": row["datum"],
         "quality": QUALITY_NAMES[row["quality"]],
-        "t_ms": row["t_ms"],
+        "t_ms": row["resolved_ms"],
+        "time_quality": TIME_QUALITY_NAMES[row["time_quality"]],
         "age_ms": max(at_ms - since_ms, 0),
         "cadence_s": row["cadence_s"],
     }
@@ -110,8 +114,11 @@ def _alarms(db: sqlite3.Connection, station: str) -> list[dict[str, Any]]:
     """The alarms that are raised: worst first, then the longest."""
     last: dict[tuple[str, str], dict[str, Any]] = {}
     seen: set[tuple[str, str]] = set()
+    # A log's own order counts before its clock, which may have been put back; between logs, time as far as it can be.
     events = db.execute(
-        "SELECT * FROM events WHERE station = ? AND rule IS NOT NULL ORDER BY detected_ms, epoch, seq", (station,)
+        "SELECT *, max(min(detected_ms, received_ms)) OVER (PARTITION BY source, epoch ORDER BY seq) AS order_ms"
+        " FROM events WHERE station = ? AND rule IS NOT NULL ORDER BY order_ms, epoch, seq",
+        (station,),
     )
     for event in events:
         key = (event["rule"], event["channel"] or "")
@@ -140,36 +147,71 @@ def _alarm(event: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _sources(db: sqlite3.Connection, station: str, catalogue: CatalogueMessage | None) -> list[dict[str, Any]]:
-    """Each log: what the station says it has, and what of it is here."""
+def _sources(
+    db: sqlite3.Connection, station: str, catalogue: CatalogueMessage | None, at_ms: int
+) -> list[dict[str, Any]]:
+    """Each log: what the station says it has, what of it is here, and what is not."""
     named = {(s.serial, s.epoch): s for s in (catalogue.sources if catalogue else ())}
-    stored: dict[tuple[bytes, int], Ranges] = {}
+    stored: dict[Key, Ranges] = {}
     for row in db.execute("SELECT source, epoch, first, last FROM ranges WHERE station = ?", (station,)):
         stored.setdefault((row["source"], row["epoch"]), Ranges()).add(row["first"], row["last"])
-    told = {
-        (row["source"], row["epoch"]): (row["tail"], row["head"])
-        for row in db.execute("SELECT source, epoch, tail, head FROM logs WHERE station = ?", (station,))
-    }
+    told = {log.key: log for log in gaps.logs_of(db, station)}
     found = []
     for key in sorted(stored.keys() | told.keys(), key=lambda k: (named[k].name if k in named else "~", k)):
         ranges = stored.get(key, Ranges())
-        tail, head = told.get(key, (ranges.first, ranges.last))
-        span = Ranges([(tail, max(head, ranges.last))]) if tail else ranges
+        log = told.get(key) or gaps.Log(key, ranges.first, ranges.last, None)
         source = named.get(key)
         kind = source.kind if source else SOURCE_EVENTS + 1
+        missing = gaps.gaps(db, log, ranges, at_ms)
         found.append(
             {
-                "name": source.name if source else "",
+                "name": source.name if source else _old_name(db, key),
                 "serial": key[0].hex(),
                 "epoch": key[1],
                 "kind": _SOURCE_KINDS[kind] if kind < len(_SOURCE_KINDS) else "",
                 "rows": ranges.count(),
-                "up_to": ranges.contiguous(max((tail or 1) - 1, 0)),
-                "not_here": [list(pair) for pair in span.minus(ranges)],
+                "up_to": ranges.contiguous(max((log.tail or 1) - 1, 0)),
+                "not_here": [[gap.first, gap.last] for gap in missing if gap.state != "final"],
+                "gaps": [_gap(db, key, gap) for gap in missing],
+                "conflicts": _count(db, "quarantine WHERE source = ? AND epoch = ?", *key),
+                "doubts": _doubts(db, key),
             }
         )
     return found
 
 
-def _count(db: sqlite3.Connection, table: str) -> int:
-    return db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+def _old_name(db: sqlite3.Connection, key: Key) -> str:
+    """The name of a source that the newest catalogue lists no more."""
+    found = db.execute("SELECT source_name FROM newest WHERE source = ? AND epoch = ? LIMIT 1", key).fetchone()
+    return found["source_name"] if found else ""
+
+
+def _gap(db: sqlite3.Connection, key: Key, gap: gaps.Gap) -> dict[str, Any]:
+    """A gap with the times of the rows around it, where there are such and their time is known."""
+    sql = "SELECT resolved_ms FROM rows WHERE source = ? AND epoch = ? AND seq {} ? ORDER BY seq {} LIMIT 1"
+    before = db.execute(sql.format("<", "DESC"), (*key, gap.first)).fetchone()
+    after = db.execute(sql.format(">", "ASC"), (*key, gap.last)).fetchone()
+    return {
+        "first": gap.first,
+        "last": gap.last,
+        "count": gap.last - gap.first + 1,
+        "state": gap.state,
+        "why": gap.why,
+        "asked_ms": gap.asked_ms or None,
+        "after_ms": before["resolved_ms"] if before else None,
+        "before_ms": after["resolved_ms"] if after else None,
+    }
+
+
+def _doubts(db: sqlite3.Connection, key: Key) -> list[dict[str, Any]]:
+    """Rows of a log whose time cannot be: the range of their seqs, how many, and why."""
+    found = db.execute(
+        "SELECT doubt, min(seq) AS first, max(seq) AS last, count(*) AS count FROM rows"
+        " WHERE doubt > 0 AND source = ? AND epoch = ? GROUP BY doubt",
+        key,
+    )
+    return [{"why": DOUBTS[row["doubt"]], **{name: row[name] for name in ("first", "last", "count")}} for row in found]
+
+
+def _count(db: sqlite3.Connection, what: str, *values: object) -> int:
+    return db.execute(f"SELECT count(*) FROM {what}", values).fetchone()[0]

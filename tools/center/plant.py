@@ -26,15 +26,12 @@ class Plant:
     def repeats(self) -> bool:
         return self._kind == "twice" and self._every()
 
-    def loses_this(self, readings: int, changed: dict, committed: dict) -> bool:
-        """Is this group's COMMIT the one that gets lost after its acknowledgement? Then `committed` believes in it."""
+    def loses_this(self, readings: int) -> bool:
+        """Is the COMMIT of this group the one that gets lost after its acknowledgement?"""
         if self._kind != "early-ack" or not readings:
             return False
         self._groups += 1
-        if self._groups != LOSE_GROUP:
-            return False
-        committed.update(changed)
-        return True
+        return self._groups == LOSE_GROUP
 
     def _every(self) -> bool:
         self._rows += 1

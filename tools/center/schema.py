@@ -4,24 +4,29 @@ Rules of this file: `rows` is what the stations sent, under the key it was born 
 from it and the catalogues. No table is ever the only copy of a row that was acknowledged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
-SCHEMA = """
+VERSION = 2  # Of the tables; a database of another one is refused, never guessed at.
+
+SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS stations (
     station TEXT PRIMARY KEY, alive INTEGER NOT NULL, catalogue INTEGER NOT NULL, mode INTEGER NOT NULL,
     seen_ms INTEGER NOT NULL);
+-- What a station said of its logs; unlisted_ms: since when its state names this one no more.
 CREATE TABLE IF NOT EXISTS logs (
     source BLOB NOT NULL, epoch INTEGER NOT NULL, station TEXT NOT NULL, tail INTEGER NOT NULL, head INTEGER NOT NULL,
-    told_ms INTEGER NOT NULL, PRIMARY KEY (source, epoch)) WITHOUT ROWID;
+    told_ms INTEGER NOT NULL, unlisted_ms INTEGER, PRIMARY KEY (source, epoch)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ranges (
     source BLOB NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, station TEXT NOT NULL,
     PRIMARY KEY (source, epoch, first)) WITHOUT ROWID;
+-- resolved_ms: unix time by derivation `resolution` (wire.resolve), NULL = never; doubt: place in DOUBTS.
 CREATE TABLE IF NOT EXISTS rows (
     station TEXT NOT NULL, source BLOB NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL,
-    t_ms INTEGER NOT NULL, time_quality INTEGER NOT NULL, crc INTEGER NOT NULL, packed BLOB NOT NULL,
+    boot INTEGER NOT NULL, t_ms INTEGER NOT NULL, time_quality INTEGER NOT NULL, resolved_ms INTEGER,
+    resolution INTEGER NOT NULL, doubt INTEGER NOT NULL, crc INTEGER NOT NULL, packed BLOB NOT NULL,
     received_ms INTEGER NOT NULL, mode INTEGER NOT NULL, late INTEGER NOT NULL,
     PRIMARY KEY (source, epoch, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS readings (
@@ -37,26 +42,46 @@ CREATE TABLE IF NOT EXISTS events (
     at_ms INTEGER NOT NULL, detected_ms INTEGER NOT NULL, episode_ms INTEGER, siren_ms INTEGER,
     published_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, rule TEXT, channel TEXT, level INTEGER, value INTEGER,
     threshold INTEGER, threshold_set TEXT, datum TEXT, mode INTEGER, detail TEXT, quantity INTEGER, concerns BLOB,
-    PRIMARY KEY (source, epoch, seq)) WITHOUT ROWID;
+    concerns_epoch INTEGER, first INTEGER, last INTEGER, PRIMARY KEY (source, epoch, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS catalogues (
     station TEXT NOT NULL, version INTEGER NOT NULL, content BLOB NOT NULL, received_ms INTEGER NOT NULL,
     PRIMARY KEY (station, version)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS latest (
+-- The newest value that each log has of a channel. as_of_ms orders logs: resolved time, or receipt of a live row.
+CREATE TABLE IF NOT EXISTS newest (
     station TEXT NOT NULL, name TEXT NOT NULL, source BLOB NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
     source_name TEXT NOT NULL, quantity INTEGER NOT NULL, t_ms INTEGER NOT NULL, time_quality INTEGER NOT NULL,
-    value INTEGER, quality INTEGER NOT NULL, level_mm INTEGER, datum TEXT NOT NULL, received_ms INTEGER NOT NULL,
-    late INTEGER NOT NULL, cadence_s INTEGER NOT NULL, PRIMARY KEY (station, name)) WITHOUT ROWID;
+    resolved_ms INTEGER, as_of_ms INTEGER NOT NULL, value INTEGER, quality INTEGER NOT NULL, level_mm INTEGER,
+    datum TEXT NOT NULL, received_ms INTEGER NOT NULL, late INTEGER NOT NULL, cadence_s INTEGER NOT NULL,
+    derivation INTEGER NOT NULL, PRIMARY KEY (station, name, source, epoch)) WITHOUT ROWID;
+CREATE VIEW IF NOT EXISTS latest AS SELECT * FROM (
+    SELECT *, row_number() OVER (PARTITION BY station, name ORDER BY as_of_ms DESC, source, epoch) AS place FROM newest)
+    WHERE place = 1;
 CREATE TABLE IF NOT EXISTS raw (
     station TEXT NOT NULL, digest BLOB NOT NULL, catalogue INTEGER NOT NULL, leaf TEXT NOT NULL, payload BLOB NOT NULL,
     received_ms INTEGER NOT NULL, PRIMARY KEY (station, digest)) WITHOUT ROWID;
+-- What contradicts: a message that breaks the contract; or other content under a key, beside the one that stays.
 CREATE TABLE IF NOT EXISTS quarantine (
     station TEXT NOT NULL, digest BLOB NOT NULL, leaf TEXT NOT NULL, reason TEXT NOT NULL, content BLOB NOT NULL,
-    received_ms INTEGER NOT NULL, PRIMARY KEY (station, digest)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS rows_by_time ON rows (station, t_ms);
+    received_ms INTEGER NOT NULL, source BLOB, epoch INTEGER, seq INTEGER, stays BLOB,
+    PRIMARY KEY (station, digest)) WITHOUT ROWID;
+-- Ranges that a station says it reaches and that are not here: since when unchanged, when asked for last, how often.
+CREATE TABLE IF NOT EXISTS missing (
+    source BLOB NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    since_ms INTEGER NOT NULL, asked_ms INTEGER NOT NULL, asks INTEGER NOT NULL,
+    PRIMARY KEY (source, epoch, first)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS commands (
+    station TEXT NOT NULL, id INTEGER NOT NULL, made_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
+    rows INTEGER NOT NULL, status INTEGER, reason TEXT, replied_ms INTEGER, PRIMARY KEY (station, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS rows_by_time ON rows (station, resolved_ms);
+CREATE INDEX IF NOT EXISTS rows_never ON rows (source, epoch, boot) WHERE time_quality = 0;
+CREATE INDEX IF NOT EXISTS rows_anchors ON rows (source, epoch, boot) WHERE kind = 2;
+CREATE INDEX IF NOT EXISTS rows_doubted ON rows (source, epoch, doubt) WHERE doubt > 0;
 CREATE INDEX IF NOT EXISTS events_by_time ON events (station, at_ms);
-PRAGMA user_version = 1;
+CREATE INDEX IF NOT EXISTS events_dropped ON events (concerns, concerns_epoch) WHERE first IS NOT NULL;
+PRAGMA user_version = {VERSION};
 """
 
+DOUBTS = ("", "before 2020", "more than a day ahead of its receipt")  # Why a row's time cannot be.
 EVENT_ROW = 3  # `kind` of an event in `rows`; DATA and ANCHOR are wire.row's
 
 Key = tuple[bytes, int]  # serial of the source, epoch of its log
@@ -80,6 +105,15 @@ class Statement(NamedTuple):
     ranges: list[int]
 
 
+class Ask(NamedTuple):
+    """A command to a station: send these rows again. `wanted`: [serial, epoch, [first, last, ...]] of each log."""
+
+    station: str
+    id: int
+    expires_ms: int
+    wanted: list[list]
+
+
 class CenterStore(Protocol):
     """What the consumer needs of a database; SQLite is the first, PostgreSQL may follow."""
 
@@ -91,6 +125,10 @@ class CenterStore(Protocol):
 
     def statements(self, station: str, keys: set[Key]) -> list[Statement]:
         """What is stored of these logs."""
+        ...
+
+    def asks(self, now_ms: int, born: Collection[str] = ()) -> list[Ask]:
+        """What stations are to send again, noted as asked. Stations in `born` are asked at once for their holes."""
         ...
 
     def close(self) -> None: ...

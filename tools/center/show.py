@@ -6,6 +6,7 @@ never a number without its unit, datum, quality and age.
 
 import json
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from tools.failure import Failure
 
 _NARROW = 70  # Columns below which a table leaves out what is not needed at a glance.
 _INTERVAL_S = 300  # A station in normal mode reports every five minutes; later than two of them is late.
+_GAPS_MAX = 12  # Lines of gaps of one station; the JSON has them all.
+_TROUBLES = ("quarantined", "conflicts", "doubted", "waiting")
 _STYLES = ("", "white on #1D5FD1", "#1A1400 on #FFDD33", "#1A0B00 on #EE7300", "white on #B80F2B")
 
 
@@ -47,7 +50,7 @@ def render(console: Console, found: dict[str, Any], lang: str) -> None:
         _render_station(console, station, found["at_ms"], lang)
     colon = "：" if lang == "zh" else ": "
     facts = [(words.word(key, lang), f"{found[key]:,}") for key in ("rows", "events", "duplicates")]
-    facts += [(words.word(key, lang), f"{found[key]:,}") for key in ("quarantined", "waiting") if found[key]]
+    facts += [(words.word(key, lang), f"{found[key]:,}") for key in _TROUBLES if found[key]]
     console.print("  ".join(f"{name}{colon}{value}" for name, value in facts), soft_wrap=console.width < _NARROW)
     console.print(Text(words.word("footer", lang), style="dim"))
 
@@ -71,6 +74,12 @@ def _render_station(console: Console, station: dict[str, Any], at_ms: int, lang:
         console.print(_alarms(station["alarms"], lang, narrow))
     console.print(_channels_narrow(station["channels"], lang) if narrow else _channels(station["channels"], lang))
     console.print(_sources(station["sources"], lang, narrow))
+    gaps = [(_source_name(source), gap) for source in station["sources"] for gap in source["gaps"]]
+    if gaps:
+        shown = gaps[:_GAPS_MAX]
+        console.print(_gaps_narrow(shown, lang) if narrow else _gaps(shown, lang))
+    if len(gaps) > _GAPS_MAX:
+        console.print(f"{len(gaps) - _GAPS_MAX} {words.word('more_gaps', lang)}")
 
 
 def _table(*columns: str) -> Table:
@@ -126,11 +135,42 @@ def _sources(sources: list[dict[str, Any]], lang: str, narrow: bool) -> Table:
     table = _table(*(words.word(name, lang) for name in names))
     for source in sources:
         missing = sum(last - first + 1 for first, last in source["not_here"])
-        name = source["name"] or source["serial"][:8]
+        name = _source_name(source)
         if not narrow:
             name = f"{name} {source['serial'][:8]}/{source['epoch']:08x}"
         table.add_row(name, f"{source['rows']:,}", f"{source['up_to']:,}", f"{missing:,}" if missing else "0")
     return table
+
+
+def _source_name(source: dict[str, Any]) -> str:
+    return source["name"] or source["serial"][:8]
+
+
+def _gaps(gaps: list[tuple[str, dict[str, Any]]], lang: str) -> Table:
+    table = _table(*(words.word(name, lang) for name in ("gap_in", "range", "rows", "state", "between")))
+    for name, gap in gaps:
+        table.add_row(name, _range(gap), f"{gap['count']:,}", words.word(f"gap_{gap['state']}", lang), _between(gap))
+    return table
+
+
+def _gaps_narrow(gaps: list[tuple[str, dict[str, Any]]], lang: str) -> Text:
+    lines = []
+    for name, gap in gaps:
+        lines += [f"{name}  {_range(gap)}", f"  {words.word('gap_' + gap['state'], lang)}", f"  {_between(gap)}"]
+    return Text("\n".join([words.word("gap_in", lang), *lines]))
+
+
+def _range(gap: dict[str, Any]) -> str:
+    return f"{gap['first']:,}" if gap["count"] == 1 else f"{gap['first']:,}–{gap['last']:,}"
+
+
+def _between(gap: dict[str, Any]) -> str:
+    """The times of the rows before and after, as far as they are known."""
+    return f"{_minute(gap['after_ms'])} … {_minute(gap['before_ms'])}"
+
+
+def _minute(unix_ms: int | None) -> str:
+    return f"{datetime.fromtimestamp(unix_ms // 1000, UTC):%Y-%m-%d %H:%M}" if unix_ms is not None else "?"
 
 
 def _amount(quantity: str, value: int | None, datum: str, lang: str) -> str:

@@ -147,6 +147,11 @@ def segments_of(index: int, cadence_s: int, epoch: int, rows: list, base_s: int,
 
 def rows_of(segment: list, cadence_s: int, epoch: int, base_s: int, channels: int) -> list:
     """The rows of one segment. TelemetryError for anything that `segments_of` cannot have made."""
+    return [row for row, _ in packed_rows_of(segment, cadence_s, epoch, base_s, channels)]
+
+
+def packed_rows_of(segment: list, cadence_s: int, epoch: int, base_s: int, channels: int) -> list:
+    """As `rows_of`: (row, its packed bytes) of each."""
     _need(isinstance(segment, (list, tuple)) and len(segment) >= 3, "segment is not an array of 3 or more")
     if len(segment) == 3:
         _need(isinstance(segment[2], bytes), "segment of three needs packed bytes")
@@ -155,7 +160,7 @@ def rows_of(segment: list, cadence_s: int, epoch: int, base_s: int, channels: in
         except RowError as error:
             raise TelemetryError("packed row: " + error.reason) from None
         _need(_is_int(segment[1]) and row.seq == segment[1], "packed row has another seq")
-        return [row]
+        return [(row, bytes(segment[2]))]
     _need(6 <= len(segment) <= 7, "segment is not 3, 6 or 7 long")
     columns = segment[5]
     flags = _flags(segment)
@@ -182,10 +187,9 @@ def rows_of(segment: list, cadence_s: int, epoch: int, base_s: int, channels: in
                 low, high, spread = stats[c][i] if c in stats else (None, None, None)
                 readings.append(Reading(c, values[c][i], qualities[c][i], low, high, spread))
             row = Row(seq + i, boot, time_quality, at_ms // 1000, at_ms % 1000, readings, tips[i])
-            pack(row, epoch)  # The range of every field is checked in one place.
+            rows.append((row, pack(row, epoch)))  # Packing checks the range of every field.
         except RowError as error:
             raise TelemetryError(error.reason) from None
-        rows.append(row)
     return rows
 
 
