@@ -1,4 +1,4 @@
-"""The center's side: `riverpost center run` stores what stations send, `riverpost center show` tells what is stored."""
+"""The center's side: `run` stores what stations send, `show` tells what is stored, `backup`, `restore` keep copies."""
 
 import argparse
 import asyncio
@@ -13,7 +13,7 @@ HELP = "store what the stations send, and show it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="run|show")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="run|show|backup|restore")
     run_it = actions.add_parser("run", help="subscribe, store, acknowledge, until stopped")
     run_it.add_argument("--host", default="127.0.0.1", help="the broker (default: this machine)")
     run_it.add_argument("--port", type=int, default=1883, help="its port (default: 1883)")
@@ -24,13 +24,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show_it.add_argument("--db", type=Path, required=True, metavar="PATH", help="the database of `center run`")
     show_it.add_argument("--json", action="store_true", help="for a machine to read")
     show_it.add_argument("--lang", choices=("en", "zh"), help="language (default: that of LANG)")
+    backup_it = actions.add_parser("backup", help="copy a database, also while a center runs on it")
+    backup_it.add_argument("--db", type=Path, required=True, metavar="PATH", help="the database of `center run`")
+    backup_it.add_argument(
+        "--to", type=Path, required=True, metavar="FILE", help="the copy; a file that is not there yet"
+    )
+    restore_it = actions.add_parser("restore", help="put a database back to a backup; the present one is kept aside")
+    restore_it.add_argument("--db", type=Path, required=True, metavar="PATH", help="the database of `center run`")
+    restore_it.add_argument("--from", type=Path, required=True, metavar="BACKUP", dest="source", help="the copy")
+    restore_it.add_argument(
+        "--dry-run", action="store_true", help="check the backup, say what would be done, change nothing"
+    )
+    for parser in (backup_it, restore_it):
+        parser.add_argument("--json", action="store_true", help="for a machine to read")
+        parser.add_argument("--lang", choices=("en", "zh"), help="language (default: that of LANG)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit codes: 0 done, 3 no such database, 4 the database cannot be used."""
+    """Exit codes: 0 done, 2 wrong call, 3 no such database, 4 the database cannot be used, 5 refused for safety."""
     if args.action == "show":
         return _show(args)
+    if args.action in ("backup", "restore"):
+        return _copies(args)
     return _run(args)
+
+
+def _copies(args: argparse.Namespace) -> int:
+    from tools.center import copies
+
+    if args.action == "backup":
+        copies.backup(args.db, args.to, lang=args.lang, as_json=args.json)
+    else:
+        copies.restore(args.db, args.source, dry_run=args.dry_run, lang=args.lang, as_json=args.json)
+    return EXIT_DONE
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -61,8 +87,8 @@ def _run(args: argparse.Namespace) -> int:
         raise Failure(
             f"the database {args.db} cannot be used",
             seen=str(error),
-            likely="it is no database of ours, or may not be written",
-            do=["give another --db, or move that file away and keep it"],
+            likely="another center holds it, it is no database of ours, or it may not be written",
+            do=["stop the other center, or give another --db", "a file that is in the way: rename it, and keep it"],
         ) from error
 
     async def main() -> None:
