@@ -1,7 +1,8 @@
 """The catalogue: what the positional messages of a version mean. Kept for every row that may still be asked for.
 
-Rules of this file: a version says one thing for ever; a new one is used only after it is on disk; sources keep their
-entry as long as rows of theirs are in the spool, so a row of an old epoch can be sent and decoded years later.
+Rules of this file: a version says one thing for ever; a new one is used only after it is on disk, or while no disk
+takes it (it is made of its content, so nobody can mean something else by it); sources keep their entry as long as rows
+of theirs are in the spool, so a row of an old epoch can be sent and decoded years later.
 """
 
 import asyncio
@@ -77,6 +78,9 @@ class Catalogue:
         return now
 
     def _on_commit(self, changes: Changes) -> None:
+        for version, content in self._spool.catalogues.items():
+            if version not in self._layouts:
+                self._use(version, content)  # Of a disk that came late.
         if changes.logs:
             self._look_soon()
 
@@ -119,11 +123,12 @@ class Catalogue:
             self._spool.catalogue_version = version
 
     def _is_needed(self, log: Log) -> bool:
-        newest = [other for other in self._spool.all_logs() if other.info.name == log.info.name][-1]
-        return bool(log.held) or newest is log
+        going_on = [other for other in self._spool.all_logs() if other.info.name == log.info.name]
+        newest = [other for other in going_on if not other.info.closed][-1:]
+        return bool(log.held or log.memory) or log in newest
 
     def _entry(self, log: Log) -> list:
-        serial, epoch, _, name, kind, columns = log.info
+        serial, epoch, _, name, kind, columns, _ = log.info
         named = {channel.column: channel for channel in self._config.channels if channel.source == name}
         channels = [_channel(name, quantity, named.get(column)) for column, quantity in enumerate(columns)]
         cadence_s = 0 if kind == SOURCE_EVENTS else self._cadence.get(name, 60)

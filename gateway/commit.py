@@ -19,6 +19,7 @@ log = logging.getLogger("gateway.spool")
 
 QUEUE_MAX = 4_096  # Jobs that may wait for a slow disk; one more is refused at once.
 GROUP_MAX = 512  # Jobs of one transaction.
+_HANDLE_IS_GOOD = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CONSTRAINT)
 STOP_S = 30.0  # A card may take long over its last flush; after that we leave all the same.
 
 
@@ -28,6 +29,14 @@ class StoreError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class FullError(StoreError):
+    """There is no room for it now. Nothing is wrong with the disk; whoever holds the rows keeps them."""
+
+
+class MistakeError(StoreError):
+    """A job raised what no disk raises: it is refused alone."""
 
 
 class Changes(Protocol):
@@ -47,7 +56,8 @@ class Committer(Generic[C]):
 
     A job returns its future's result; one that returns a StoreError has its future fail with it. Counters: `commits`,
     `failures` (transactions that the disk refused), `refused` (jobs that found the queue full), `mistakes` (jobs that
-    raised what no disk raises).
+    raised what no disk raises). In the writer's thread, `relieve` looks at a refusal and may ask for one more try, and
+    `tend` looks after the disk when a commit has gone well.
     """
 
     def __init__(
@@ -65,6 +75,8 @@ class Committer(Generic[C]):
         self._thread: threading.Thread | None = None
         self._db: sqlite3.Connection | None = None
         self._ended = True
+        self.relieve: Callable[[sqlite3.Connection | None, sqlite3.Error], bool] = lambda db, error: False
+        self.tend: Callable[[sqlite3.Connection], None] = lambda db: None
         self.commits = 0
         self.failures = 0
         self.refused = 0
@@ -131,24 +143,23 @@ class Committer(Generic[C]):
         return group, True
 
     def _commit(self, group: list[tuple[Job[C], asyncio.Future[Any], bool]]) -> None:
-        mistakes = self.mistakes
-        reason = self._try(group)
-        if reason is None:
+        error = self._try(group)
+        if error is None:
             return
-        if self.mistakes > mistakes:
+        if isinstance(error, MistakeError):
             parts = [[item] for item in group]  # Only the job that is wrong is to be refused.
         else:
             # What cannot be written must not take with it what can: events may use room that rows may not.
             parts = [[item for item in group if item[2]], [item for item in group if not item[2]]]
         if len(group) == 1 or not all(parts):
-            self._deliver(None, [(item[1], StoreError(reason)) for item in group])
+            self._deliver(None, [(item[1], error) for item in group])
             return
         for part in parts:
-            reason = self._try(part)
-            if reason is not None:
-                self._deliver(None, [(item[1], StoreError(reason)) for item in part])
+            error = self._try(part)
+            if error is not None:
+                self._deliver(None, [(item[1], error) for item in part])
 
-    def _try(self, group: list[tuple[Job[C], asyncio.Future[Any], bool]]) -> str | None:
+    def _try(self, group: list[tuple[Job[C], asyncio.Future[Any], bool]], *, again: bool = True) -> StoreError | None:
         """Commit the group and resolve its futures; or say why the disk refused."""
         changes = self._new_changes()
         try:
@@ -161,15 +172,30 @@ class Committer(Generic[C]):
         except sqlite3.Error as error:
             self.failures += 1
             self._undo()
-            return str(error)
+            worth_it = self.relieve(self._db, error)
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _HANDLE_IS_GOOD:
+                self._close()  # What it says from now on is not believed; the next transaction opens a new one.
+            return self._try(group, again=False) if worth_it and again else StoreError(str(error))
+        except OSError as error:
+            self.failures += 1
+            self._close()
+            return StoreError(str(error))
         except Exception as error:
             self.mistakes += 1
             log.exception("a write failed by a mistake of ours")
             self._undo()
-            return f"{type(error).__name__}: {error}"
+            return MistakeError(f"{type(error).__name__}: {error}")
         self.commits += 1
         self._deliver(changes, results)
+        self._tend()
         return None
+
+    def _tend(self) -> None:
+        try:
+            if self._db is not None:
+                self.tend(self._db)
+        except (sqlite3.Error, OSError):
+            self.failures += 1  # The next transaction meets it again.
 
     def _undo(self) -> None:
         if self._db is None:
@@ -178,7 +204,7 @@ class Committer(Generic[C]):
             self._db.rollback()
         except sqlite3.Error:
             self.failures += 1
-            self._close()  # This handle is no good any more; the next transaction opens a new one.
+            self._close()
 
     def _close(self) -> None:
         if self._db is None:

@@ -26,7 +26,7 @@ from gateway.link import Link
 from gateway.local import LocalListener
 from gateway.rs485 import BusPoller
 from gateway.siren import Driver, Siren
-from gateway.spool import Spool, StoreError
+from gateway.spool import Spool
 from gateway.spool_schema import Changes
 from gateway.station import Station
 from gateway.uplink import Uplink
@@ -52,19 +52,17 @@ REAL = Parts()
 
 
 class Sink:
-    """Where the station's events go: stored at once, then published. Handing over never waits."""
+    """Where the station's events go: stored at once, or kept in memory, then published. Handing over never waits."""
 
     def __init__(self, spool: Spool, uplink: Uplink) -> None:
         self._spool = spool
         self._uplink = uplink
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Future[int]] = set()
 
     def event(self, event: dict[int, object]) -> None:
-        # Queued here and not in the task: the state that is kept next must not reach the disk before its event.
         stored = self._spool.submit_event(event)
-        task = asyncio.get_running_loop().create_task(self._store(event, stored), name="event")
-        self._running.add(task)  # The loop keeps only weak references to tasks.
-        task.add_done_callback(self._running.discard)
+        self._running.add(stored)
+        stored.add_done_callback(self._stored)
         if event[E_KIND] in _ALARM_KINDS:
             self._uplink.flush_now()
 
@@ -76,12 +74,10 @@ class Sink:
         if self._running:
             await asyncio.wait(set(self._running))
 
-    async def _store(self, event: dict[int, object], stored: asyncio.Future[int]) -> None:
-        try:
-            await stored
-        except StoreError as error:
-            log.error("event not stored, sent from memory: %s", error)
-            self._uplink.publish_volatile(event)
+    def _stored(self, stored: asyncio.Future[int]) -> None:
+        self._running.discard(stored)
+        if not stored.cancelled() and stored.exception() is not None:
+            log.error("event neither stored nor kept: %s", stored.exception())
 
 
 async def serve(
@@ -102,9 +98,6 @@ async def serve(
     pollers = [BusPoller(bus, clock, station, spool, parts.line) for bus in config.buses]
     local = LocalListener(config, config.local, clock, station, spool) if config.local else None
     health = Health(config, clock, station, pollers, spool, uplink, local)
-    if spool.failed:
-        log.error("no store, nothing survives a restart: %s", spool.failed)
-        uplink.publish_volatile(_event(clock, "store failed", spool.failed))
     sink.event(_event(clock, "gateway started", f"version {version('riverpost')}"))
 
     async with asyncio.TaskGroup() as group:

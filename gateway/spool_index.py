@@ -19,11 +19,13 @@ REMEMBERED_MAX = 256  # Logs of which the center speaks and that have not begun 
 
 
 class Log:
-    """One epoch of one source: what of it is here (`held`), at the center (`acked`), lost before us (`gone`)."""
+    """One epoch of one source: what of it is here (`held` on the disk, `memory` not yet), at the center (`acked`), lost
+    for good (`gone`)."""
 
     def __init__(self, info: LogInfo) -> None:
         self.info = info
         self.held = Ranges()
+        self.memory = Ranges()
         self.acked = Ranges()
         self.gone = Ranges()
 
@@ -36,8 +38,16 @@ class Log:
         """The lowest seq that was ever within reach; 0 = none yet."""
         return min((ranges.first for ranges in (self.held, self.acked, self.gone) if ranges), default=0)
 
+    def here(self) -> Ranges:
+        """Rows that can be read here, from the disk or from memory."""
+        if not self.memory:
+            return self.held
+        here = self.held.copy()
+        here.update(self.memory)
+        return here
+
     def unacked(self) -> Ranges:
-        return self.held.minus(self.acked)
+        return self.here().minus(self.acked)
 
 
 class Index:
@@ -55,7 +65,9 @@ class Index:
         return sorted(self.logs.values(), key=lambda log: log.info.place)
 
     def watermark(self, key: Key) -> int:
-        """The seq up to which nothing is missing here; what was gone before we came is not missing. 0 = nothing."""
+        """The seq up to which nothing is missing on the disk here or at the center; what was gone before we came is not
+        missing, and what is only in memory is. 0 = nothing.
+        """
         log = self.logs.get(key)
         if log is None:
             return 0
@@ -78,12 +90,13 @@ class Index:
         missing = Ranges([(tail, head)])
         log = self.logs.get(key)
         if log is not None:
-            missing = missing.minus(log.held.within(tail, head), log.acked.within(tail, head), log.gone)
+            missing = missing.minus(log.here().within(tail, head), log.acked.within(tail, head), log.gone)
         return next(iter(missing), None)
 
     def reach_of(self, log: Log) -> tuple[int, int]:
         """Lowest and highest seq of a log that can be had: here, or from the board that writes it. 0, 0 = none."""
-        reaches = [reach for reach in ((log.held.first, log.held.last), self.reach.get(log.key)) if reach and reach[1]]
+        here = log.here()
+        reaches = [reach for reach in ((here.first, here.last), self.reach.get(log.key)) if reach and reach[1]]
         return min((tail for tail, _ in reaches), default=0), max((head for _, head in reaches), default=0)
 
     def depth(self) -> int:
@@ -124,8 +137,11 @@ class Index:
         ranges_of = [((serial, epoch), Ranges.from_flat(flat)) for serial, epoch, flat in asked]
         touched = set()
         for key, ranges in ranges_of:
-            _remember(self._asked, key, ranges)
             log = self.logs.get(key)
+            if log is not None:  # What has not been made yet, as far as anybody knows, is not lost.
+                end = max(self.reach.get(key, (0, 0))[1], log.here().last, log.acked.last, log.gone.last)
+                ranges = ranges.within(1, end) if end else Ranges()
+            _remember(self._asked, key, ranges)
             if key in self._stated:
                 self._stated[key] = self._stated[key].minus(ranges)
             if log is not None and log.acked.minus(log.acked.minus(ranges)):
@@ -143,18 +159,48 @@ class Index:
             return Ranges()
         missing = self._asked.pop(key, Ranges())
         log = self.logs.get(key)
-        if log is not None:
-            end = max(head, log.held.last, log.acked.last, log.gone.last)
-            missing = missing.within(1, end) if end else Ranges()
         if tail > 1:
             missing.add(1, tail - 1)
         if head:
             missing = missing.minus(Ranges([(tail, head)]))
-        return missing.minus(log.held, log.acked, log.gone) if log is not None else missing
+        return missing.minus(log.here(), log.acked, log.gone) if log is not None else missing
 
     def asked(self) -> list[Key]:
         """Logs of which the center asked for rows that nobody was found to hold."""
         return list(self._asked)
+
+    def miss(self, key: Key, seqs: Ranges) -> None:
+        """Rows that were here and are no more: the center does not have them yet, so somebody else should."""
+        log = self.logs[key]
+        missing = seqs.minus(log.acked)
+        if missing:
+            _remember(self._asked, key, missing)
+
+    def begin(self, info: LogInfo) -> Log:
+        """A log that begins, or is named otherwise than before, while the disk cannot know it."""
+        key = (info.source, info.epoch)
+        known = self.logs.get(key)
+        place = known.info.place if known else max((log.info.place for log in self.logs.values()), default=0) + 1
+        if known is None:
+            self.logs[key] = known = Log(info)
+            known.acked = self._stated.pop(key, known.acked)
+        known.info = info._replace(place=place)
+        return known
+
+    def merge(self, loaded: list[Log], generation: int) -> None:
+        """What is on the disk, at last: only that is held. What was acknowledged meanwhile counts beside what is kept
+        there, unless another generation said it."""
+        if not self.generation:
+            self.generation = generation
+        before, self.logs = self.logs, {log.key: log for log in loaded}
+        for key, known in before.items():
+            log = self.logs.setdefault(key, Log(known.info))
+            log.memory = known.memory.minus(log.held)
+            log.gone.update(known.gone)
+            if generation == self.generation:
+                log.acked.update(known.acked)
+            else:
+                log.acked = known.acked
 
     def adopt(self, changes: Changes) -> set[Key]:
         """What a commit has just made true; the new logs of which the center has spoken before."""

@@ -5,13 +5,23 @@ card: it is never given out as true, but named in `changed`, so that the writer 
 named in `error`; what memory holds is given out all the same.
 """
 
+import asyncio
+import contextlib
 import sqlite3
 from binascii import crc32
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
 
 from gateway.spool_schema import EVENT_ROW, Key
 from wire.row import RowError, crc_of, measure
 
+if TYPE_CHECKING:
+    from gateway.spool_disk import Disk
+
+READ_S = 10.0  # A read that takes longer hangs: until it ends, only memory is read.
+
+T = TypeVar("T")
 Stored = tuple[int, int, int, int, int, bytes]  # seq, kind, t_s, catalogue, crc, packed
 
 _SELECT = (
@@ -71,3 +81,68 @@ def is_true(epoch: int, row: Stored) -> bool:
         return whole and crc_of(packed) == crc == crc32(packed[:-4], epoch)
     except RowError:
         return False
+
+
+class Reading:
+    """The reader's thread and its connection, which cannot write."""
+
+    def __init__(self, disk: "Disk") -> None:
+        self._disk = disk
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
+        self._db: sqlite3.Connection | None = None
+        self._generation = -1
+        self._stuck: asyncio.Future | None = None
+        disk.close_reader = self._let_go
+
+    async def run(
+        self, function: Callable[[Reader], T], memory: Mapping[Key, Mapping[int, Stored]]
+    ) -> tuple[T, Reader]:
+        """The result of `function`, and the Reader that it got; from memory alone while the disk does not answer."""
+        loop = asyncio.get_running_loop()
+        if self._stuck is None or self._stuck.done():
+            answer = loop.run_in_executor(self._thread, self._read, function, memory)
+            await asyncio.wait({answer}, timeout=READ_S)
+            if answer.done():
+                return answer.result()
+            answer.add_done_callback(_look)
+            self._stuck = answer
+        reader = Reader(None, memory)
+        reader.error = sqlite3.OperationalError(f"the disk has not answered for {READ_S:.0f} s")
+        return await loop.run_in_executor(None, function, reader), reader
+
+    async def close(self) -> None:
+        if self._stuck is None or self._stuck.done():
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._let_go)
+        self._thread.shutdown(wait=False)
+
+    def _read(self, function: Callable[[Reader], T], memory: Mapping[Key, Mapping[int, Stored]]) -> tuple[T, Reader]:
+        with self._disk.reading:
+            reader = Reader(None, memory)
+            try:
+                reader = Reader(self._opened(), memory)
+            except sqlite3.Error as error:
+                reader.error = error
+            result = function(reader)
+            if reader.error is not None:
+                self._let_go()  # The next one opens it anew.
+            return result, reader
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is None or self._generation != self._disk.generation:
+            self._let_go()
+            path = self._disk.path.resolve().as_uri()
+            self._db = sqlite3.connect(f"{path}?mode=rw", uri=True, check_same_thread=False, timeout=5.0)
+            self._db.execute("PRAGMA query_only = 1")
+            self._generation = self._disk.generation
+        return self._db
+
+    def _let_go(self) -> None:
+        db, self._db = self._db, None
+        if db is not None:
+            with contextlib.suppress(sqlite3.Error):
+                db.close()
+
+
+def _look(future: asyncio.Future) -> None:
+    if not future.cancelled():
+        future.exception()

@@ -7,12 +7,14 @@ import hashlib
 import json
 import sqlite3
 from binascii import crc32
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from gateway.ranges import Ranges
 
 PAGE_BYTES = 4_096
+WAL_PAGES = 256  # After so many pages the write-ahead log goes into the file: it stays small, and so does a start.
 EVENT_ROW = 3  # `kind` of an event among rows; DATA and ANCHOR are wire.row's.
 EVENTS_NAME = "events"
 
@@ -23,6 +25,7 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS logs (
     source BLOB NOT NULL, epoch INTEGER NOT NULL, place INTEGER NOT NULL, name TEXT NOT NULL, kind INTEGER NOT NULL,
     columns TEXT NOT NULL, begun_ms INTEGER NOT NULL, made_seq INTEGER NOT NULL DEFAULT 0,
+    closed INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (source, epoch)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rows (
     source BLOB NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, kind INTEGER NOT NULL, t_s INTEGER NOT NULL,
@@ -36,14 +39,19 @@ CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, data BLOB NOT NULL, crc
 CREATE TABLE IF NOT EXISTS quarantine (
     id INTEGER PRIMARY KEY AUTOINCREMENT, source BLOB NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
     packed BLOB NOT NULL, at_ms INTEGER NOT NULL);
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 """
+
+LOG_COLUMNS = "source, epoch, place, name, kind, columns, closed"
+
+_FROM_1 = "ALTER TABLE logs ADD COLUMN closed INTEGER NOT NULL DEFAULT 0;"
 
 Key = tuple[bytes, int]  # serial of the source, epoch of its log
 
 
 class LogInfo(NamedTuple):
-    """A log as it was begun. `place` orders epochs; `columns` are quantity names."""
+    """A log as it was begun. `place` orders epochs; `columns` are quantity names; `closed`: no row of it is made here
+    any more, or never was (it was kept in memory, or salvaged)."""
 
     source: bytes
     epoch: int
@@ -51,14 +59,18 @@ class LogInfo(NamedTuple):
     name: str
     kind: int
     columns: tuple[str, ...]
+    closed: bool = False
 
 
 class Changes:
     """What one transaction changes of logs and ranges; the loop's index adopts it after COMMIT."""
 
-    def __init__(self) -> None:
+    def __init__(self, reach: Mapping[Key, tuple[int, int]] | None = None, *, may_drop: bool = True) -> None:
+        self.reach = reach or {}  # Tail and head of the boards' own logs.
+        self.may_drop = may_drop  # Rows that the center does not have, where room is short.
         self.logs: list[LogInfo] = []
         self.ranges: dict[tuple[int, Key], Ranges] = {}
+        self._before: dict[tuple[int, Key], set[tuple[int, int]]] = {}  # The ranges as they stand on the disk.
         self.conflicts: list[tuple[bytes, int, int]] = []
         self.events = 0
         self.rows = 0
@@ -67,25 +79,39 @@ class Changes:
     def range(self, db: sqlite3.Connection, what: int, key: Key) -> Ranges:
         """The ranges of a log, to be changed; written at the end of the transaction."""
         if (what, key) not in self.ranges:
-            self.ranges[what, key] = load_ranges(db, what, key)
+            self.ranges[what, key] = ranges = load_ranges(db, what, key)
+            self._before[what, key] = set(ranges)
         return self.ranges[what, key]
 
+    def replace(self, db: sqlite3.Connection, what: int, key: Key, ranges: Ranges) -> None:
+        """The ranges of a log as they shall be from now on."""
+        self.range(db, what, key)
+        self.ranges[what, key] = ranges.copy()
+
     def flush(self, db: sqlite3.Connection) -> None:
+        """Write what of the ranges is other than before."""
         for (what, key), ranges in self.ranges.items():
-            db.execute("DELETE FROM ranges WHERE what = ? AND source = ? AND epoch = ?", (what, *key))
-            db.executemany("INSERT INTO ranges VALUES (?, ?, ?, ?, ?)", [(what, *key, *pair) for pair in ranges])
+            now, before = set(ranges), self._before[what, key]
+            db.executemany(
+                "DELETE FROM ranges WHERE what = ? AND source = ? AND epoch = ? AND first = ?",
+                [(what, *key, first) for first, _ in before - now],
+            )
+            db.executemany("INSERT INTO ranges VALUES (?, ?, ?, ?, ?)", [(what, *key, *pair) for pair in now - before])
 
 
-def connect(path: Path, cap_mib: int) -> sqlite3.Connection:
+def connect(path: Path, cap_pages: int, factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
     """The writer's connection. Only WAL with synchronous=FULL was seen to lose nothing at a power cut and be quick."""
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0, factory=factory)
     try:
         db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA journal_size_limit = 4194304")
-        db.execute(f"PRAGMA max_page_count = {cap_mib * 1024 * 1024 // PAGE_BYTES}")
-        db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")  # One flush, not one a table.
+        db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+        db.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE_BYTES}")
+        db.execute(f"PRAGMA max_page_count = {cap_pages}")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version != 2:
+            db.executescript(f"BEGIN IMMEDIATE; {_FROM_1 if version == 1 else ''} {_SCHEMA} COMMIT;")  # One flush.
     except sqlite3.Error:
         db.close()
         raise
@@ -98,7 +124,7 @@ def load_ranges(db: sqlite3.Connection, what: int, key: Key) -> Ranges:
 
 
 def load_logs(db: sqlite3.Connection) -> list[LogInfo]:
-    found = db.execute("SELECT source, epoch, place, name, kind, columns FROM logs ORDER BY place")
+    found = db.execute(f"SELECT {LOG_COLUMNS} FROM logs ORDER BY place")
     return [log_info(row) for row in found]
 
 
@@ -143,5 +169,5 @@ def sensor_serial(gateway: bytes, name: str) -> bytes:
 
 
 def log_info(found: tuple) -> LogInfo:
-    source, epoch, place, name, kind, columns = found
-    return LogInfo(source, epoch, place, name, kind, tuple(json.loads(columns)))
+    source, epoch, place, name, kind, columns, closed = found
+    return LogInfo(source, epoch, place, name, kind, tuple(json.loads(columns)), bool(closed))

@@ -7,27 +7,30 @@ row under a key stays for ever; a seq is given here, in the same transaction as 
 import json
 import secrets
 import sqlite3
+import struct
 from binascii import crc32
+from functools import partial
+from typing import NamedTuple
 
 import cbor2
 
-from gateway.commit import StoreError
+from gateway.commit import FullError
 from gateway.ranges import Ranges
+from gateway.spool_reader import Stored
+from gateway.spool_room import BOARD_PERMIL, EVENT_PERMIL, MADE_PERMIL, make_room
 from gateway.spool_schema import (
     ACKED,
     EVENT_ROW,
     GONE,
     HELD,
-    PAGE_BYTES,
+    LOG_COLUMNS,
     Changes,
     Key,
     LogInfo,
-    load_logs,
-    load_rows,
     log_info,
 )
 from wire.reading import NEVER
-from wire.row import Row, crc_of, pack
+from wire.row import Row, RowError, crc_of, measure, pack
 from wire.telemetry import (
     E_AT_MS,
     E_DETAIL,
@@ -37,14 +40,19 @@ from wire.telemetry import (
     E_RANGE,
     E_SOURCE,
     EVENT_CODES,
-    SOURCE_EVENTS,
 )
 
-FULL_PERMIL = 950  # Rows may fill the cap this far; the rest is for events.
-EVICT_ROWS = 2_000  # Acknowledged rows that make room at a time.
-EVICTIONS_MAX = 16  # Of them for one batch.
-ROW_BYTES = 200  # What a row takes of a page, with what a split of pages leaves empty.
 QUARANTINE_MAX = 1_000
+_DROPPED = EVENT_CODES["rows dropped"]
+_HEAD = struct.Struct(">BBIHBI")  # length, kind, seq, boot, time quality, t_s: how a packed row begins (wire.row)
+
+
+class Stamp(NamedTuple):
+    """What a row gets beside what its source says."""
+
+    catalogue: int
+    boot: int
+    now_ms: int
 
 
 def event(kind: str, at_ms: int, detail: str, about: Key | None = None) -> dict[int, object]:
@@ -55,8 +63,10 @@ def event(kind: str, at_ms: int, detail: str, about: Key | None = None) -> dict[
     return told
 
 
-def begin_log(db: sqlite3.Connection, changes: Changes, log: LogInfo, gateway: bytes, now_ms: int) -> None:
-    """Make the log known, or take over its new name and columns; the first time it is an event."""
+def begin_log(
+    db: sqlite3.Connection, changes: Changes, log: LogInfo, gateway: bytes, now_ms: int, *, tell: bool = True
+) -> None:
+    """Make the log known, or take over its new name and columns; the first time it is an event (`tell`)."""
     key = (log.source, log.epoch)
     columns = json.dumps(log.columns)
     known = db.execute("SELECT place, name, columns FROM logs WHERE source = ? AND epoch = ?", key).fetchone()
@@ -70,10 +80,13 @@ def begin_log(db: sqlite3.Connection, changes: Changes, log: LogInfo, gateway: b
     (place,) = db.execute("SELECT coalesce(max(place), 0) + 1 FROM logs").fetchone()
     (earlier,) = db.execute("SELECT count(*) FROM logs WHERE source = ?", (log.source,)).fetchone()
     db.execute(
-        "INSERT INTO logs (source, epoch, place, name, kind, columns, begun_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (*key, place, log.name, log.kind, columns, now_ms),
+        "INSERT INTO logs (source, epoch, place, name, kind, columns, begun_ms, closed)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (*key, place, log.name, log.kind, columns, now_ms, log.closed),
     )
     changes.logs.append(log._replace(place=place))
+    if not tell:
+        return
     why = "source seen for the first time" if not earlier else "source began a new log"
     begun = event("epoch begun", now_ms, f"{log.name}: epoch {log.epoch:08x}, {why}", key)
     append_event(db, changes, gateway, begun, 0)
@@ -84,9 +97,9 @@ def is_log(db: sqlite3.Connection, key: Key) -> bool:
 
 
 def current(db: sqlite3.Connection, source: bytes) -> LogInfo | None:
-    """The log that `source` began last."""
+    """The log that `source` began last, and goes on with."""
     found = db.execute(
-        "SELECT source, epoch, place, name, kind, columns FROM logs WHERE source = ? ORDER BY place DESC LIMIT 1",
+        f"SELECT {LOG_COLUMNS} FROM logs WHERE source = ? AND NOT closed ORDER BY place DESC LIMIT 1",
         (source,),
     ).fetchone()
     return log_info(found) if found else None
@@ -105,7 +118,9 @@ def append_event(db: sqlite3.Connection, changes: Changes, gateway: bytes, told:
     """Append to the gateway's own log; the event's seq. Its CRC-32 is seeded with the epoch, like a row's."""
     log = current(db, gateway)
     if log is None:
-        raise sqlite3.DatabaseError("the spool has no event log")
+        raise sqlite3.OperationalError("the spool has no event log")
+    if told[E_KIND] != _DROPPED:  # Which makes room itself.
+        make_room(db, changes, 1, EVENT_PERMIL, partial(_tell_dropped, db, changes, gateway, told[E_DETECTED_MS]))
     key = (log.source, log.epoch)
     seq = _next_seq(db, key)
     content = cbor2.dumps(told, canonical=True)
@@ -119,11 +134,11 @@ def append_event(db: sqlite3.Connection, changes: Changes, gateway: bytes, told:
 
 
 def append_rows(
-    db: sqlite3.Connection, changes: Changes, key: Key, rows: list[tuple[int, int, int, int, int, bytes]], now_ms: int
-) -> StoreError | None:
+    db: sqlite3.Connection, changes: Changes, key: Key, rows: list[Stored], now_ms: int
+) -> FullError | None:
     """Rows (seq, kind, t_s, catalogue, crc, packed) of a board. A key that is there already keeps its first content."""
-    if not _make_room(db, changes, len(rows)):
-        return StoreError("the spool is full and nothing in it is acknowledged")
+    if not make_room(db, changes, len(rows), BOARD_PERMIL, None):
+        return FullError("the spool is full and nothing in it is acknowledged")
     held = changes.range(db, HELD, key)
     for row in rows:
         seq, packed = row[0], row[-1]
@@ -143,24 +158,38 @@ def append_rows(
 
 
 def append_made(
-    db: sqlite3.Connection, changes: Changes, key: Key, rows: list, boot: int, catalogue: int, now_ms: int
-) -> StoreError | None:
+    db: sqlite3.Connection, changes: Changes, key: Key, rows: list, stamp: Stamp, gateway: bytes
+) -> FullError | None:
     """Rows (t_s, ms, time quality, readings) of a source that the gateway writes; they get their seq here."""
-    if not _make_room(db, changes, len(rows)):
-        return StoreError("the spool is full and nothing in it is acknowledged")
+    if not make_room(db, changes, len(rows), MADE_PERMIL, partial(_tell_dropped, db, changes, gateway, stamp.now_ms)):
+        return FullError("the spool is full of events")
     held = changes.range(db, HELD, key)
     for t_s, ms, time_quality, readings in rows:
         seq = _next_seq(db, key)
-        row = Row(seq, boot, time_quality, t_s, ms, readings)
-        stored_s = now_ms // 1000 if time_quality == NEVER else t_s
-        packed = pack(row, key[1])
-        db.execute(
-            "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*key, seq, row.kind, stored_s, catalogue, crc_of(packed), packed),
-        )
+        row = made_row((t_s, ms, time_quality, readings), seq, key[1], stamp)
+        db.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*key, *row))
         held.add(seq, seq)
         changes.rows += 1
     return None
+
+
+def made_row(made: tuple, seq: int, epoch: int, stamp: Stamp) -> Stored:
+    """A row as it is stored, of what a source that the gateway writes has read."""
+    t_s, ms, time_quality, readings = made
+    row = Row(seq, stamp.boot, time_quality, t_s, ms, readings)
+    packed = pack(row, epoch)
+    stored_s = stamp.now_ms // 1000 if time_quality == NEVER else t_s
+    return seq, row.kind, stored_s, stamp.catalogue, crc_of(packed), packed
+
+
+def board_row(packed: bytes, epoch: int, stamp: Stamp) -> Stored:
+    """A row as it is stored, of a packed row of a board whose CRC fits. RowError."""
+    if measure(packed) != len(packed) or (crc := crc_of(packed)) != crc32(packed[:-4], epoch):
+        raise RowError("CRC of the row does not fit")
+    _, kind, seq, _, time_quality, t_s = _HEAD.unpack_from(packed)
+    if seq < 1:
+        raise RowError("seq out of range")
+    return seq, kind, stamp.now_ms // 1000 if time_quality == NEVER else t_s, stamp.catalogue, crc, bytes(packed)
 
 
 def mark_gone(
@@ -175,12 +204,24 @@ def mark_gone(
         append_event(db, changes, gateway, told, 0)
 
 
+def quarantine(db: sqlite3.Connection, changes: Changes, changed: set[tuple[Key, int]], now_ms: int) -> None:
+    """Take rows that the card has changed out of what is held; what is left of them is kept for whoever looks."""
+    for key, seq in changed:
+        found = db.execute("SELECT packed FROM rows WHERE source = ? AND epoch = ? AND seq = ?", (*key, seq)).fetchone()
+        if found is not None:
+            left = found[0] if isinstance(found[0], bytes) else b""  # The card may have changed its type, too.
+            _set_aside(db, key, seq, left, now_ms)
+            db.execute("DELETE FROM rows WHERE source = ? AND epoch = ? AND seq = ?", (*key, seq))
+        changes.range(db, HELD, key).remove(seq, seq)
+
+
 def save_state(db: sqlite3.Connection, name: str, data: bytes) -> None:
     db.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (name, data, crc32(data)))
 
 
-def save_catalogue(db: sqlite3.Connection, version: int, content: bytes) -> None:
-    db.execute("INSERT OR REPLACE INTO catalogues VALUES (?, ?)", (version, content))
+def add_catalogue(db: sqlite3.Connection, version: int, content: bytes) -> bool:
+    """Keep what a version says; False if it was kept already: a version says one thing for ever."""
+    return db.execute("INSERT OR IGNORE INTO catalogues VALUES (?, ?)", (version, content)).rowcount > 0
 
 
 def set_meta(db: sqlite3.Connection, name: str, value: int) -> None:
@@ -194,53 +235,28 @@ def _next_seq(db: sqlite3.Connection, key: Key) -> int:
 
 
 def _quarantine(db: sqlite3.Connection, changes: Changes, key: Key, seq: int, packed: bytes, now_ms: int) -> None:
-    held = db.execute(
-        "SELECT count(*), coalesce(max(source = ? AND epoch = ? AND seq = ? AND packed = ?), 0) FROM quarantine",
-        (*key, seq, packed),
+    told = db.execute(
+        "SELECT 1 FROM quarantine WHERE source = ? AND epoch = ? AND seq = ? AND packed = ?", (*key, seq, packed)
     ).fetchone()
-    if held[1]:
+    if told:
         return  # Told already; a board that is read again says the same again.
-    if held[0] < QUARANTINE_MAX:
+    _set_aside(db, key, seq, packed, now_ms)
+    changes.conflicts.append((*key, seq))
+
+
+def _set_aside(db: sqlite3.Connection, key: Key, seq: int, packed: bytes, now_ms: int) -> None:
+    (count,) = db.execute("SELECT count(*) FROM quarantine").fetchone()
+    if count < QUARANTINE_MAX:
         db.execute(
             "INSERT INTO quarantine (source, epoch, seq, packed, at_ms) VALUES (?, ?, ?, ?, ?)",
             (*key, seq, packed, now_ms),
         )
-    changes.conflicts.append((*key, seq))
 
 
-def _make_room(db: sqlite3.Connection, changes: Changes, rows: int) -> bool:
-    """Is there room for so many rows? Where the cap is near, the oldest acknowledged rows go first; others never do."""
-    (most,) = db.execute("PRAGMA max_page_count").fetchone()
-    limit = most * FULL_PERMIL // 1000 - rows * ROW_BYTES // PAGE_BYTES
-    for _ in range(EVICTIONS_MAX):
-        if _used_pages(db) < limit:
-            return True
-        if not _evict(db, changes):
-            return False
-    return _used_pages(db) < limit
-
-
-def _evict(db: sqlite3.Connection, changes: Changes) -> bool:
-    """Remove the oldest EVICT_ROWS acknowledged rows of one log; False where none is acknowledged. Events stay."""
-    oldest = None
-    for log in load_logs(db):
-        key = (log.source, log.epoch)
-        held = changes.range(db, HELD, key)
-        spare = held.minus(held.minus(changes.range(db, ACKED, key)))
-        if log.kind != SOURCE_EVENTS and spare:
-            first, last = next(iter(spare))
-            t_s = load_rows(db, key, first, first, 1)[0][2]
-            if oldest is None or t_s < oldest[0]:
-                oldest = (t_s, key, first, min(last, first + EVICT_ROWS - 1))
-    if oldest is None:
-        return False
-    _, key, first, last = oldest
-    db.execute("DELETE FROM rows WHERE source = ? AND epoch = ? AND seq BETWEEN ? AND ?", (*key, first, last))
-    changes.range(db, HELD, key).remove(first, last)
-    return True
-
-
-def _used_pages(db: sqlite3.Connection) -> int:
-    (pages,) = db.execute("PRAGMA page_count").fetchone()
-    (free,) = db.execute("PRAGMA freelist_count").fetchone()
-    return pages - free
+def _tell_dropped(
+    db: sqlite3.Connection, changes: Changes, gateway: bytes, now_ms: int, key: Key, ranges: Ranges
+) -> None:
+    for lost in ranges:
+        told = event("rows dropped", now_ms, f"epoch {key[1]:08x}: no room, and the center had not acknowledged", key)
+        told[E_RANGE] = list(lost)
+        append_event(db, changes, gateway, told, 0)

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from gateway import batches
@@ -23,7 +23,6 @@ from gateway.ranges import Ranges
 from gateway.spool import Spool, StoreError
 from gateway.spool_reader import Reader, Stored
 from gateway.spool_schema import Changes, Key
-from gateway.volatile import Volatile
 from wire.telemetry import MODES, topic
 
 BACKOFF_FIRST_S = 0.25
@@ -57,7 +56,6 @@ class Uplink:
         self._catalogue = catalogue
         self._link = link
         self._flights = Flights()
-        self._volatile = Volatile(spool.gateway)
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
         self._ended = asyncio.Event()
@@ -97,11 +95,6 @@ class Uplink:
     def flush_now(self) -> None:
         """Close the live batch with the next commit: an alarm changed, and its event goes first."""
         self._flush = True
-
-    def publish_volatile(self, event: Mapping[int, object]) -> None:
-        """Send an event that the spool could not store: from memory, in a log of its own, and marked so."""
-        self._volatile.append(event)
-        self._wake.set()
 
     async def finish(self) -> None:
         """Send what is here, wait some seconds for the acknowledgements, say goodbye; then `run()` returns."""
@@ -152,9 +145,7 @@ class Uplink:
             except (AckError, ValueError):
                 self.counters["bad_acks"] += 1
                 continue
-            self._volatile.acknowledge(statements)
-            acked = {log.key: log.acked for log in self._spool.all_logs()}
-            self._flights.land(acked | {self._volatile.key: self._volatile.acked})
+            self._flights.land({log.key: log.acked for log in self._spool.all_logs()})
             # Somebody listens again, or another generation asks for what we thought to be there.
             if self._flights.give_up_unheard() or self._spool.depth() > before:
                 self._flush = True
@@ -216,12 +207,6 @@ class Uplink:
     async def _send_events(self, link: Link) -> bool:
         """Send the oldest events that are not under way; True if any went."""
         sent = False
-        key = self._volatile.key
-        for seq, content in self._volatile.unsent(self._flights.carried(key)):
-            if not self._flights.has_room(EVENT):
-                return sent
-            self._fly_event(link, key, seq, content, self._catalogue.version)
-            sent = True
         for log, unacked in self._spool.unsent(events=True):
             for first, last in unacked.minus(self._flights.carried(log.key)):
                 if not self._flights.has_room(EVENT):
@@ -285,10 +270,7 @@ class Uplink:
             self._backlog = self._flush = True
         elif self._center.ack == "broker":
             for key, ranges in flight.parts:
-                if key == self._volatile.key:
-                    self._volatile.drop(ranges)
-                else:
-                    self.acked_rows += self._spool.acknowledge_rows(key, ranges)
+                self.acked_rows += self._spool.acknowledge_rows(key, ranges)
             self._flights.remove(flight)
             self._landed.set()
         elif confirmed.result() == UNHEARD:

@@ -1,60 +1,88 @@
-"""Events that the disk would not take: kept in memory, sent from a log of their own, marked as what they are.
+"""Rows that the disk does not take: kept in memory, sent from there, written to the disk when it is back.
 
-Rules of this file: no disk, no network; bounded, the oldest goes first. The epoch is drawn at each start, so no seq of
-it is ever given twice.
+Rules of this file: no disk, no network; bounded. Rows of a board keep their key; what the gateway makes itself gets a
+log of its own whose epoch is drawn at each start, so that no seq is ever given twice. Events are marked as what they
+are. Where the ring is full, a board's rows are refused (the board holds them), and of our own the oldest go.
 """
 
 import secrets
-from collections import OrderedDict
+from binascii import crc32
 from collections.abc import Mapping
 
 import cbor2
 
+from gateway.commit import FullError
 from gateway.ranges import Ranges
-from gateway.spool_index import Statement
-from gateway.spool_schema import Key
-from wire.telemetry import E_DETAIL
+from gateway.spool_reader import Stored
+from gateway.spool_schema import EVENT_ROW, Key, LogInfo
+from wire.telemetry import E_DETAIL, E_DETECTED_MS, SOURCE_BOARD
 
-EVENTS_MAX = 256
+ROWS_MAX = {0: 10_000, 1: 10_000, 2: 1_024}  # By kind of source: boards, bought sensors, events.
+DROPPED_ROWS = 64  # So many of our own go at a time: one event tells it.
 MARK = "volatile: the station could not store this event"
 
 
 class Volatile:
-    """`acked` = what the center has of it. `dropped` counts events that went before the center had them."""
+    """`rows`: what is kept, by log and seq. `dropped` counts rows that went before the center had them."""
 
-    def __init__(self, gateway: bytes) -> None:
-        self.key: Key = (gateway, secrets.randbits(32) or 1)
-        self.acked = Ranges()
+    def __init__(self) -> None:
+        self.rows: dict[Key, dict[int, Stored]] = {}
         self.dropped = 0
-        self._last = 0
-        self._events: OrderedDict[int, bytes] = OrderedDict()
+        self._made: dict[bytes, tuple[LogInfo, int]] = {}  # Logs of our own, and the last seq given.
+        self._kinds: dict[Key, int] = {}
 
     def __len__(self) -> int:
-        return len(self._events)
+        return sum(len(rows) for rows in self.rows.values())
 
-    def append(self, event: Mapping[int, object]) -> None:
-        detail = event.get(E_DETAIL)
-        marked = dict(event) | {E_DETAIL: f"{MARK}; {detail}" if detail else MARK}
-        self._last += 1
-        self._events[self._last] = cbor2.dumps(marked, canonical=True)
-        if len(self._events) > EVENTS_MAX:
-            self._events.popitem(last=False)
-            self.dropped += 1
+    def log_of(self, wanted: LogInfo) -> LogInfo:
+        """The log in memory of a source that the gateway writes itself; a new one where its columns are others."""
+        made = self._made.get(wanted.source)
+        if made is None or made[0].columns != wanted.columns:
+            info = wanted._replace(epoch=secrets.randbits(32) or 1, closed=True)
+            made = self._made[wanted.source] = (info, 0)
+        return made[0]
 
-    def unsent(self, carried: Ranges) -> list[tuple[int, bytes]]:
-        """(seq, content) of the events that are not under way, oldest first."""
-        return [(seq, content) for seq, content in self._events.items() if seq not in carried]
+    def next_seq(self, info: LogInfo) -> int:
+        """The next seq of a log of `log_of`."""
+        log, seq = self._made[info.source]
+        self._made[info.source] = (log, seq + 1)
+        return seq + 1
 
-    def acknowledge(self, statements: list[Statement]) -> None:
-        """Forget what the center says that it has stored."""
-        for serial, epoch, watermark, flat in statements:
-            if (serial, epoch) == self.key:
-                stored = Ranges.from_flat(flat)
-                if watermark:
-                    stored.add(1, watermark)
-                self.drop(stored)
+    def put(self, info: LogInfo, rows: list[Stored]) -> list[tuple[Key, Ranges]]:
+        """Take rows; what of our own had to go for them, by log. FullError for a board's rows without room."""
+        key = (info.source, info.epoch)
+        mine = [other for other in self.rows if self._kinds[other] == info.kind]
+        over = sum(len(self.rows[other]) for other in mine) + len(rows) - ROWS_MAX[info.kind]
+        if over > 0 and info.kind == SOURCE_BOARD:
+            raise FullError("memory is full of rows that the disk does not take")
+        self._kinds[key] = info.kind
+        self.rows.setdefault(key, {}).update((row[0], row) for row in rows)
+        return self._make_room(info.kind, over + DROPPED_ROWS) if over > 0 else []
 
-    def drop(self, stored: Ranges) -> None:
-        self.acked.update(stored)
-        for seq in [seq for seq in self._events if seq in stored]:
-            del self._events[seq]
+    def drop(self, key: Key, stored: Ranges) -> None:
+        """Forget rows that are stored elsewhere by now."""
+        rows = self.rows.get(key)
+        if rows is None:
+            return
+        for seq in [seq for seq in rows if seq in stored]:
+            del rows[seq]
+        if not rows:
+            del self.rows[key]
+
+    def _make_room(self, kind: int, count: int) -> list[tuple[Key, Ranges]]:
+        """Drop the oldest of the log that has the most."""
+        key = max((key for key in self.rows if self._kinds[key] == kind), key=lambda key: len(self.rows[key]))
+        oldest = sorted(self.rows[key])[:count]
+        gone = Ranges((seq, seq) for seq in oldest)
+        self.dropped += len(oldest)
+        self.drop(key, gone)
+        return [(key, gone)]
+
+
+def volatile_event(event: Mapping[int, object], seq: int, epoch: int, catalogue: int) -> Stored:
+    """An event as it stands in memory: marked."""
+    detail = event.get(E_DETAIL)
+    content = cbor2.dumps(dict(event) | {E_DETAIL: f"{MARK}; {detail}" if detail else MARK}, canonical=True)
+    detected_ms = event[E_DETECTED_MS]
+    assert isinstance(detected_ms, int)
+    return seq, EVENT_ROW, detected_ms // 1000, catalogue, crc32(content, epoch), content

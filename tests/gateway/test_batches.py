@@ -45,7 +45,7 @@ class Shelf:
     """A spool's file with logs in it, and what is wanted of them."""
 
     def __init__(self, folder):
-        self.db = connect(folder / "spool.db", 64)
+        self.db = connect(folder / "spool.db", 16_384)
         self.keys = {}
         changes = Changes()
         self.db.execute("BEGIN")

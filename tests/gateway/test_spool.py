@@ -9,7 +9,6 @@ import cbor2
 import pytest
 
 from gateway.clock import Clock
-from gateway.commit import QUEUE_MAX
 from gateway.spool import Spool, StoreError
 from gateway.spool_schema import EVENT_ROW, sensor_serial
 from tests.gateway.small_station import BOARD, EPOCH, GATEWAY, HandClock, packed_row, small_station
@@ -154,7 +153,7 @@ def test_a_bought_sensor_gets_a_name_an_epoch_and_ascending_seqs_from_the_gatewa
 def test_a_source_whose_columns_change_begins_a_new_epoch(tmp_path):
     async def step(spool):
         await spool.append_made("radar", [(1, 0, SYNCED, [Reading(0, 1)])])
-        spool._columns["radar"] = ("gap_mm", "temp_cdeg")
+        spool._sensors["radar"] = spool._sensors["radar"]._replace(columns=("gap_mm", "temp_cdeg"))
         await spool.append_made("radar", [(1, 0, SYNCED, [Reading(0, 1), Reading(1, 2)])])
         return [(tail, head) for serial, _, tail, head in spool.logs() if serial == sensor_serial(GATEWAY, "radar")]
 
@@ -243,33 +242,6 @@ def test_kept_state_comes_back_and_a_damaged_one_does_not(tmp_path):
     assert run(tmp_path, read) == (None, b"three", 1)
 
 
-def test_a_file_that_is_no_database_is_set_aside_and_told(tmp_path):
-    (tmp_path / "spool.db").write_bytes(b"not a database, but a page of something else" * 200)
-
-    async def step(spool):
-        return [e[E_KIND] for e in await events_of(spool)]
-
-    assert EVENT_CODES["store failed"] in run(tmp_path, step)
-    (aside,) = tmp_path.glob("spool.db.damaged-*")
-    assert aside.read_bytes().startswith(b"not a database")
-
-
-def test_where_no_file_can_be_had_everything_fails_at_once_and_nothing_waits(tmp_path):
-    (tmp_path / "file").write_text("not a folder")
-
-    async def step(spool):
-        assert "spool.db" in spool.failed
-        with pytest.raises(StoreError, match="spool.db"):
-            await spool.append_event(EVENT)
-        with pytest.raises(StoreError):
-            await spool.append_rows(BOARD, EPOCH, "level", [packed_row(1)])
-        spool.keep_state("alarms", b"one")
-        spool.seen("level", BOARD, EPOCH, COLUMNS)
-        return spool.watermark(BOARD, EPOCH), spool.depth(), spool.logs()
-
-    assert run(tmp_path / "file", step) == (0, 0, [])
-
-
 def test_a_full_spool_gives_up_acknowledged_rows_first_and_still_takes_events(tmp_path):
     async def step(spool):
         seq, refused = 0, False
@@ -289,37 +261,6 @@ def test_a_full_spool_gives_up_acknowledged_rows_first_and_still_takes_events(tm
         return tail, head - seq, spool.watermark(BOARD, EPOCH) - seq
 
     assert run(tmp_path, step, cap_mib=1) == (2_001, 100, 100)
-
-
-def test_a_disk_that_refuses_fails_the_call_and_nothing_else(tmp_path):
-    async def step(spool):
-        await spool.append_rows(BOARD, EPOCH, "level", [packed_row(1)])
-        blocker = sqlite3.connect(tmp_path / "spool.db", isolation_level=None)
-        spool._committer._db.execute("PRAGMA busy_timeout = 1")
-        blocker.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="locked"):
-            await spool.append_event(EVENT)
-        blocker.close()
-        assert spool.failures == 1
-        await spool.append_rows(BOARD, EPOCH, "level", [packed_row(2)])
-        return spool.watermark(BOARD, EPOCH)
-
-    assert run(tmp_path, step) == 2
-
-
-def test_more_waiting_writes_than_the_limit_are_refused_and_counted(tmp_path):
-    async def step(spool):
-        blocker = sqlite3.connect(tmp_path / "spool.db", isolation_level=None)
-        blocker.execute("BEGIN IMMEDIATE")
-        waiting = [spool.submit_event(EVENT) for _ in range(QUEUE_MAX + 1_000)]
-        blocker.close()
-        results = await asyncio.gather(*waiting, return_exceptions=True)
-        refused = [result for result in results if isinstance(result, StoreError)]
-        stored = [result for result in results if isinstance(result, int)]
-        assert len(set(stored)) == len(stored) >= QUEUE_MAX
-        return len(refused) == spool.failures > 0
-
-    assert run(tmp_path, step)
 
 
 def test_a_closed_spool_refuses(tmp_path):

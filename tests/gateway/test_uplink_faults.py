@@ -111,12 +111,12 @@ def test_with_a_dead_disk_events_still_reach_the_center(tmp_path, broker):
         chain.uplink = Uplink(chain.config, chain.spool, chain.clock, Catalogue(chain.config, chain.spool))
         chain.task = asyncio.create_task(chain.uplink.run())
         async with center(tmp_path, broker.port):
-            chain.uplink.publish_volatile({E_AT_MS: 1, E_DETECTED_MS: 1} | ALARM)
-            await until(lambda: not chain.uplink._volatile)
+            await chain.alarm()
+            await chain.settled()
         await chain.close()
 
     asyncio.run(main())
-    assert len(stored(tmp_path / "center.db")) == 1
+    assert len(stored(tmp_path / "center.db")) == 2, "the fault of the disk, and the alarm"
 
 
 def test_what_is_not_acknowledged_in_time_is_sent_again_and_stored_once(tmp_path, broker):
@@ -224,17 +224,18 @@ def test_an_acknowledgement_that_breaks_the_contract_is_not_believed(tmp_path, b
 def test_an_event_that_the_disk_refused_reaches_the_center_marked_and_is_not_sent_for_ever(tmp_path, broker, ack):
     async def main():
         async with center(tmp_path, broker.port), running(Chain(tmp_path, broker.port, ack=ack)) as chain:
+            chain.spool._guard.fail("the card fell out")
             for at_ms in (1, 2):
-                chain.uplink.publish_volatile({E_AT_MS: at_ms, E_DETECTED_MS: at_ms} | ALARM)
-            await until(lambda: not chain.uplink._volatile)
-            await until(lambda: len(stored(tmp_path / "center.db") - chain.made()) == 2)
+                await chain.spool.append_event({E_AT_MS: at_ms, E_DETECTED_MS: at_ms} | ALARM)
+            await until(lambda: not chain.spool.memory)
+            await until(lambda: len(stored(tmp_path / "center.db") - chain.made()) == 3)
             await asyncio.wait_for(chain.uplink.finish(), LIMIT_S)
             assert chain.uplink.counters["resent"] == 0
         with closing(sqlite3.connect(tmp_path / "center.db")) as db:
-            sql = "SELECT seq, at_ms, rule, detail FROM events WHERE detail LIKE 'volatile%' ORDER BY seq"
-            return [row[:3] for row in db.execute(sql)]
+            sql = "SELECT seq, rule, detail FROM events WHERE detail LIKE 'volatile%' ORDER BY seq"
+            return [row[:2] for row in db.execute(sql)]
 
-    assert asyncio.run(main()) == [(1, 1, "flood"), (2, 2, "flood")]
+    assert asyncio.run(main()) == [(1, None), (2, "flood"), (3, "flood")]
 
 
 def _epoch(chain):
