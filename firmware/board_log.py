@@ -2,30 +2,23 @@
 
 Rules of this file: only flash.read, program and erase; nothing is programmed twice without an erase between; a row
 exists from the moment its last byte is programmed, and its CRC says whether that moment came. Whatever the power cut
-left behind is stepped over, never repaired in place.
+left behind is stepped over, never repaired in place. The start reads headers and walks one block; nothing else takes
+longer where the ring is longer.
 
-A block: header 20 bytes (magic, epoch, first seq, block counter, CRC-32 of these 16 bytes), rows packed one behind
-another, 0xFF = free, and in its last 20 bytes, written when the next block is begun, a trailer that begins with 0xFE
-(no row is 254 bytes long): version, watchdog bites, watermarks of gateway and center, rows overwritten, CRC-32 seeded
-with the epoch.
+The ring is in the order of the blocks' counters. Counters (watermarks, rows overwritten) stand behind each header, and
+are noted at the end of a block before rows that nobody has are erased in the block behind: what a note counts has gone,
+whether the erase came about or not.
 """
 
-import struct
 from array import array
-from binascii import crc32
+
+from log_blocks import ROW_BYTES_MIN, ROWS_AT, LogBlocks, pack_counters, pack_header
 
 from wire.row import DATA, LENGTH_MAX, pack, unpack
 
-MAGIC = b"RPL1"
-_HEADER = ">4sIII"
-_TRAILER = ">BBHIII"
-TRAILER_MARK = 0xFE
-TRAILER_VERSION = 1
-EDGE_BYTES = 20  # Header and trailer, each with its CRC.
-ROW_BYTES_MIN = 19
 BLOCKS_MIN = 3  # The one being written, the one erased ahead, and one to keep.
-ATTEMPTS_MAX = 2  # Places at which a row is tried that did not read back as written.
-_FREE = 0xFF
+ATTEMPTS_MAX = 2  # Places at which a row or a header is tried that did not read back as written.
+BLOCKS_BACK_MAX = 8  # So far back the start looks for counters, a boot number and a value.
 
 
 class BoardLog:
@@ -36,16 +29,13 @@ class BoardLog:
     """
 
     def __init__(self, flash, fresh_epoch: int):
-        self._flash = flash
-        self._block_bytes = flash.block
-        self._blocks = flash.size // flash.block
+        self._io = LogBlocks(flash)
+        self._blocks = self._io.count
         if self._blocks < BLOCKS_MIN:
             raise ValueError("a log needs %d blocks" % BLOCKS_MIN)
-        self._data_end = self._block_bytes - EDGE_BYTES
-        self._first = array("I", [0] * self._blocks)  # First seq of each block of this log; 0 = not one.
-        self._row = bytearray(LENGTH_MAX)
-        self._view = memoryview(self._row)
-        self._edge = bytearray(EDGE_BYTES)
+        # First seq of each block of the ring, ascending from the oldest; 0 = not in it. One whose header is damaged
+        # has the same as the block behind it.
+        self._first = array("I", bytes(4 * self._blocks))
         self._at = [(0, 0, 0), (0, 0, 0)]  # (seq, block, offset) where the last read began and ended.
         self._ahead = False  # The next block is known to be blank.
         self.epoch = 0
@@ -53,19 +43,23 @@ class BoardLog:
         self.center_has = 0
         self.overwritten = 0
         self.bites = 0
-        self.damaged = 0
         self.boot = 0  # Of the newest row; 0 = there is none.
         self._next = 1
         self._counter = 0
-        self._block = self._blocks - 1
-        self._offset = EDGE_BYTES
+        self._oldest = self._block = self._blocks - 1
+        self._offset = self._io.rows_end
         if not self._mount():
-            self._format(fresh_epoch)
+            self.epoch = fresh_epoch
+            self._begin_block()
+
+    @property
+    def damaged(self) -> int:
+        return self._io.damaged
 
     @property
     def tail(self) -> int:
         """Oldest seq that can be read; 0 = empty."""
-        first = self._first[self._oldest()]
+        first = self._first[self._oldest]
         return first if first < self._next else 0
 
     @property
@@ -78,25 +72,23 @@ class BoardLog:
         row.seq = self._next
         packed = pack(row, self.epoch)
         for _ in range(ATTEMPTS_MAX):
-            if self._offset + len(packed) > self._data_end:
+            if self._offset + len(packed) > self._io.rows_end:
                 self._begin_block()
-            at = self._base(self._block) + self._offset
+            at = self._io.base(self._block) + self._offset
             self._offset += len(packed)
-            self._flash.program(at, packed)
-            self._flash.read(at, self._view[: len(packed)])
-            if self._row[: len(packed)] == packed:
+            if self._io.write(at, packed):
                 self._next += 1
                 return packed
-            self.damaged += 1
         raise OSError("log does not read back what was written")
 
     def tend(self) -> bool:
         """Erase ahead if that loses nothing; True if it erased. Slow (a flash erase): call it when nobody waits."""
         if self._ahead:
             return False
-        block = (self._block + 1) % self._blocks
+        block = self._behind(self._block)
         if self._first[block] and self._last(block) > self.gateway_has:
             return False  # Kept as long as there is room elsewhere; _begin_block takes it when there is none.
+        self._let_go(block)
         return self._make_blank(block)
 
     def acknowledge(self, epoch: int, gateway: int, center: int) -> bool:
@@ -115,39 +107,40 @@ class BoardLog:
         if not self.tail or cursor > self.head:
             return cursor, 0
         block, offset = self._find(max(cursor, self.tail))
+        wanted = cursor
         first = used = 0
         while True:
             offset = self._good_row(block, offset)
             if offset < 0:
                 if block == self._block:
                     break
-                block = (block + 1) % self._blocks
-                offset = EDGE_BYTES
+                block = self._behind(block)
+                offset = ROWS_AT
                 continue
-            length = self._row[0]
-            seq = self._seq()
-            if seq >= cursor:
+            length = self._io.row[0]
+            seq = self._io.seq()
+            if seq >= wanted:
                 if used + length > room:
                     break
                 if not used:
                     first = seq
                     self._at[0] = (seq, block, offset)
-                out[at + used : at + used + length] = self._view[:length]
+                out[at + used : at + used + length] = self._io.view[:length]
                 used += length
-                self._at[1] = (seq + 1, block, offset + length)
+                wanted = seq + 1
+                self._at[1] = (wanted, block, offset + length)
             offset += length
         return first or cursor, used
 
     def last_value(self, column: int):
         """The value of `column` in the newest row that has one, or None. Walks whole blocks: for the start only."""
-        for back in range(self._blocks):
-            block = (self._block - back) % self._blocks
+        for block in self._newest_blocks():
             newest = None
-            offset = self._good_row(block, EDGE_BYTES)
+            offset = self._good_row(block, ROWS_AT)
             while offset >= 0:
-                length = self._row[0]
-                if self._row[1] == DATA:
-                    readings = unpack(bytes(self._view[:length]), self.epoch).readings
+                length = self._io.row[0]
+                if self._io.row[1] == DATA:
+                    readings = unpack(bytes(self._io.view[:length]), self.epoch).readings
                     if column < len(readings) and readings[column].value is not None:
                         newest = readings[column].value
                 offset = self._good_row(block, offset + length)
@@ -155,193 +148,190 @@ class BoardLog:
                 return newest
         return None
 
+    # The start
+
     def _mount(self):
-        """Find the newest block and its end; False if there is no log here."""
-        headers = [self._header(block) for block in range(self._blocks)]
+        """Find the ring, its newest block and that one's end; False if there is no log here."""
         newest = -1
-        for block, (_, first, counter) in enumerate(headers):
-            if first and (newest < 0 or counter > headers[newest][2]):
+        for block in range(self._blocks):
+            epoch, first, counter = self._io.header(block)
+            if first and counter > self._counter:
                 newest = block
+                self.epoch, self._next, self._counter = epoch, first, counter
         if newest < 0:
             return False
-        self.epoch, self._next, self._counter = headers[newest]
         self._block = newest
-        for block, (epoch, first, counter) in enumerate(headers):
-            if first and epoch == self.epoch and counter == self._counter - (newest - block) % self._blocks:
-                self._first[block] = first
-        first = self._next
+        self._collect()
         self._find_end()
-        if self._next == first or not self.boot:
-            self._boot_of_older(newest)
-        self._read_trailers(newest)
+        self._look_behind()
+        self._read_counters()
+        if not self.boot:
+            self._boot_of_older()
         return True
+
+    def _collect(self):
+        """The blocks of the ring, newest first; a damaged header hides no rows, and no older block."""
+        first = self._next
+        for back in range(self._blocks):
+            block = (self._block - back) % self._blocks
+            epoch, its_first, counter = self._io.header(block)
+            if epoch == self.epoch and counter == self._counter - back and 0 < its_first <= first:
+                first = its_first
+                self._oldest = block
+            self._first[block] = first
+        block = self._behind(self._block)
+        while block != self._oldest:
+            self._first[block] = 0
+            block = self._behind(block)
 
     def _find_end(self):
         """Walk the newest block: its last good row, and the first byte that was never programmed."""
-        used = self._used()
-        offset = EDGE_BYTES
+        used = self._io.used(self._block)
+        offset = meant = ROWS_AT
         torn = False
-        end = offset
         while offset < used:
-            if self._row_at(offset + self._base(self._block), self._data_end - offset):
-                self._next = self._seq() + 1
-                self.boot = self._row[6] << 8 | self._row[7]
-                offset += self._row[0]
+            if self._io.row_at(self._io.base(self._block) + offset, self._io.rows_end - offset, self.epoch):
+                self._take_row()
+                offset += self._io.row[0]
                 torn = False
-            else:
-                if not torn and ROW_BYTES_MIN <= self._row[0] <= LENGTH_MAX:
-                    end = max(end, offset + self._row[0])  # A row was meant to reach so far.
-                torn = True
-                offset += 1
-        self._offset = min(max(offset, end), self._data_end)
-
-    def _boot_of_older(self, newest):
-        """The newest block has no row: the newest row's boot stands in the one before."""
-        block = (newest - 1) % self._blocks
-        offset = self._good_row(block, EDGE_BYTES)
-        while offset >= 0:
-            self.boot = self._row[6] << 8 | self._row[7]
-            offset = self._good_row(block, offset + self._row[0])
-
-    def _used(self):
-        """Offset behind the last programmed byte of the newest block's rows."""
-        step = len(self._row)
-        offset = self._data_end
-        while offset > EDGE_BYTES:
-            start = max(EDGE_BYTES, offset - step)
-            part = self._view[: offset - start]
-            self._flash.read(self._base(self._block) + start, part)
-            for i in range(len(part) - 1, -1, -1):
-                if part[i] != _FREE:
-                    return start + i + 1
-            offset = start
-        return EDGE_BYTES
-
-    def _read_trailers(self, newest):
-        """Take up the counters of the newest trailer that is whole."""
-        for back in range(self._blocks):
-            block = (newest - back) % self._blocks
-            if not self._first[block]:
                 continue
-            self._flash.read(self._base(block) + self._data_end, self._edge)
-            mark, version, bites, gateway, center, overwritten = struct.unpack(_TRAILER, self._edge[:16])
-            if (mark, version) == (TRAILER_MARK, TRAILER_VERSION) and self._edge_crc_fits(self.epoch):
-                self.bites, self.gateway_has, self.center_has, self.overwritten = bites, gateway, center, overwritten
+            if not torn and ROW_BYTES_MIN <= self._io.row[0] <= LENGTH_MAX:
+                meant = offset + self._io.row[0]  # A row was meant to reach so far.
+            torn = True
+            offset += self._io.step(used - offset)
+        self._offset = min(max(offset, meant), self._io.rows_end)
+
+    def _look_behind(self):
+        """Rows in the next block that are newer than ours: its header was lost. They stay, and their seqs are taken."""
+        block = self._behind(self._block)
+        if self._first[block]:
+            return  # The oldest, and whole.
+        before = self._next
+        offset = self._good_row(block, ROWS_AT)
+        while offset >= 0:
+            self._take_row()
+            offset = self._good_row(block, offset + self._io.row[0])
+        if self._next > before:
+            self._enter(block, before)
+            self._offset = self._io.rows_end
+
+    def _take_row(self):
+        """The row in _row exists: its seq is taken, its boot was. Older ones are what an erase left."""
+        seq = self._io.seq()
+        if seq >= self._next:
+            self._next = seq + 1
+            self.boot = self._io.boot()
+
+    def _boot_of_older(self):
+        """The newest block has no row: the newest row's boot stands in one before."""
+        for block in self._newest_blocks():
+            offset = self._good_row(block, ROWS_AT)
+            while offset >= 0:
+                self.boot = self._io.boot()
+                offset = self._good_row(block, offset + self._io.row[0])
+            if self.boot:
                 return
 
-    def _format(self, epoch):
-        self.epoch = epoch
-        self._make_blank(0)
-        self._write_header(0)
+    def _newest_blocks(self):
+        """The newest blocks of the ring, newest first."""
+        blocks = []
+        block = self._block
+        while len(blocks) < BLOCKS_BACK_MAX:
+            blocks.append(block)
+            if block == self._oldest:
+                break
+            block = (block - 1) % self._blocks
+        return blocks
+
+    def _read_counters(self):
+        """Take up the newest counters that are whole."""
+        for block in self._newest_blocks():
+            found, noted = self._io.counters(block, self.epoch)
+            if found is None:
+                continue
+            self.bites, self.gateway_has, self.center_has, self.overwritten = found
+            if noted and block == self._block:
+                self._forget(self._behind(block))
+            return
+
+    # Blocks
 
     def _begin_block(self):
-        """Close the full block and begin the next; what stands there is lost, and counted if nobody has it."""
-        self._write_trailer()
-        block = (self._block + 1) % self._blocks
-        if not self._ahead:
-            self._make_blank(block)
-        self._write_header(block)
+        """Begin the next block; what stands there is lost, and counted if nobody has it. OSError."""
+        for _ in range(ATTEMPTS_MAX):
+            block = self._behind(self._block)
+            if not self._ahead:
+                self._let_go(block)
+                self._make_blank(block)
+            self._ahead = False
+            head = pack_header(self.epoch, self._next, self._counter + 1) + self._counters()
+            whole = self._io.write(self._io.base(block), head)
+            self._enter(block, self._next)
+            self._offset = ROWS_AT if whole else self._io.rows_end  # A block that takes no header is stepped over.
+            if whole:
+                return
+        raise OSError("log does not take a header")
 
-    def _write_header(self, block):
+    def _enter(self, block, first):
+        """`block` is the newest of the ring now."""
         self._counter += 1
-        head = struct.pack(_HEADER, MAGIC, self.epoch, self._next, self._counter)
-        self._flash.program(self._base(block), head + struct.pack(">I", crc32(head) & 0xFFFFFFFF))
-        self._first[block] = self._next
+        self._first[block] = first
         self._block = block
-        self._offset = EDGE_BYTES
-        self._ahead = False
+        if not self._first[self._oldest]:
+            self._oldest = block
 
-    def _write_trailer(self):
-        at = self._base(self._block) + self._data_end
-        self._flash.read(at, self._edge)
-        if any(byte != _FREE for byte in self._edge):
-            return  # Written before a power cut; flash takes it only once.
-        counters = (self.bites & 0xFFFF, self.gateway_has, self.center_has, self.overwritten)
-        trailer = struct.pack(_TRAILER, TRAILER_MARK, TRAILER_VERSION, *counters)
-        self._flash.program(at, trailer + struct.pack(">I", crc32(trailer, self.epoch) & 0xFFFFFFFF))
+    def _let_go(self, block):
+        """The rows of `block`, the oldest, are about to be erased: count those that nobody has, durably."""
+        if not self._first[block]:
+            return
+        unseen = self._last(block) - max(self._first[block] - 1, self.gateway_has)
+        self._forget(block)
+        if unseen > 0:
+            self.overwritten += unseen
+            self._io.note(self._block, self._counters())
+
+    def _forget(self, block):
+        if self._first[block]:
+            self._first[block] = 0
+            self._oldest = self._behind(block)
+
+    def _counters(self):
+        return pack_counters(self.epoch, self.bites, self.gateway_has, self.center_has, self.overwritten)
 
     def _make_blank(self, block):
-        """Erase `block` unless it is blank; True if it was erased."""
-        if self._first[block]:
-            unseen = self._last(block) - max(self._first[block] - 1, self.gateway_has)
-            self.overwritten += max(0, unseen)
-            self._first[block] = 0
-        blank = self._is_blank(block)
-        if not blank:
-            self._flash.erase(block)
+        erased = self._io.erase(block)
         self._ahead = True
-        return not blank
+        return erased
 
-    def _is_blank(self, block):
-        part = bytearray(256)
-        free = bytes([_FREE]) * 256
-        for offset in range(0, self._block_bytes, 256):
-            self._flash.read(self._base(block) + offset, part)
-            if part != free:
-                return False
-        return True
-
-    def _header(self, block):
-        """(epoch, first seq, counter) of a block, zeros if its header is not whole."""
-        self._flash.read(self._base(block), self._edge)
-        magic, epoch, first, counter = struct.unpack(_HEADER, self._edge[:16])
-        if magic != MAGIC or not first or not self._edge_crc_fits(0):
-            return 0, 0, 0
-        return epoch, first, counter
-
-    def _edge_crc_fits(self, seed):
-        return crc32(self._edge[:16], seed) & 0xFFFFFFFF == struct.unpack(">I", self._edge[16:])[0]
+    # Rows
 
     def _find(self, seq):
         """(block, offset) from which a walk reaches `seq`."""
         for known, block, offset in self._at:
             if known == seq and self._first[block] and self._first[block] <= seq:
                 return block, offset
-        found = self._oldest()
-        for back in range(self._blocks):
-            block = (self._block - back) % self._blocks
-            if self._first[block] and self._first[block] <= seq:
-                found = block
-                break
-        return found, EDGE_BYTES
+        low = 0
+        high = (self._block - self._oldest) % self._blocks
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self._first[(self._oldest + middle) % self._blocks] <= seq:
+                low = middle
+            else:
+                high = middle - 1
+        return (self._oldest + low) % self._blocks, ROWS_AT
 
     def _good_row(self, block, offset):
         """Offset of the first whole row of `block` at or behind `offset`, which is then in _row; -1 if none."""
-        end = self._offset if block == self._block else self._data_end
-        if not self._first[block]:
-            return -1
+        end = self._offset if block == self._block else self._io.rows_end
         while offset + ROW_BYTES_MIN <= end:
-            if self._row_at(self._base(block) + offset, end - offset):
+            if self._io.row_at(self._io.base(block) + offset, end - offset, self.epoch):
                 return offset
-            offset += 1
+            offset += self._io.step(end - offset)
         return -1
-
-    def _row_at(self, address, room):
-        """Read what stands at `address` into _row; is it a whole row of this epoch?"""
-        self._flash.read(address, self._view[: min(room, LENGTH_MAX)])
-        length = self._row[0]
-        if not ROW_BYTES_MIN <= length <= min(room, LENGTH_MAX):
-            return False
-        crc = crc32(self._view[: length - 4], self.epoch) & 0xFFFFFFFF
-        return crc == struct.unpack(">I", self._view[length - 4 : length])[0]
-
-    def _seq(self):
-        return struct.unpack(">I", self._view[2:6])[0]
-
-    def _oldest(self):
-        for ahead in range(1, self._blocks):
-            block = (self._block + ahead) % self._blocks
-            if self._first[block]:
-                return block
-        return self._block
 
     def _last(self, block):
         """Last seq of a block: one less than the first of the block behind it."""
-        for ahead in range(1, self._blocks):
-            first = self._first[(block + ahead) % self._blocks]
-            if first > self._first[block]:
-                return first - 1
-        return self._next - 1
+        return (self._next if block == self._block else self._first[self._behind(block)]) - 1
 
-    def _base(self, block):
-        return block * self._block_bytes
+    def _behind(self, block):
+        return (block + 1) % self._blocks

@@ -18,7 +18,7 @@ def row(seq, epoch=EPOCH, body=b"\x00" * 8):
 
 
 def block(content, counter=1, epoch=EPOCH, first=1):
-    head = struct.pack(">4sIII", b"RPL1", epoch, first, counter)
+    head = struct.pack(">4sIII", b"RPL2", epoch, first, counter)
     data = head + struct.pack(">I", zlib.crc32(head)) + content
     return data + b"\xff" * (BLOCK_BYTES - len(data))
 

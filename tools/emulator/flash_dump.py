@@ -1,7 +1,7 @@
 """Rows in a dump of a board's log flash, found by reading the bytes alone.
 
 Rules of this file: it shares no line with the firmware or `wire`, so that the account of what was made does not depend
-on the code that made it. Blocks of 4096 bytes; a block begins with a header (magic "RPL1", epoch, first seq, counter,
+on the code that made it. Blocks of 4096 bytes; a block begins with a header (magic "RPL2", epoch, first seq, counter,
 CRC-32 of these 16 bytes; big-endian); rows begin with their length and end with their CRC-32, seeded with the epoch.
 """
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 BLOCK_BYTES = 4096
 HEADER_BYTES = 20
-MAGIC = b"RPL1"
+MAGIC = b"RPL2"
 SHORTEST = 19  # Head of 15 bytes and CRC of 4.
 LONGEST = 234
 
