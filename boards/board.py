@@ -13,8 +13,9 @@ from msgspec import Struct
 
 from boards.chips import CHIPS, Chip
 from boards.definition import canonical, digest, open_definition
+from boards.log_ring import BLOCK_BYTES, too_short
 from boards.ports import read_partitions, read_ports
-from boards.records import COLUMNS_MAX, DRIVERS, Board, BoardHead, Link, MqttLink, Port, Sensor, Sl651
+from boards.records import COLUMNS_MAX, DRIVERS, Board, BoardHead, Link, MqttLink, Partition, Port, Sensor, Sl651
 from boards.strict import DefinitionError, Findings, nearest, record, tables
 
 _PORT_KEYS = {"adc": "adc", "uart": "uart", "counter": "counter", "spi": "spi", "contact": "input"}
@@ -40,6 +41,8 @@ def load_board(name: str, fit: Iterable[str] | None = None) -> Board:
         sensors = _fitted(sensors, tuple(fit), "fit", findings)
     elif head:
         sensors = _fitted(sensors, head.default_fit, "default_fit", findings)
+    if head and not findings.problems:
+        _check_log(partitions, sensors, head.row_s, findings)
     findings.stop_if_any()
     if not head:
         raise DefinitionError(findings.problems)
@@ -105,6 +108,7 @@ def _board_json(
         "link": {"kind": name, **link},
         "scan_ms": board.scan_ms,
         "row_s": board.row_s,
+        "log_blocks": board.log_bytes // BLOCK_BYTES,
         "ports": {port.key: dict(port.pins) for port in board.ports},
         "sensors": sensors,
         "sl651": {
@@ -157,6 +161,18 @@ def _check_settings(settings: Any, key: str, chip: Chip | None, findings: Findin
     points = getattr(settings, "points", ())
     if any(after[0] <= before[0] for before, after in zip(points, points[1:], strict=False)):
         findings.add(f"{key}.points", "the measured values must ascend; sort the pairs and drop repeated ones")
+
+
+def _check_log(partitions: list[Partition], sensors: list[Sensor], row_s: int, findings: Findings) -> None:
+    """Is there a log, and does it reach back far enough with the sensors that are fitted?"""
+    logs = [(f"partition[{i}].size", piece) for i, piece in enumerate(partitions) if piece.name == "log"]
+    if len(logs) != 1:
+        findings.add("partition", f'has {len(logs)} named "log"; write one, it holds the rows')
+        return
+    key, log = logs[0]
+    reason = too_short(log.size, [channel for sensor in sensors for channel in sensor.channels], row_s)
+    if reason:
+        findings.add(key, reason)
 
 
 def _fitted(sensors: list[Sensor], fit: tuple[str, ...], key: str, findings: Findings) -> list[Sensor]:

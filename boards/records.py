@@ -197,6 +197,11 @@ class Board(Struct, frozen=True):
         """Quantities in the order of a row and of the now-slots."""
         return tuple(channel for sensor in self.sensors for channel in sensor.channels)
 
+    @property
+    def log_bytes(self) -> int:
+        """Size of the flash region that holds the log."""
+        return next(piece.size for piece in self.partitions if piece.name == "log")
+
 
 class Point(Struct, frozen=True):
     """One quantity of a bought sensor: value = register value * scale_num / scale_den, in the quantity's sub-unit."""

@@ -42,7 +42,7 @@ class Board:
         _check(definition)
         self.hal = hal
         self._clock = Clock(hal)
-        flash = hal.blocks("log", definition.get("log_blocks", 64))
+        flash = hal.blocks("log", definition["log_blocks"])
         self._log = BoardLog(flash, _fresh_epoch(hal))
         self._kept = Kept(hal.keep, self._log, hal.reset_cause())
         self._drivers = [_driver(sensor, hal) for sensor in definition["sensors"]]
@@ -153,7 +153,7 @@ class Board:
 
 def _check(definition):
     """DefinitionError for what the other parts take for granted."""
-    for key in ("type", "definition", "link", "scan_ms", "row_s", "sensors"):
+    for key in ("type", "definition", "link", "scan_ms", "row_s", "log_blocks", "sensors"):
         if key not in definition:
             raise DefinitionError(key, "missing")
     if definition["link"].get("kind") != "rs485":

@@ -18,6 +18,7 @@ from wire.reading import (
     SUSPECT,
     VALUE_MAX,
     VALUE_MIN,
+    WITH_STATS,
     in_range,
 )
 from wire.row import ANCHOR, LENGTH_MAX, TIP_AGE_MAX_S, TIP_COUNT_MAX, TIPS_MAX, Reading, Row
@@ -26,8 +27,6 @@ _BEST_FIRST = (GOOD, NOT_EVALUATED, SUSPECT, FAIL)
 _RAIN = QUANTITY_CODES["rain_um"]
 _SUPPLY = QUANTITY_CODES["supply_mv"]
 _CONTACT = QUANTITY_CODES["smoke_contact"]
-# Waves make one number of a level row too little; elsewhere low, high and spread would only cost bytes.
-_WITH_STATS = (QUANTITY_CODES["gap_mm"], QUANTITY_CODES["head_mm"])
 ROW_BYTES_FIXED = 15 + 1 + 1 + 4
 READING_BYTES = 6
 STATS_BYTES = 12
@@ -72,7 +71,7 @@ class Column:
             return Reading(index, values[-1], quality)
         middle = len(values) // 2
         median = values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) // 2
-        if self.code not in _WITH_STATS:
+        if self.code not in WITH_STATS:
             return Reading(index, median, quality)
         spread = values[(3 * len(values) - 1) // 4] - values[len(values) // 4]  # Between the quartiles.
         return Reading(index, median, quality, values[0], values[-1], max(0, spread))
@@ -96,7 +95,7 @@ class Sampler:
         self._gauges = [driver for driver in drivers if hasattr(driver, "take_tips")]
         for gauge in self._gauges:
             gauge.start_at(self._rain_before(codes))
-        stats = sum(1 for code in codes if code in _WITH_STATS)
+        stats = sum(1 for code in codes if code in WITH_STATS)
         room = LENGTH_MAX - ROW_BYTES_FIXED - len(codes) * READING_BYTES - stats * STATS_BYTES
         self._tips_max = min(TIPS_MAX, room // TIP_BYTES)
         self._tip_s = [0] * TIPS_MAX  # Uptime of the first tip of each pair, seconds and milliseconds.

@@ -4,7 +4,7 @@ ticks_ms() ticks_diff(a, b) ticks_add(t, ms)     milliseconds that wrap at 2^30:
 wait(ms)                         returns early when bus bytes or messages arrive
 bus()                            the RS-485 line: readinto, write, any, silent_us, await_silence
 uart(n) adc(n) counter(n) spi(n) pin_in(name) pin_out(name)
-blocks(name)                     flash: size, block, read, program (clears bits only), erase
+blocks(name, count)              flash: size, block, read, program (clears bits only), erase
 keep                             bytes that survive a reset, not a power cut: get, put
 unique_id() random(n) reset(cause) reset_cause() wdt_feed() free_heap() report(message) board_path
 """

@@ -13,7 +13,7 @@ import sys
 import time
 
 from hal import POWER, RESET, WATCHDOG
-from hal.posix_flash import BLOCKS, FileFlash, FileKeep
+from hal.posix_flash import FileFlash, FileKeep
 from hal.posix_pins import Adc, Counter, PinIn, PinOut, Spi, Uart
 
 TICKS_PERIOD = 1 << 30  # As on a 32-bit port.
@@ -185,8 +185,8 @@ class Hal:
     def pin_out(self, name: str) -> PinOut:
         return self._part("out", name, lambda: PinOut(name, self.report))
 
-    def blocks(self, name: str, blocks: int = BLOCKS) -> FileFlash:
-        """The flash region `name`; KeyError if the board has none of that name."""
+    def blocks(self, name: str, blocks: int) -> FileFlash:
+        """The flash region `name`, of `blocks` blocks; KeyError if the board has none of that name."""
         if name != "log":
             raise KeyError(name)
         if self._flash is None:

@@ -8,7 +8,6 @@ import os
 
 ERASED = 0xFF
 BLOCK_BYTES = 4096
-BLOCKS = 64
 KEEP_BYTES_MAX = 2048  # RTC memory of an ESP32.
 
 
@@ -17,33 +16,31 @@ class FlashError(OSError):
 
 
 class FileFlash:
-    """NOR flash in the file `path`, made blank with `blocks` blocks if it is not there."""
+    """NOR flash of `blocks` blocks in the file `path`. The file ends where everything behind it is blank."""
 
-    def __init__(self, path: str, on_power_cut, blocks: int = BLOCKS):
+    def __init__(self, path: str, on_power_cut, blocks: int):
         self.block = BLOCK_BYTES
+        self.size = blocks * BLOCK_BYTES
         self.erases = 0
         self.programs = 0
         self._on_power_cut = on_power_cut  # Called after the half operation; does not return.
         self._cut_in_ops = 0
         self._cut_part_permil = 0
         try:
-            bytes_there = os.stat(path)[6]
+            self._length = os.stat(path)[6]
         except OSError:
-            bytes_there = 0
-        self._file = open(path, "r+b" if bytes_there else "w+b")  # noqa: SIM115 - open for life
-        blank = bytes([ERASED]) * BLOCK_BYTES
-        self._file.seek(bytes_there)
-        while bytes_there < blocks * BLOCK_BYTES:
-            self._file.write(blank)
-            bytes_there += BLOCK_BYTES
-        self.size = bytes_there
+            self._length = 0
+        self._file = open(path, "r+b" if self._length else "w+b")  # noqa: SIM115 - open for life
 
     def read(self, offset: int, buffer) -> None:
         """Fill `buffer` from `offset` on. FlashError outside the flash."""
         self._check(offset, len(buffer))
-        self._file.seek(offset)
-        if self._file.readinto(buffer) != len(buffer):
-            raise FlashError("flash file is short")
+        there = 0
+        if offset < self._length:
+            self._file.seek(offset)
+            there = self._file.readinto(buffer)
+        if there < len(buffer):
+            buffer[there:] = bytes([ERASED]) * (len(buffer) - there)
 
     def program(self, offset: int, data) -> None:
         """Clear the bits that are 0 in `data`. FlashError outside the flash, or where a 0 would have to become 1."""
@@ -54,6 +51,7 @@ class FileFlash:
             if data[i] & ~old[i] & 0xFF:
                 raise FlashError("program at %d sets bits that need an erase" % (offset + i))
         self.programs += 1
+        self._reach(offset + len(data))
         part = self._part_done(len(data))
         self._file.seek(offset)
         self._file.write(data if part < 0 else bytes(data)[:part])
@@ -65,10 +63,18 @@ class FileFlash:
         self._check(block * BLOCK_BYTES, BLOCK_BYTES)
         self.erases += 1
         part = self._part_done(BLOCK_BYTES)
-        self._file.seek(block * BLOCK_BYTES)
-        self._file.write(bytes([ERASED]) * (BLOCK_BYTES if part < 0 else part))
+        if block * BLOCK_BYTES < self._length:
+            self._file.seek(block * BLOCK_BYTES)
+            self._file.write(bytes([ERASED]) * (BLOCK_BYTES if part < 0 else part))
         if part >= 0:
             self._on_power_cut()
+
+    def _reach(self, end):
+        """Let the file reach to `end`, in whole blocks."""
+        self._file.seek(self._length)
+        while self._length < end:
+            self._file.write(bytes([ERASED]) * BLOCK_BYTES)
+            self._length += BLOCK_BYTES
 
     def cut_after(self, ops: int, part_permil: int) -> None:
         """The power fails at the `ops`-th operation from now, `part_permil` of its bytes done; 0 ops = never."""

@@ -89,7 +89,9 @@ BOARD_ERRORS = [
     ("ratio_permil = 11_000", "ratio_permil = 11", "sensor[5].ratio_permil", "write thousandths, 1000 to 100000"),
     ("offset = 0x10000", "offset = 0x10001", "partition[0]", "whole sectors; use multiples of 0x1000"),
     ("size = 0x1F0000", "size = 0x200000", "partition[1]", 'overlaps "app"; move one of them'),
-    ("size = 0x1C0000", "size = 0x1D0000", "partition[2]", "behind the flash (0x400000); make it smaller"),
+    ("size = 0x400000", "size = 0x600000", "partition[2]", "behind the flash (0x800000); make it smaller"),
+    ("size = 0x400000", "size = 0x100000", "partition[2].size", "make it 0x1e9000 bytes, or write row_s = 120"),
+    ('name = "log"', 'name = "logs"', "partition", 'has 0 named "log"; write one'),
     ('name = "app"', "", "partition[0].name", "is missing; write a text in quotes"),
 ]  # fmt: skip
 

@@ -28,6 +28,7 @@ BOARD = {
     "link": {"kind": "rs485", "address": ADDRESS, "baud": 9600, "framing": "8N1"},
     "scan_ms": 1000,
     "row_s": 60,
+    "log_blocks": 64,
     "sensors": [
         {
             "driver": "pressure_420",

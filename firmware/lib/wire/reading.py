@@ -47,6 +47,9 @@ QUANTITIES = {
 }
 QUANTITY_CODES = {row[0]: code for code, row in QUANTITIES.items()}
 
+# Rows carry low, high and spread of these only: waves make one number of a level row too little (decision 13).
+WITH_STATS = (QUANTITY_CODES["gap_mm"], QUANTITY_CODES["head_mm"])
+
 # 99,999.9 mm and then 0 again: SL 651-2014 table 5 gives the counter six digits of 0.1 mm.
 RAIN_WRAP_UM = 100_000_000
 

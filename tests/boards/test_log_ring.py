@@ -1,0 +1,59 @@
+"""How far back the boards' logs reach, against rows that the firmware really writes."""
+
+from itertools import combinations
+
+import log_blocks
+import pytest
+from board_log import BoardLog
+
+import boards
+from boards import log_ring
+from tests.boards.test_boards import BOARDS, FITS
+from tests.firmware.nor_flash import NorFlash
+from wire.reading import GOOD, QUANTITY_CODES, SYNCED, WITH_STATS
+from wire.row import Reading, Row
+
+
+def fits(name):
+    """Every choice of sensors that a row of this board can carry."""
+    sensors = [fit for count in range(len(FITS) + 1) for fit in combinations(FITS, count)]
+    return [boards.load_board(name, fit) for fit in sensors if set(fit) != set(FITS)]  # All five are 9 quantities.
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_every_fit_of_every_board_reaches_back_thirty_days_and_the_longest_row_is_known(name):
+    lengths = []
+    for board in fits(name):
+        blocks = board.log_bytes // log_ring.BLOCK_BYTES
+        assert log_ring.reach(blocks, board.columns, board.row_s) >= log_ring.DAYS_MIN
+        lengths.append(log_ring.row_bytes(board.columns))
+    assert max(lengths) == 93
+    assert boards.board_json(name, 11, 9600, "8N1")["log_blocks"] == 1_024
+
+
+def test_a_block_holds_as_many_rows_as_the_firmware_puts_into_it():
+    columns = ("head_mm", "supply_mv")
+    assert 2 * log_blocks.ROWS_AT == log_ring.BLOCK_EDGES_BYTES
+    flash = NorFlash(8 * 8)  # Eight blocks of 4,096.
+    flash.block = log_ring.BLOCK_BYTES
+    log = BoardLog(flash, 7)
+    readings = [
+        Reading(i, 5, GOOD, *((1, 9, 2) if QUANTITY_CODES[name] in WITH_STATS else ()))
+        for i, name in enumerate(columns)
+    ]
+    while log._block == 0:
+        log.append(Row(0, 1, SYNCED, 60, readings=readings))
+    per_block = (log_ring.BLOCK_BYTES - log_ring.BLOCK_EDGES_BYTES) // log_ring.row_bytes(columns)
+    assert log.head == per_block + 1
+    assert log_ring.blocks_wanted(columns, 60) == -(-43_200 // per_block) + log_ring.BLOCKS_SPARE
+
+
+def test_a_log_that_is_too_short_says_the_arithmetic_and_two_ways_out():
+    said = log_ring.too_short(448 * 4_096, ("head_mm", "rain_um", "supply_mv"), 60)
+    assert said == (
+        "448 blocks of 78 rows (51 bytes, one every 60 s) reach back 23 days, 30 are wanted; "
+        "make it 0x23d000 bytes, or write row_s = 120"
+    )
+    assert log_ring.too_short(0x23D000, ("head_mm", "rain_um", "supply_mv"), 60) == ""
+    assert log_ring.too_short(448 * 4_096, ("head_mm", "rain_um", "supply_mv"), 120) == ""
+    assert "row_s = 540" in log_ring.too_short(60 * 4_096, ("head_mm", "supply_mv"), 60)
