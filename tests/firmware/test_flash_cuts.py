@@ -21,6 +21,6 @@ def test_no_cut_of_the_power_loses_doubles_or_invents_a_row():
 
 @pytest.mark.parametrize("broken", flash_cuts.BROKEN)
 def test_a_log_with_a_planted_mistake_is_caught_and_the_seed_is_told(broken):
-    failures, _ = flash_cuts.cut(1, 2, broken)
+    failures, _ = flash_cuts.cut(1, flash_cuts.WORLDS_BROKEN, broken)
     assert failures
-    assert all("seed" in text and text.endswith(f"1 2 {broken}") for text in failures)
+    assert all("seed" in text and text.endswith(f"1 16 {broken}") for text in failures)
