@@ -1,7 +1,8 @@
 """Messages to the center, built from stored rows.
 
 Rules of this file: it runs in the spool's reading thread and touches nothing of the loop's; the same rows give the same
-bytes, save for the time of publishing. A message never exceeds MESSAGE_BYTES_MAX: it is halved until it fits.
+bytes, save for the time of publishing. A message never exceeds MESSAGE_BYTES_MAX, nor what the broker takes: it is
+halved until it fits.
 """
 
 import zlib
@@ -12,7 +13,7 @@ import cbor2
 
 from gateway.catalogue import Layout
 from gateway.ranges import Ranges
-from gateway.spool_reader import Reader
+from gateway.spool_reader import Reader, Stored
 from gateway.spool_schema import Key
 from wire.row import Row, RowError, unpack
 from wire.short import shorten
@@ -39,8 +40,6 @@ from wire.telemetry import (
 )
 
 LIVE_ROWS_MAX = 1_000  # Rows of one closing; what is over goes with the next one or late.
-LATE_ROWS_MAX = 500  # Of one backlog message: it must not keep an event waiting.
-LOOKED_MAX = 2_000  # Rows of one log looked at for one backlog message.
 
 Judge = Callable[[str, Row], dict[int, int]]  # {column: flag} where the gateway judges a row otherwise than its board
 
@@ -72,34 +71,50 @@ class Batch(NamedTuple):
     readings: int
 
 
-class _Taken(NamedTuple):
+class Taken(NamedTuple):
+    """A row that goes into a message."""
+
     want: Want
     layout: Layout
     row: Row
 
 
-def collect(reader: Reader, wants: list[Want], live: bool, ages: Ages, mode: int) -> list[Batch]:
-    """Messages of the wanted rows that are live, or of the others, oldest first.
-
-    Rows that no catalogue names yet, and bytes that are no row any more, stay where they are.
-    """
-    by_version: dict[int, list[_Taken]] = {}
-    share = max((LIVE_ROWS_MAX if live else LATE_ROWS_MAX) // max(len(wants), 1), 1)
+def live_batches(reader: Reader, wants: list[Want], ages: Ages, mode: int, bytes_max: int) -> list[Batch]:
+    """Messages of the wanted rows that are live."""
+    taken: list[Taken] = []
+    share = max(LIVE_ROWS_MAX // max(len(wants), 1), 1)
     for want in wants:
-        stored = _young(reader, want, ages, share) if live else _old(reader, want, ages, share)
-        for stamped, packed in stored:
-            layout = want.layout(want.key, stamped)
-            if layout is None:
+        taken += take(want, _young(reader, want, ages, share))[0]
+    return messages(taken, mode, bytes_max)
+
+
+def take(want: Want, stored: list[Stored]) -> tuple[list[Taken], Ranges]:
+    """The rows that can be sent, and the seqs of those that cannot: no catalogue names them, or they are no row."""
+    taken, unfit = [], Ranges()
+    for seq, _, _, stamped, _, packed in stored:
+        layout = want.layout(want.key, stamped)
+        try:
+            if layout is not None:
+                taken.append(Taken(want, layout, unpack(packed, want.key[1])))
                 continue
-            try:
-                taken = _Taken(want, layout, unpack(packed, want.key[1]))
-            except RowError:
-                continue
-            by_version.setdefault(layout.version, []).append(taken)
-    batches = []
+        except RowError:
+            pass  # Of a kind that we do not know.
+        unfit.add(seq, seq)
+    return taken, unfit
+
+
+def messages(taken: list[Taken], mode: int, bytes_max: int, *, deflated: bool = False) -> list[Batch]:
+    """Messages of these rows, each of at most `bytes_max` bytes as it is sent, oldest first.
+
+    A row that alone is larger goes alone.
+    """
+    by_version: dict[int, list[Taken]] = {}
+    for one in taken:
+        by_version.setdefault(one.layout.version, []).append(one)
+    made = []
     for version, rows in sorted(by_version.items()):
-        batches += _messages(version, rows, mode)
-    return batches if live else [batch._replace(payload=deflate(batch.payload)) for batch in batches]
+        made += _messages(version, rows, mode, bytes_max, deflated)
+    return made
 
 
 def deflate(message: bytes) -> bytes:
@@ -130,34 +145,21 @@ def state_message(alive: bool, catalogue: int, logs: list[tuple[bytes, int, int,
     return cbor2.dumps(message, canonical=True)
 
 
-def _young(reader: Reader, want: Want, ages: Ages, most: int) -> list[tuple[int, bytes]]:
-    """(catalogue, packed) of the live ones among the newest wanted rows; ascending."""
+def _young(reader: Reader, want: Want, ages: Ages, most: int) -> list[Stored]:
+    """The live ones among the newest wanted rows; ascending."""
     found = []
     for first, last in reversed(list(want.ranges)):
         found += reader.newest(want.key, first, last, most - len(found))
         if len(found) >= most:
             break
-    return [(row[3], row[5]) for row in reversed(found) if ages.is_live(row[2])]
+    return [row for row in reversed(found) if ages.is_live(row[2])]
 
 
-def _old(reader: Reader, want: Want, ages: Ages, most: int) -> list[tuple[int, bytes]]:
-    """(catalogue, packed) of the oldest wanted rows that are not live; ascending."""
-    found = []
-    looked = 0
-    for first, last in want.ranges:
-        rows = reader.rows(want.key, first, last, most - len(found))
-        looked += len(rows)
-        found += [(row[3], row[5]) for row in rows if not ages.is_live(row[2])]
-        if len(found) >= most or looked >= LOOKED_MAX:
-            break
-    return found
-
-
-def _messages(version: int, rows: list[_Taken], mode: int) -> list[Batch]:
+def _messages(version: int, rows: list[Taken], mode: int, bytes_max: int, deflated: bool) -> list[Batch]:
     base_s = min(taken.row.t_s for taken in rows)
     segments = []
     parts: dict[Key, Ranges] = {}
-    by_log: dict[Key, list[_Taken]] = {}
+    by_log: dict[Key, list[Taken]] = {}
     for taken in rows:
         by_log.setdefault(taken.want.key, []).append(taken)
         parts.setdefault(taken.want.key, Ranges()).add(taken.row.seq, taken.row.seq)
@@ -170,11 +172,21 @@ def _messages(version: int, rows: list[_Taken], mode: int) -> list[Batch]:
     message: dict[int, object] = {K_MAJOR: MAJOR, K_CATALOGUE: version, K_BASE_S: base_s, K_SEGMENTS: shorten(segments)}
     if mode:
         message[K_MODE] = mode
-    payload = cbor2.dumps(message, canonical=True)
-    if len(rows) > 1 and (len(payload) > MESSAGE_BYTES_MAX or len(segments) > SEGMENTS_MAX):
-        half = len(rows) // 2
-        return _messages(version, rows[:half], mode) + _messages(version, rows[half:], mode)
+    plain = cbor2.dumps(message, canonical=True)
+    payload = deflate(plain) if deflated else plain
+    too_big = len(plain) > MESSAGE_BYTES_MAX or len(segments) > SEGMENTS_MAX or len(payload) > bytes_max
+    if len(rows) > 1 and too_big:
+        return [batch for half in _halves(rows) for batch in _messages(version, half, mode, bytes_max, deflated)]
     return [Batch(payload, list(parts.items()), sum(len(taken.row.readings) for taken in rows))]
+
+
+def _halves(rows: list[Taken]) -> tuple[list[Taken], list[Taken]]:
+    """The earlier and the later half, all sources in each; of rows that are all of one time, two halves."""
+    middle_s = sorted(taken.row.t_s for taken in rows)[len(rows) // 2]
+    earlier = [taken for taken in rows if taken.row.t_s < middle_s]
+    if not earlier:
+        return rows[: len(rows) // 2], rows[len(rows) // 2 :]
+    return earlier, [taken for taken in rows if taken.row.t_s >= middle_s]
 
 
 def _add_judgement(segments: list, rows: list[Row], name: str, judge: Judge | None) -> None:

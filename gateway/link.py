@@ -17,14 +17,27 @@ HEARD_MAX = 256  # Messages of the center that may wait to be read; more are dro
 REFUSED = 0x80  # Reason codes from here on are errors (MQTT 5, 2.4).
 UNHEARD = 0x10  # "No matching subscribers" (MQTT 5, 3.4.2.1): taken, and given to nobody.
 CONNECT_S = 10.0
+RECEIVE_MAX = 20  # Unconfirmed messages that a broker takes if it says nothing else: what most are set to.
+PACKET_BYTES_MAX = 268_435_455  # The most that MQTT can carry; a broker may say less.
+PACKET_HEAD_BYTES = 12  # Fixed header 5, length of the topic 2, packet identifier 2, properties 1; and two to spare.
+BAD_CREDENTIALS = (0x86, 0x87, 0x8C)  # Reason codes of a CONNACK: trying again soon does not help.
+LOST = (0x80, 0x8D)  # So paho names a connection that broke ("unspecified") or went silent ("keep alive timeout").
 
 LinkError = aiomqtt.MqttError
+
+
+def code_of(error: Exception) -> int:
+    """The reason code with which a broker refused or ended a connection (MQTT 5, 2.4); 0 where it was just lost."""
+    code = getattr(getattr(error, "rc", None), "value", 0)  # Errors of the network have a plain number of paho's.
+    return 0 if code in LOST else code
 
 
 class Link(aiomqtt.Client):
     """Use as an async context manager. LinkError when it cannot connect; `messages` ends with it when it is lost.
 
-    Without a `will_topic` it leaves no will."""
+    Without a `will_topic` it leaves no will. `receive_max`, `packet_bytes_max`: what the broker said that it takes at
+    once, and in one packet.
+    """
 
     def __init__(self, center: Center, identifier: str, will_topic: str, will: bytes) -> None:
         new = center.mqtt == 5
@@ -46,6 +59,17 @@ class Link(aiomqtt.Client):
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         self._sent: dict[int, asyncio.Future[int]] = {}
+        self.receive_max = RECEIVE_MAX
+        self.packet_bytes_max = PACKET_BYTES_MAX
+
+    @property
+    def room(self) -> int:
+        """How many more messages the broker takes before it confirms one."""
+        return self.receive_max - len(self._sent)
+
+    def payload_max(self, topic: str) -> int:
+        """The most bytes that a message on `topic` may carry."""
+        return self.packet_bytes_max - PACKET_HEAD_BYTES - len(topic.encode())
 
     async def __aenter__(self) -> "Link":
         try:
@@ -75,6 +99,11 @@ class Link(aiomqtt.Client):
         for future in self._sent.values():
             future.cancel()
         self._sent.clear()
+
+    def _on_connect(self, client, userdata, flags, reason_code, properties=None) -> None:
+        self.receive_max = min(getattr(properties, "ReceiveMaximum", RECEIVE_MAX), RECEIVE_MAX)
+        self.packet_bytes_max = getattr(properties, "MaximumPacketSize", PACKET_BYTES_MAX)
+        super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_publish(self, client, userdata, mid, reason_code, properties=None) -> None:
         """aiomqtt drops the reason code of a PUBACK; we need it."""

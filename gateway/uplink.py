@@ -1,7 +1,6 @@
-"""To the center: events first, then live batches, then the backlog; resent until the center says that it stored them.
+"""To the center: a connection as long as there can be one, what it says, and what goes there (gateway.sender).
 
-Rules of this file: it only reads the spool, and waits for nothing but its own turn; no trouble of the network ends it.
-Link time is real, batch time is the station's. Whatever is sent twice is stored once: the key makes it so.
+Rules of this file: no trouble of the network ends it. Whatever is sent twice is stored once: the key makes it so.
 """
 
 import asyncio
@@ -9,103 +8,105 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
 
 from gateway import batches
 from gateway.acks import AckError, read_ack
-from gateway.batches import Judge, Want
+from gateway.batches import Judge
 from gateway.catalogue import Catalogue
 from gateway.clock import Clock
+from gateway.commands import CommandError, Commands
 from gateway.config import Station
-from gateway.flight import EVENT, LATE, LIVE, Flight, Flights
-from gateway.link import REFUSED, UNHEARD, Link, LinkError
-from gateway.ranges import Ranges
+from gateway.link import BAD_CREDENTIALS, Link, LinkError, code_of
+from gateway.sender import Sender
 from gateway.spool import Spool, StoreError
-from gateway.spool_reader import Reader, Stored
-from gateway.spool_schema import Changes, Key
-from wire.telemetry import MODES, topic
+from wire.telemetry import topic
 
 BACKOFF_FIRST_S = 0.25
 BACKOFF_MAX_S = 30.0
+REFUSED_S = 5.0  # A broker that refuses the connection is left alone at least so long,
+CREDENTIALS_S = 60.0  # and so long where it is not going to change its mind by itself.
 STEADY_S = 10.0  # A connection that held so long starts the backoff anew.
-REFUSED_S = 5.0  # A broker that refuses a message is left alone so long.
-LOOK_S = 1.0  # A clock of a rig may change its rate: no wait is longer,
-LOOK_STEADY_S = 60.0  # and with any other no longer than this.
-STATE_S = 3_600  # How far the logs reach is told at least so often (station time).
 FINISH_S = 3.0  # An orderly stop waits so long for the last acknowledgements,
 DEATH_S = 1.0  # and so long for the broker to take the goodbye.
-EVENTS_MAX = 32  # Events fetched at a time.
+REPLIES_MAX = 32  # Replies that may wait for room; the center asks again.
 
 
 class Uplink:
-    """Counters: event, live, late (messages), bytes_<kind>, readings, resent, refused, unheard, bad_acks, connects,
-    connect_failures, disconnects, store_errors. `acked_rows`: rows that the center has acknowledged since the start."""
+    """Counters: event, live, late, state, catalogue, reply (messages), bytes_<kind>, readings, resent, refused,
+    refused_<kind>, unheard, unfit (rows that cannot be sent as they are), too_big, bad_acks, bad_commands, commands,
+    connects, connect_failures, connect_refused, disconnects, store_errors."""
 
     def __init__(
         self, config: Station, spool: Spool, clock: Clock, catalogue: Catalogue, link: Callable[..., Link] = Link
     ) -> None:
         self.connected = False
-        self.acked_rows = 0
         self.counters: Counter[str] = Counter()
-        self.judge: Judge | None = None  # The gateway's quality of a stored row; set by whoever has a station.
-        self.mode = MODES.index(config.mode)
         self._config = config
         self._center = config.center
         self._spool = spool
-        self._clock = clock
-        self._catalogue = catalogue
         self._link = link
-        self._flights = Flights()
-        self._wake = asyncio.Event()
+        self._sender = Sender(config, spool, clock, catalogue, self.counters)
+        self._commands = Commands(spool.ask_again, clock.unix_ms)
+        self._replies: list[bytes] = []
+        self._refused = ""
         self._stop = asyncio.Event()
         self._ended = asyncio.Event()
-        self._landed = asyncio.Event()
-        self._flush = False
-        self._backlog = True
-        self._told_version = 0
-        self._told_state_ms = 0
-        self._close_ms = clock.mono_ms() + self._batch_ms
-        self._hold_until_s = 0.0
-        spool.on_commit.append(self._on_commit)
-        catalogue.on_change.append(self._on_catalogue)
 
     @property
-    def _batch_ms(self) -> int:
-        return self._center.live_batch_s * 1000
+    def judge(self) -> Judge | None:
+        """The gateway's quality of a stored row; set by whoever has a station."""
+        return self._sender.judge
+
+    @judge.setter
+    def judge(self, judge: Judge | None) -> None:
+        self._sender.judge = judge
+
+    @property
+    def acked_rows(self) -> int:
+        """Rows that the center has acknowledged since the start."""
+        return self._sender.acked_rows
+
+    @property
+    def refusals(self) -> dict[str, str]:
+        """What the broker refuses now, and why, by topic; "connection" for all of it."""
+        return self._sender.refusals.told | ({"connection": self._refused} if self._refused else {})
 
     async def run(self) -> None:
         """Keep a connection until `finish()`; returns at once where no center is configured."""
         backoff_s = BACKOFF_FIRST_S
         while self._center.host and not self._stop.is_set():
-            began_s = _now_s()
+            began_s = asyncio.get_running_loop().time()
+            least_s = 0.0
             try:
                 await self._session()
-            except (LinkError, OSError):
+            except (LinkError, OSError) as error:
                 if _is_cancelled():
                     raise asyncio.CancelledError from None
-                self.counters["disconnects" if self.connected else "connect_failures"] += 1
+                least_s = self._on_failure(error)
             self.connected = False
-            if _now_s() - began_s > STEADY_S:
+            if asyncio.get_running_loop().time() - began_s > STEADY_S:
                 backoff_s = BACKOFF_FIRST_S
             if not self._stop.is_set():
-                await _wait_for(self._stop, backoff_s * random.uniform(0.5, 1.0))
+                await _wait_for(self._stop, max(backoff_s, least_s) * random.uniform(0.5, 1.0))
             backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
         self._ended.set()
 
     def flush_now(self) -> None:
         """Close the live batch with the next commit: an alarm changed, and its event goes first."""
-        self._flush = True
+        self._sender.flush_now()
 
     async def finish(self) -> None:
         """Send what is here, wait some seconds for the acknowledgements, say goodbye; then `run()` returns."""
-        self._flush = True
-        self._wake.set()
-        deadline_s = _now_s() + FINISH_S
-        while self.connected and self._spool.depth() and _now_s() < deadline_s:
-            self._landed.clear()
-            await _wait_for(self._landed, deadline_s - _now_s())
+        sender = self._sender
+        sender.flush_now()
+        sender.wake.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_S):
+                while self.connected and self._spool.depth():
+                    sender.landed.clear()
+                    await sender.landed.wait()
         self._stop.set()
-        self._wake.set()
+        sender.wake.set()
         if self._center.host:
             await _wait_for(self._ended, FINISH_S)
 
@@ -113,15 +114,16 @@ class Uplink:
 
     async def _session(self) -> None:
         identifier = f"rp-{self._config.id}-{self._config.gateway_serial}"
-        death = batches.state_message(False, 0, [], 0)
-        link = self._link(self._center, identifier, self._topic("state"), death)
+        link = self._link(self._center, identifier, self._topic("state"), _death())
         async with link:
             self.connected = True
+            self._refused = ""
             self.counters["connects"] += 1
             tasks: list[asyncio.Task[None]] = []
             try:
-                await link.hear(self._topic("ack"))
-                self._told_version = -1  # A birth follows.
+                for leaf in ("ack", "command"):
+                    await link.hear(self._topic(leaf))
+                self._sender.begin(link)
                 tasks = [
                     asyncio.create_task(self._receive(link), name="uplink receive"),
                     asyncio.create_task(self._send(link), name="uplink send"),
@@ -134,177 +136,70 @@ class Uplink:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 link.forget()
-                self._flights.lose_link()
+                await self._sender.end()
 
-    async def _receive(self, link: Link) -> None:
-        async for message in link.messages:
-            before = self._spool.depth()
-            try:
-                generation, statements = read_ack(message.payload)
-                self.acked_rows += self._spool.acknowledge(generation, statements)
-            except (AckError, ValueError):
-                self.counters["bad_acks"] += 1
-                continue
-            self._flights.land({log.key: log.acked for log in self._spool.all_logs()})
-            # Somebody listens again, or another generation asks for what we thought to be there.
-            if self._flights.give_up_unheard() or self._spool.depth() > before:
-                self._flush = True
-            self._backlog = True
-            self._wake.set()
-            self._landed.set()
-
-    # Sending
+    def _on_failure(self, error: Exception) -> float:
+        """Count why there is no connection (any more); seconds that the broker is to be left alone at least."""
+        code = code_of(error)
+        self.counters["disconnects" if self.connected else "connect_failures"] += 1
+        if not code:
+            return 0.0
+        self.counters["connect_refused"] += 1
+        self._refused = str(error)
+        return CREDENTIALS_S if code in BAD_CREDENTIALS else REFUSED_S
 
     async def _send(self, link: Link) -> None:
-        self._backlog = True
+        sender = self._sender
         while not self._stop.is_set():
-            self._wake.clear()
+            sender.wake.clear()
             try:
-                busy = await self._step(link)
+                busy = await sender.step()
             except StoreError:
                 self.counters["store_errors"] += 1
                 busy = False
+            while self._replies and link.room > 0:
+                sender.publish("reply", self._replies.pop(0))
             if not busy:
-                await _wait_for(self._wake, self._pause_s())
-        goodbye = link.send(self._topic("state"), batches.state_message(False, 0, [], 0), retain=True)
+                await _wait_for(sender.wake, sender.pause_s())
+        goodbye = link.send(self._topic("state"), _death(), retain=True)
         await asyncio.wait([goodbye], timeout=DEATH_S)
 
-    async def _step(self, link: Link) -> bool:
-        """Send the most urgent thing; False when there is nothing to do until woken."""
-        now_s = _now_s()
-        if self._flights.give_up(now_s, self._center.ack_timeout_s):
-            self.counters["resent"] += 1
-            self._backlog = self._flush = True
-        if now_s < self._hold_until_s:
-            return False
-        self._tell_state(link)
-        if await self._send_events(link):
-            return True
-        if not self._catalogue.version:
-            return False
-        if (self._flush or self._clock.mono_ms() >= self._close_ms) and self._flights.has_room(LIVE):
-            self._flush = False
-            self._close_ms = self._clock.mono_ms() + self._batch_ms
-            self._backlog = True  # What this batch leaves is late.
-            await self._send_rows(link, LIVE)
-            return True
-        if self._backlog and self._flights.has_room(LATE):
-            self._backlog = await self._send_rows(link, LATE)
-            return self._backlog
-        return False
+    # What the center says
 
-    def _tell_state(self, link: Link) -> None:
-        """Birth, and again when the catalogue changed or the last one is old."""
-        version = self._catalogue.version
-        now_ms = self._clock.mono_ms()
-        if version == self._told_version and now_ms - self._told_state_ms < STATE_S * 1000:
+    async def _receive(self, link: Link) -> None:
+        async for message in link.messages:
+            if message.topic.value == self._topic("command"):
+                self._on_command(message.payload)
+            else:
+                self._on_ack(message.payload)
+
+    def _on_ack(self, payload: object) -> None:
+        before = self._spool.depth()
+        try:
+            generation, statements = read_ack(payload)
+            self._sender.acked_rows += self._spool.acknowledge(generation, statements)
+        except (AckError, ValueError):
+            self.counters["bad_acks"] += 1
             return
-        if version and version != self._told_version:
-            self._publish(link, "catalogue", self._catalogue.content)
-        self._told_version, self._told_state_ms = version, now_ms
-        self._publish(link, "state", batches.state_message(True, version, self._spool.logs(), self.mode))
+        self._sender.acknowledged(again=self._spool.depth() > before)
 
-    async def _send_events(self, link: Link) -> bool:
-        """Send the oldest events that are not under way; True if any went."""
-        sent = False
-        for log, unacked in self._spool.unsent(events=True):
-            for first, last in unacked.minus(self._flights.carried(log.key)):
-                if not self._flights.has_room(EVENT):
-                    return sent
-                rows = await self._spool.read(partial(_events, key=log.key, first=first, last=last))
-                for seq, _, _, stamped, _, content in rows:
-                    if not self._flights.has_room(EVENT):
-                        return sent
-                    self._fly_event(link, log.key, seq, content, stamped)
-                    sent = True
-        return sent
-
-    async def _send_rows(self, link: Link, leaf: str) -> bool:
-        """Send a live batch, or one piece of the backlog; True if any went."""
-        names = {source.name for source in self._config.sources}
-        wants = []
-        for log, unacked in self._spool.unsent(events=False):
-            ranges = unacked.minus(self._flights.carried(log.key))
-            if ranges:
-                judge = self.judge if log.info.name in names else None
-                wants.append(Want(log.key, ranges, self._catalogue.layout, judge))
-        if not wants:
-            return False
-        now_s, span_s = self._clock.unix_ms() // 1000, 2 * self._center.live_batch_s
-        ages = batches.Ages(now_s - span_s, now_s + span_s)
-        made = await self._spool.read(
-            partial(batches.collect, wants=wants, live=leaf == LIVE, ages=ages, mode=self.mode)
-        )
-        for batch in made:
-            self.counters["readings"] += batch.readings
-            self._fly(link, leaf, batch.payload, batch.parts)
-        return bool(made)
-
-    def _fly_event(self, link: Link, key: Key, seq: int, content: bytes, catalogue: int) -> None:
-        message = batches.event_message(key, seq, content, catalogue, self._clock.unix_ms())
-        self._fly(link, EVENT, message, [(key, Ranges([(seq, seq)]))])
-
-    def _fly(self, link: Link, leaf: str, payload: bytes, parts: list) -> None:
-        flight = Flight(leaf, parts, _now_s())
-        confirmed = self._publish(link, leaf, payload)
-        self._flights.add(flight)
-        confirmed.add_done_callback(partial(self._on_puback, flight))
-
-    def _publish(self, link: Link, leaf: str, payload: bytes) -> asyncio.Future[int]:
-        self.counters[leaf] += 1
-        self.counters[f"bytes_{leaf}"] += len(payload)
-        confirmed = link.send(self._topic(leaf), payload, retain=leaf in ("state", "catalogue"))
-        confirmed.add_done_callback(self._count_refusal)
-        return confirmed
-
-    def _count_refusal(self, confirmed: asyncio.Future[int]) -> None:
-        self.counters["refused"] += not confirmed.cancelled() and confirmed.result() >= REFUSED
-
-    def _on_puback(self, flight: Flight, confirmed: asyncio.Future[int]) -> None:
-        if confirmed.cancelled() or flight not in self._flights:
+    def _on_command(self, payload: object) -> None:
+        try:
+            reply = self._commands.answer(payload)
+        except CommandError:
+            self.counters["bad_commands"] += 1
             return
-        flight.confirmed = True
-        if confirmed.result() >= REFUSED:
-            self._flights.remove(flight)
-            self._hold_until_s = _now_s() + REFUSED_S
-            self._backlog = self._flush = True
-        elif self._center.ack == "broker":
-            for key, ranges in flight.parts:
-                self.acked_rows += self._spool.acknowledge_rows(key, ranges)
-            self._flights.remove(flight)
-            self._landed.set()
-        elif confirmed.result() == UNHEARD:
-            self.counters["unheard"] += 1
-            flight.nobody_listens()
-        self._wake.set()
-
-    def _on_catalogue(self) -> None:
-        self._flush = self._backlog = True  # Rows that no version named yet have waited for this one.
-        self._wake.set()
-
-    def _on_commit(self, changes: Changes) -> None:
-        if changes.events or self._flush:
-            self._wake.set()
-
-    def _pause_s(self) -> float:
-        """Real seconds until something is due by itself; what waits for room is woken by what makes it."""
-        now_s = _now_s()
-        if now_s < self._hold_until_s:
-            return self._hold_until_s - now_s
-        waits = [LOOK_STEADY_S if self._clock.steady else LOOK_S]
-        if self._catalogue.version and self._flights.has_room(LIVE):
-            waits.append((self._close_ms - self._clock.mono_ms()) / 1000 / self._clock.rate())
-        timeout_s = self._flights.next_s(self._center.ack_timeout_s)
-        if timeout_s is not None:
-            waits.append(timeout_s - now_s)
-        return max(min(waits), 0.001)
+        self.counters["commands"] += 1
+        if len(self._replies) < REPLIES_MAX:
+            self._replies.append(reply)
+        self._sender.acknowledged(again=True)
 
     def _topic(self, leaf: str) -> str:
         return topic(self._config.id, leaf)
 
 
-def _events(reader: Reader, key: Key, first: int, last: int) -> list[Stored]:
-    return reader.rows(key, first, last, EVENTS_MAX)
+def _death() -> bytes:
+    return batches.state_message(False, 0, [], 0)
 
 
 async def _wait_for(event: asyncio.Event, limit_s: float) -> None:
@@ -312,11 +207,6 @@ async def _wait_for(event: asyncio.Event, limit_s: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limit_s):
             await event.wait()
-
-
-def _now_s() -> float:
-    """Link time: the loop's, so that whoever drives the loop drives all of it."""
-    return asyncio.get_running_loop().time()
 
 
 def _is_cancelled() -> bool:

@@ -124,7 +124,7 @@ def between(samples: list[tuple[float, float | None]], step_s: float) -> Callabl
 def river_mm() -> Callable[[float], int | None]:
     """Head of water over the sensor in mm: the stage from RIVER_START to RIVER_END, times RIVER_TIMES."""
     samples = []
-    for row in _rows(RIVER, ("datetime_utc", "gage_height_m")):
+    for row in recording(RIVER, ("datetime_utc", "gage_height_m")):
         at = datetime.fromisoformat(row["datetime_utc"].replace("Z", "+00:00"))
         if RIVER_START <= at <= RIVER_END:
             metres = row["gage_height_m"]
@@ -135,7 +135,7 @@ def river_mm() -> Callable[[float], int | None]:
 
 def tilt_mdeg() -> Callable[[float], int | None]:
     """Tilt in 0.001 degrees: each 10 Hz sample holds until the next, and the recording begins again at its end."""
-    cells = [row["inc01_deg"] for row in _rows(TILT, ("t_rel_s", "inc01_deg"))]
+    cells = [row["inc01_deg"] for row in recording(TILT, ("t_rel_s", "inc01_deg"))]
     samples = [round(Decimal(cell) * 1000) if cell else None for cell in cells]
     return lambda t_s: samples[int(round(t_s / TILT_STEP_S, 6)) % len(samples)]
 
@@ -167,7 +167,7 @@ def rain_tips(duration_s: int, seed: int = RAIN_SEED) -> list[tuple[float, int]]
     play = random.Random(seed)
     tips = []
     left_um = Decimal(0)
-    for row in _rows(RAIN, ("datetime_local", "rain_in")):
+    for row in recording(RAIN, ("datetime_local", "rain_in")):
         ends = datetime.fromisoformat(row["datetime_local"])
         begins_s = (ends - timedelta(seconds=RAIN_STEP_S) - RAIN_START).total_seconds()
         if not 0 <= begins_s <= duration_s - RAIN_STEP_S or not row["rain_in"]:
@@ -179,7 +179,8 @@ def rain_tips(duration_s: int, seed: int = RAIN_SEED) -> list[tuple[float, int]]
     return tips
 
 
-def _rows(name: str, columns: tuple[str, ...]) -> Iterable[dict[str, str]]:
+def recording(name: str, columns: tuple[str, ...]) -> Iterable[dict[str, str]]:
+    """The lines of a recording, by column. Failure where it cannot be read, or lacks one of `columns`."""
     path = data_folder() / name
     try:
         with path.open(encoding="utf-8", newline="") as file:

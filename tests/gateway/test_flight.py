@@ -8,8 +8,9 @@ KEY, OTHER = (b"board..1", 1), (b"board..2", 1)
 
 def flight(flights, first=1, last=5, leaf=LIVE, sent_s=0.0, confirmed=True):
     made = Flight(leaf, [(KEY, Ranges([(first, last)])), (OTHER, Ranges([(first, first)]))], sent_s)
-    made.confirmed = confirmed
     flights.add(made)
+    if confirmed:
+        flights.confirm(made, sent_s)
     return made
 
 
@@ -25,9 +26,9 @@ def test_what_is_carried_is_known_by_log():
 def test_a_message_has_landed_when_all_of_it_is_acknowledged():
     flights = Flights()
     flight(flights, 1, 5)
-    assert flights.land({KEY: Ranges([(1, 5)])}) == 0
-    assert flights.land({KEY: Ranges([(1, 4)]), OTHER: Ranges([(1, 1)])}) == 0
-    assert flights.land({KEY: Ranges([(1, 9)]), OTHER: Ranges([(1, 1)])}) == 1
+    assert flights.land({KEY: Ranges([(1, 5)])}, 1.0) == []
+    assert flights.land({KEY: Ranges([(1, 4)]), OTHER: Ranges([(1, 1)])}, 1.0) == []
+    assert len(flights.land({KEY: Ranges([(1, 9)]), OTHER: Ranges([(1, 1)])}, 1.0)) == 1
     assert len(flights) == 0
 
 
@@ -38,7 +39,7 @@ def test_room_is_limited_by_kind_with_and_without_the_brokers_word():
         assert not flights.has_room(leaf)
         assert all(flights.has_room(other) for other in (EVENT, LIVE, LATE) if other != leaf)
         for one in waiting:
-            one.confirmed = True
+            flights.confirm(one, 0.0)
         for _ in range(FLIGHTS_MAX[leaf] - len(waiting)):
             assert flights.has_room(leaf)
             flight(flights, leaf=leaf)
@@ -78,3 +79,43 @@ def test_a_lost_link_leaves_everything_in_doubt_and_no_room_taken_by_it():
     assert flights.has_room(LIVE)
     assert flights.next_s(30.0) == 30.0
     assert flights.give_up_unheard() == lost
+
+
+def test_the_time_out_runs_only_once_nothing_sent_before_is_waited_for():
+    flights = Flights()
+    slow = [flight(flights, seq, seq, confirmed=False) for seq in (1, 2, 3)]
+    flights.confirm(slow[0], 20.0)  # A slow link: each takes 20 s.
+    assert [f.since_s for f in slow] == [20.0, 20.0, 20.0]
+    flights.confirm(slow[1], 40.0)
+    assert flights.give_up(49.9, 30.0) == []
+    assert flights.give_up(50.0, 30.0) == [slow[0]], "the center had its time"
+    flights.land({KEY: Ranges([(2, 2)]), OTHER: Ranges([(2, 2)])}, 55.0)
+    flights.confirm(slow[2], 60.0)
+    assert flights.next_s(30.0) == 90.0
+
+
+def test_a_center_that_works_off_a_heap_in_order_is_not_sent_the_end_of_it_again():
+    flights = Flights()
+    first, second = flight(flights, 1, 1), flight(flights, 2, 2)
+    flights.land({KEY: Ranges([(1, 1)]), OTHER: Ranges([(1, 1)])}, 29.0)
+    assert first not in flights
+    assert flights.give_up(58.9, 30.0) == []
+    assert flights.give_up(59.0, 30.0) == [second]
+
+
+def test_what_was_sent_later_and_is_there_already_gives_no_more_time_to_what_is_missing():
+    flights = Flights()
+    missing, _ = flight(flights, 1, 1), flight(flights, 2, 2)
+    flights.land({KEY: Ranges([(2, 2)]), OTHER: Ranges([(2, 2)])}, 29.0)
+    assert flights.give_up(30.0, 30.0) == [missing]
+
+
+def test_a_large_message_on_a_slow_link_is_allowed_the_time_that_it_takes():
+    flights = Flights()
+    large = Flight(LATE, [(KEY, Ranges([(1, 9)]))], 0.0, size=4_000, allowance_s=50.0)
+    flights.add(large)
+    assert (flights.unconfirmed_bytes(), flights.waiting_rows()) == (4_000, 9)
+    assert flights.give_up(79.9, 30.0) == []
+    flights.confirm(large, 79.9)
+    assert (flights.unconfirmed_bytes(), flights.waiting_rows()) == (0, 9)
+    assert flights.next_s(30.0) == 79.9 + 30.0, "that was for the link, not for the center"
