@@ -184,7 +184,7 @@ class Spool(Core):
         if reader.changed:
             self._quarantine(reader.changed)
         if reader.error is not None:
-            self._guard.fail(f"not readable: {reader.error}")
+            self._doubt(reader.error)
         return result
 
     def acknowledge(self, generation: int, statements: list[Statement]) -> int:

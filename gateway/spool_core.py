@@ -20,7 +20,7 @@ from gateway.commit import Committer, StoreError
 from gateway.config import Station
 from gateway.ranges import Ranges
 from gateway.salvage import Known, Piece, Salvage
-from gateway.spool_disk import Connect, Disk
+from gateway.spool_disk import Connect, Disk, code_of
 from gateway.spool_guard import Guard
 from gateway.spool_index import Index, Log, snapshot
 from gateway.spool_reader import Reading, Stored
@@ -33,6 +33,7 @@ from wire.telemetry import E_RANGE, SOURCE_BOARD, SOURCE_EVENTS, SOURCE_SENSOR
 log = logging.getLogger("gateway.spool")
 
 CENTER_WAIT_S = 30
+DOUBT_S = 60.0  # A file that cannot be read is opened anew and checked no more often.
 FLUSH_AGAIN_S = 30.0  # What waits in memory is offered again to a disk that had no room for it.
 
 
@@ -69,6 +70,7 @@ class Core:
         self._copies: dict[int, str] = {}
         self._boot = 0
         self._opened = False
+        self._doubt_again_s = 0.0
         self.disk = Disk(self.path, config.spool.cap_mib, connect)
         self._committer = committer(self.disk.open, self._changes, self._adopt, config.spool.commit_window_ms / 1000)
         self._committer.relieve, self._committer.tend = self.disk.relieve, self.disk.tend
@@ -117,7 +119,12 @@ class Core:
             now_ms,
             tables.event("store back", now_ms, "it takes rows again") if self._guard.told else None,
         )
-        return lambda db, changes: restore(db, changes, missing, list(self.disk.news))
+
+        def job(db: sqlite3.Connection, changes: Changes) -> Loaded:
+            self.disk.trust()
+            return restore(db, changes, missing, list(self.disk.news))
+
+        return job
 
     def _on_up(self, loaded: Loaded, told: bool) -> None:
         """The disk has what it was missing; `loaded` is what it says now."""
@@ -278,6 +285,16 @@ class Core:
             rescue,
             urgent=True,
         )
+
+    def _doubt(self, error: sqlite3.Error) -> None:
+        """The disk did not give what was read: it is opened anew and checked, but not over and over."""
+        now_s = asyncio.get_running_loop().time()
+        if code_of(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) or now_s < self._doubt_again_s:
+            self.counters["read_errors"] += 1
+            return
+        self._doubt_again_s = now_s + DOUBT_S
+        self.disk.suspect = True
+        self._guard.fail(f"not readable: {error}")
 
     def _quarantine(self, changed: set[tuple[Key, int]]) -> None:
         """Rows that the card has changed: they are not here any more; whoever else has them is asked."""

@@ -36,6 +36,10 @@ def is_damage(error: BaseException) -> bool:
     return code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+class OpenAnew(sqlite3.OperationalError):
+    """Whoever reads the file has met what makes it suspect: the writer shall open and check it."""
+
+
 class Disk:
     """`open()` gives the writer's connection. `aside`: files that were set aside and are not salvaged yet.
 
@@ -75,8 +79,15 @@ class Disk:
         self._make_reserve()
         return db
 
+    def trust(self) -> None:
+        """Called by a job: OpenAnew where the file that it has is suspect."""
+        if self.suspect:
+            raise OpenAnew("the file is suspect")
+
     def relieve(self, db: sqlite3.Connection | None, error: sqlite3.Error) -> bool:
         """The disk refused a transaction (rolled back by now): True if it is worth another try at once."""
+        if isinstance(error, OpenAnew):
+            return True
         if is_damage(error) or code_of(error) == sqlite3.SQLITE_IOERR:
             self.suspect = True
         if db is None or code_of(error) != sqlite3.SQLITE_FULL or self.full:

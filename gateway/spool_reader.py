@@ -76,9 +76,14 @@ def is_true(epoch: int, row: Stored) -> bool:
         return False
     if kind == EVENT_ROW:
         return crc32(packed, epoch) == crc
+    return row_is_true(epoch, seq, packed) and packed[1] == kind and crc_of(packed) == crc
+
+
+def row_is_true(epoch: int, seq: int, packed: bytes) -> bool:
+    """Is this the packed row of that number in that log?"""
     try:
         whole = measure(packed) == len(packed) and int.from_bytes(packed[2:6], "big") == seq
-        return whole and crc_of(packed) == crc == crc32(packed[:-4], epoch)
+        return whole and crc_of(packed) == crc32(packed[:-4], epoch)
     except RowError:
         return False
 
@@ -132,6 +137,7 @@ class Reading:
             self._let_go()
             path = self._disk.path.resolve().as_uri()
             self._db = sqlite3.connect(f"{path}?mode=rw", uri=True, check_same_thread=False, timeout=5.0)
+            self._db.text_factory = bytes  # No row has text; where the card made some, it is no error of the disk.
             self._db.execute("PRAGMA query_only = 1")
             self._generation = self._disk.generation
         return self._db

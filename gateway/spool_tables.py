@@ -16,7 +16,7 @@ import cbor2
 
 from gateway.commit import FullError
 from gateway.ranges import Ranges
-from gateway.spool_reader import Stored
+from gateway.spool_reader import Stored, row_is_true
 from gateway.spool_room import BOARD_PERMIL, EVENT_PERMIL, MADE_PERMIL, make_room
 from gateway.spool_schema import (
     ACKED,
@@ -43,6 +43,8 @@ from wire.telemetry import (
 )
 
 QUARANTINE_MAX = 1_000
+# The card may have changed even the type of what is there.
+_PACKED = "SELECT coalesce(CAST(packed AS BLOB), x'') FROM rows WHERE source = ? AND epoch = ? AND seq = ?"
 _DROPPED = EVENT_CODES["rows dropped"]
 _HEAD = struct.Struct(">BBIHBI")  # length, kind, seq, boot, time quality, t_s: how a packed row begins (wire.row)
 
@@ -147,13 +149,14 @@ def append_rows(
             held.add(seq, seq)
             changes.rows += 1
             continue
-        (first,) = db.execute(
-            "SELECT packed FROM rows WHERE source = ? AND epoch = ? AND seq = ?", (*key, seq)
-        ).fetchone()
+        held.add(seq, seq)
+        (first,) = db.execute(_PACKED, (*key, seq)).fetchone()
         if first == packed:
             changes.duplicates += 1
-        else:
+        elif row_is_true(key[1], seq, first):
             _quarantine(db, changes, key, seq, packed, now_ms)
+        else:  # Not the first any more: the card has changed it.
+            db.execute("INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*key, *row))
     return None
 
 
@@ -207,10 +210,9 @@ def mark_gone(
 def quarantine(db: sqlite3.Connection, changes: Changes, changed: set[tuple[Key, int]], now_ms: int) -> None:
     """Take rows that the card has changed out of what is held; what is left of them is kept for whoever looks."""
     for key, seq in changed:
-        found = db.execute("SELECT packed FROM rows WHERE source = ? AND epoch = ? AND seq = ?", (*key, seq)).fetchone()
+        found = db.execute(_PACKED, (*key, seq)).fetchone()
         if found is not None:
-            left = found[0] if isinstance(found[0], bytes) else b""  # The card may have changed its type, too.
-            _set_aside(db, key, seq, left, now_ms)
+            _set_aside(db, key, seq, found[0], now_ms)
             db.execute("DELETE FROM rows WHERE source = ? AND epoch = ? AND seq = ?", (*key, seq))
         changes.range(db, HELD, key).remove(seq, seq)
 
