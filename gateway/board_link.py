@@ -15,17 +15,29 @@ from gateway.clock import Clock
 from gateway.config import Source
 from gateway.line import Answer, BusError, Line
 from gateway.points import NowValue
-from gateway.wire_time import CURSOR_EXCHANGE, FILE_REQUEST, drain_registers, file_answer_chars, row_registers
+from gateway.wire_time import CURSOR_EXCHANGE, FILE_REQUEST, file_answer_chars, file_registers, row_registers
 from wire import row as wire_row
 from wire.modbus import FILE_REGISTERS_MAX, READ_HOLDING
 from wire.reading import FAIL, MISSING, NEVER, QUALITIES, QUANTITY_CODES, in_range
-from wire.registers import LOG_FILE, LOG_HEADER_BYTES, NOW, STATUS, STATUS_BLOCK, field, find, now_count, slot
+from wire.registers import (
+    LOG_FILE,
+    LOG_HEADER_BYTES,
+    LOG_RECORD_MAX,
+    NOW,
+    STATUS,
+    STATUS_BLOCK,
+    field,
+    find,
+    now_count,
+    slot,
+)
 
 STATUS_COUNT = STATUS_BLOCK[-1][0] + STATUS_BLOCK[-1][1] - STATUS
 STATUS_EVERY_US = 60_000_000
 ACK_EVERY_US = 5_000_000
+ACK_LATE_US = 60_000_000  # From then on it goes before the log.
 ACK_EXCHANGE = 9 + 12 + 8
-UNDERWAY_MAX = 8  # Pieces of a log that the store has not committed yet.
+UNDERWAY_MAX = 64  # Pieces of a log that the store has not committed yet.
 STORE_PAUSE_US = 5_000_000
 CLOCK_OFF_MS = 250  # A read-back further off is not the time that was sent.
 CLOCK_OFF_REAL_MS = 20  # As much again for a busy machine, in real time.
@@ -90,10 +102,11 @@ class BoardLink(Link):
         self._head = 0
         self._tail = 0
         self._scans = 0
-        self._next = 0  # The next seq to read; 0 = ask the store.
+        self._next, self._last = 1, 0  # What is to be read of the range that the store wants.
+        self._cursor = 0  # What stands in the board's register; 0 = not known.
         self._underway = 0
         self._paused_us = 0
-        self._row_registers = row_registers(len(self._codes), "rain_um" in self._columns)
+        self._row_bytes = 2 * row_registers(len(self._codes), "rain_um" in self._columns) - LOG_HEADER_BYTES
         self._acked = (0, 0)
         self._ack_us = 0
         self._status_us = 0
@@ -122,10 +135,12 @@ class BoardLink(Link):
             return Work(self.cost_us(8, 5 + 2 * STATUS_COUNT), self.identify)
         if self.clock_due:
             return Work(self.cost_us(8, 5 + 2 * 4), self._read_clock)
+        acknowledge = self._acknowledge_work(now_us)
+        if acknowledge and now_us >= self._ack_us + ACK_LATE_US:
+            return acknowledge
         drain = self._drain_work(now_us, gap_us)
         if drain and drain.cost_us <= gap_us:
             return drain
-        acknowledge = self._acknowledge_work(now_us)
         return acknowledge or drain
 
     # Now-values
@@ -195,7 +210,8 @@ class BoardLink(Link):
             self._met(serial)
         if self.who is None or definition != self.who.definition:
             self._compare(definition)
-        self._next = 0
+        self._read_anew()
+        self._cursor = 0
         self._acked = (0, 0)
         self.who = who
         self._refuse_stranger()
@@ -246,25 +262,44 @@ class BoardLink(Link):
     # Log
 
     def _drain_work(self, now_us: int, gap_us: int) -> Work | None:
-        """Read on in the log: no more than there is, and than the gap takes."""
+        """Read on in the log: whole rows, no more than there are, and than the gap takes."""
         who = self.who
-        if who is None or self._underway >= UNDERWAY_MAX or now_us < self._paused_us:
-            return None
-        cursor = self._next or self._store.watermark(who.serial, who.epoch) + 1
-        waiting = self._head - cursor + 1
-        if waiting <= 0:
+        if who is None or self._underway >= UNDERWAY_MAX or now_us < self._paused_us or not self._find_next(who):
             return None
         bus = self._line.bus
-        fits = drain_registers(gap_us - 2 * self._excess_us, bus.baud, bus.char_bits)
-        rows_registers = (LOG_HEADER_BYTES + 1) // 2 + waiting * self._row_registers
-        registers = min(max(fits, self._row_registers), rows_registers, FILE_REGISTERS_MAX)
-        cost_us = self.cost_us(13, 8) + self.cost_us(FILE_REQUEST, file_answer_chars(registers))
-        return Work(cost_us, lambda: self._drain(who, cursor, registers))
+        fresh = not (self._cursor and 0 <= self._next - self._cursor <= LOG_RECORD_MAX)
+        cursor_us = self.cost_us(CURSOR_EXCHANGE - 8, 8) if fresh else 0
+        fits = 2 * file_registers(gap_us - cursor_us - self._excess_us, bus.baud, bus.char_bits) - LOG_HEADER_BYTES
+        most = min(fits, 2 * FILE_REGISTERS_MAX - LOG_HEADER_BYTES)
+        rows = max(1, min(most // self._row_bytes, self._last - self._next + 1))
+        registers = min((LOG_HEADER_BYTES + rows * self._row_bytes + 1) // 2, FILE_REGISTERS_MAX)
+        cost_us = cursor_us + self.cost_us(FILE_REQUEST, file_answer_chars(registers))
+        return Work(cost_us, lambda: self._drain(who, registers, fresh))
 
-    async def _drain(self, who: Identity, cursor: int, registers: int) -> None:
-        words = [cursor >> 16, cursor & 0xFFFF]
-        await self._write(find("log_cursor")[0], words, CURSOR_EXCHANGE - 8)
-        record = FileRecord(file_number=LOG_FILE, record_number=0, record_length=2 * registers)
+    def _find_next(self, who: Identity) -> bool:
+        """Is there something to read from `_next` on? On in the range that is being read, else what the store wants."""
+        if self._next <= self._last:
+            return True
+        floor = self._next if self._underway else 1  # What lies below is on its way into the store.
+        wanted = self._store.wanted(who.serial, who.epoch, floor, self._head) if self._head else None
+        if wanted is None:
+            return False
+        first, last = wanted
+        if first < self._tail:
+            self._next, self._last = self._tail, self._tail - 1
+            self._keep(Piece(who, self._tail, self._tail - first, []))
+            return False
+        self._next, self._last = first, last
+        return True
+
+    async def _drain(self, who: Identity, registers: int, fresh: bool) -> None:
+        """Read `registers` registers from `_next` on; `fresh`: write the cursor before. BusError."""
+        wanted = self._next
+        if fresh:
+            self._cursor = 0
+            await self._write(find("log_cursor")[0], [wanted >> 16, wanted & 0xFFFF], CURSOR_EXCHANGE - 8)
+            self._cursor = wanted
+        record = FileRecord(file_number=LOG_FILE, record_number=wanted - self._cursor, record_length=2 * registers)
         request = ReadFileRecordRequest([record], dev_id=self.source.address)
         answer = await self.exchange(request, FILE_REQUEST, file_answer_chars(registers))
         if not isinstance(answer.pdu, ReadFileRecordResponse):
@@ -274,18 +309,23 @@ class BoardLink(Link):
         if epoch != who.epoch:
             self._status_us = 0
             return
+        if first != wanted and (not fresh or first < wanted):
+            self._cursor = 0  # It started anew, or somebody else has moved its cursor.
+            return
         rows = self._checked(data[LOG_HEADER_BYTES:], epoch, first)
         if not rows:
             if registers < FILE_REGISTERS_MAX:
-                self._row_registers = min(2 * self._row_registers, FILE_REGISTERS_MAX)  # The next row is longer.
+                self._row_bytes = min(2 * self._row_bytes, wire_row.LENGTH_MAX)  # The next row is longer.
             else:
                 self._paused_us = answer.end_us + STORE_PAUSE_US
             return
-        longest = max(len(row) for row in rows)
-        self._row_registers = (LOG_HEADER_BYTES + longest + 1) // 2
+        self._row_bytes = len(rows[-1])
         self._next = first + len(rows)
+        self._keep(Piece(who, first, first - wanted, rows))
+
+    def _keep(self, piece: Piece) -> None:
         self._underway += 1
-        self._hand_over(self, Piece(who, first, max(0, first - cursor), rows))
+        self._hand_over(self, piece)
 
     def _checked(self, data: bytes, epoch: int, first: int) -> list[bytes]:
         """The rows in `data` up to the first that is not the one it should be."""
@@ -306,8 +346,12 @@ class BoardLink(Link):
     def refused(self) -> None:
         """The store could not take a piece: read it again later."""
         self._underway -= 1
-        self._next = 0
+        self._read_anew()
         self._paused_us = self._clock.mono_us() + STORE_PAUSE_US
+
+    def _read_anew(self) -> None:
+        """Ask the store again what it wants, from the log's beginning on."""
+        self._next, self._last = 1, 0
 
     def _acknowledge_work(self, now_us: int) -> Work | None:
         who = self.who

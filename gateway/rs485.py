@@ -285,7 +285,8 @@ class BusPoller:
         try:
             if piece.gone:
                 await self._store.gone(serial, epoch, piece.first - piece.gone, piece.first - 1)
-            await self._store.append_rows(serial, epoch, board.source.name, piece.rows)
+            if piece.rows:
+                await self._store.append_rows(serial, epoch, board.source.name, piece.rows)
         except StoreError:
             board.refused()
         else:

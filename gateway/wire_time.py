@@ -44,15 +44,19 @@ def file_answer_chars(registers: int) -> int:
     return 7 + 2 * registers
 
 
+def file_us(registers: int, baud: int, char_bits: int) -> int:
+    """Reading `registers` registers of a log whose cursor stands."""
+    return exchange_us(FILE_REQUEST, file_answer_chars(registers), baud, char_bits)
+
+
 def drain_us(registers: int, baud: int, char_bits: int) -> int:
     """Setting the log's cursor and reading `registers` registers of it."""
-    silences = 4 * silence_us(baud, char_bits)
-    return chars_us(CURSOR_EXCHANGE + FILE_REQUEST + file_answer_chars(registers), baud, char_bits) + silences
+    return exchange_us(CURSOR_EXCHANGE - 8, 8, baud, char_bits) + file_us(registers, baud, char_bits)
 
 
-def drain_registers(gap_us: int, baud: int, char_bits: int) -> int:
-    """The most registers of a log that fit into `gap_us`, cursor and silences included; 0 if nothing does."""
-    empty_us = drain_us(0, baud, char_bits)
+def file_registers(gap_us: int, baud: int, char_bits: int) -> int:
+    """The most registers of a log that one reading takes in `gap_us`, silences included; 0 if nothing fits."""
+    empty_us = file_us(0, baud, char_bits)
     if gap_us <= empty_us:
         return 0
     registers = (gap_us - empty_us) * baud // (2 * char_bits * 1_000_000)

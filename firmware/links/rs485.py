@@ -29,7 +29,16 @@ from wire.modbus import (
     seal,
     t35_us,
 )
-from wire.registers import ID_PRODUCT, ID_REVISION, ID_SERIAL, ID_VENDOR, LOG_FILE, LOG_HEADER_BYTES, find
+from wire.registers import (
+    ID_PRODUCT,
+    ID_REVISION,
+    ID_SERIAL,
+    ID_VENDOR,
+    LOG_FILE,
+    LOG_HEADER_BYTES,
+    LOG_RECORD_MAX,
+    find,
+)
 
 VENDOR = "Riverpost"
 READS_MAX = 4  # Buffers taken from the line in one turn; the rest waits for the next.
@@ -184,18 +193,19 @@ class Rs485:
         return self._echo(request, start, 6) if done else -ILLEGAL_VALUE
 
     def _read_file(self, request, start, _length):
-        """Function 20: rows from the cursor on (wire.registers, LOG_FILE)."""
+        """Function 20: rows from the cursor plus the record's number on (wire.registers, LOG_FILE)."""
         if request[start + 2] != 7:
             return -ILLEGAL_VALUE
         count = _word(request, start + 8)
         if not LOG_HEADER_BYTES // 2 <= count <= FILE_REGISTERS_MAX:
             return -ILLEGAL_VALUE
-        if request[start + 3] != FILE_REFERENCE or _word(request, start + 4) != LOG_FILE or _word(request, start + 6):
+        record = _word(request, start + 6)
+        if request[start + 3] != FILE_REFERENCE or _word(request, start + 4) != LOG_FILE or record > LOG_RECORD_MAX:
             return -ILLEGAL_ADDRESS
         tx = self._tx
         rows_at = 5 + LOG_HEADER_BYTES
         end = 5 + 2 * count
-        first, used = self._log.read(self._bank.cursor, tx, rows_at, end - rows_at)
+        first, used = self._log.read(self._bank.cursor + record, tx, rows_at, end - rows_at)
         tx[2] = 2 + 2 * count
         tx[3] = 1 + 2 * count
         tx[4] = FILE_REFERENCE

@@ -48,9 +48,12 @@ def set_clock(client, unix_s, ms=0, device=ADDRESS, no_response=False):
     return client.write_registers(0x0200, words, device_id=device, no_response_expected=no_response)
 
 
-def read_log(client, cursor, registers_asked=121):
-    assert not write_long(client, "log_cursor", cursor).isError()
-    asked = FileRecord(file_number=1, record_number=0, record_length=2 * registers_asked)  # pymodbus counts bytes.
+def read_log(client, cursor, registers_asked=121, record_number=0):
+    if not record_number:
+        assert not write_long(client, "log_cursor", cursor).isError()
+    asked = FileRecord(
+        file_number=1, record_number=record_number, record_length=2 * registers_asked
+    )  # pymodbus counts bytes.
     answer = client.read_file_record([asked], device_id=ADDRESS)
     assert not answer.isError(), answer
     data = answer.records[0].record_data
@@ -242,6 +245,9 @@ def test_the_log_is_read_from_any_seq_in_chunks_of_any_size(tmp_path):
                 assert first == cursor
                 assert [row.seq for row in rows] == list(range(cursor, cursor + len(rows)))
                 assert rows
+        read_log(client, 3)
+        for record in (1, 4, 18):
+            assert read_log(client, 3, record_number=record)[1] == 3 + record
         head = read_named(client, "log_head")
         assert set(range(1, head + 1)) >= set(told)
         assert read_log(client, head + 1000)[1:] == (head + 1000, [])
@@ -251,7 +257,7 @@ def test_wrong_requests_for_the_log_get_the_right_exceptions(board):
     with board.client() as client:
         for record, code in (
             (FileRecord(file_number=2, record_number=0, record_length=80), 2),
-            (FileRecord(file_number=1, record_number=1, record_length=80), 2),
+            (FileRecord(file_number=1, record_number=10_000, record_length=80), 2),
             (FileRecord(file_number=1, record_number=0, record_length=244), 3),
             (FileRecord(file_number=1, record_number=0, record_length=6), 3),
         ):

@@ -152,7 +152,7 @@ class FakeStore:
 
     def wanted(self, serial: bytes, epoch: int, tail: int, head: int) -> tuple[int, int] | None:
         have = Ranges((seq, seq) for seq in self.rows.get((serial, epoch), {}))
-        return next(iter(Ranges([(tail, head)] if head else []).minus(have, Ranges(self.lost))), None)
+        return next(iter(Ranges([(tail, head)] if head >= tail else []).minus(have, Ranges(self.lost))), None)
 
     def seen(self, source_name: str, serial: bytes, epoch: int, columns: tuple[str, ...], tail: int, head: int) -> None:
         self._station.told.append(("seen", source_name, serial.hex(), str(epoch)))
@@ -189,6 +189,7 @@ class FakeBoard:
         self.time_quality = SYNCED
         self.clock_s = 0
         self.cursor = 0
+        self.cursors: list[int] = []
         self.acks: list[tuple[int, ...]] = []
 
     def log(self, count: int) -> None:
@@ -213,14 +214,15 @@ class FakeBoard:
             numbers = struct.unpack(f">{count // 2}I", request[7 : 7 + 4 * (count // 2)])
             if register == 0x0210:
                 self.cursor = numbers[0]
+                self.cursors.append(self.cursor)
             else:
                 self.acks.append(numbers)
             return sealed(request[:6])
-        count = struct.unpack(">H", request[8:10])[0]
-        return self._file(2 * count)
+        record, count = struct.unpack(">HH", request[6:10])
+        return self._file(self.cursor + record, 2 * count)
 
-    def _file(self, size: int) -> bytes:
-        first = max(self.cursor, self.tail)
+    def _file(self, seq: int, size: int) -> bytes:
+        first = max(seq, self.tail)
         data = struct.pack(">II", self.epoch, first)
         for packed in self.rows[first - self.tail :]:
             if len(data) + len(packed) > size:

@@ -43,6 +43,50 @@ def test_rows_that_a_board_holds_no_more_are_told_to_the_store(tmp_path):
     assert rig.store.lost == [(1, 500)]
 
 
+def test_a_long_log_is_read_with_its_cursor_written_once(tmp_path):
+    async def scenario(rig: Rig):
+        level = rig.boards["level"]
+        level.log(120)
+        await rig.station.until(lambda: rig.store.watermark(level.serial, level.epoch) == 120)
+        level.log(30)
+        await rig.station.until(lambda: rig.store.watermark(level.serial, level.epoch) == 150)
+
+    assert run(tmp_path, (board("level", 11),), scenario).boards["level"].cursors == [1]
+
+
+@pytest.mark.parametrize("moved_by", [-7, 1_000])
+def test_a_cursor_that_somebody_else_has_moved_loses_nothing(tmp_path, moved_by):
+    async def scenario(rig: Rig):
+        level = rig.boards["level"]
+        level.log(20)
+        key = (level.serial, level.epoch)
+        await rig.station.until(lambda: rig.store.watermark(*key) == 20)
+        level.cursor += moved_by
+        level.log(3_000)
+        await rig.station.until(lambda: rig.store.watermark(*key) >= 40)
+
+    rig = run(tmp_path, (board("level", 11),), scenario)
+    assert rig.store.lost == []
+    assert rig.boards["level"].cursors == [1, 21]
+
+
+def test_only_what_the_store_wants_is_read_and_what_it_wants_again_is_read_again(tmp_path):
+    async def scenario(rig: Rig):
+        level = rig.boards["level"]
+        key = (level.serial, level.epoch)
+        rig.store.rows[key] = {}
+        level.log(40)
+        rig.store.rows[key] = dict(enumerate(level.rows[:20], 1)) | dict(enumerate(level.rows[25:40], 26))
+        await rig.station.until(lambda: rig.store.watermark(*key) == 40)
+        rig.kept.first = list(level.cursors)
+        del rig.store.rows[key][3]
+        await rig.station.until(lambda: rig.store.watermark(*key) == 40)
+
+    rig = run(tmp_path, (board("level", 11),), scenario)
+    assert rig.kept.first == [21]
+    assert rig.boards["level"].cursors == [21, 3]
+
+
 def test_a_damaged_row_is_not_stored_and_read_again(tmp_path):
     async def scenario(rig: Rig):
         level = rig.boards["level"]

@@ -27,12 +27,18 @@ def test_a_read_takes_its_characters_and_two_silences(registers, baud, char_bits
 
 @given(st.integers(0, 3_000_000), bauds, bits)
 def test_a_log_read_fills_the_gap_and_never_more(gap_us, baud, char_bits):
-    registers = wire_time.drain_registers(gap_us, baud, char_bits)
+    registers = wire_time.file_registers(gap_us, baud, char_bits)
     assert 0 <= registers <= FILE_REGISTERS_MAX
     if registers:
-        assert wire_time.drain_us(registers, baud, char_bits) <= gap_us + 1
+        assert wire_time.file_us(registers, baud, char_bits) <= gap_us + 1
     if 4 < registers < FILE_REGISTERS_MAX:
-        assert wire_time.drain_us(registers + 1, baud, char_bits) > gap_us
+        assert wire_time.file_us(registers + 1, baud, char_bits) > gap_us
+
+
+def test_setting_the_cursor_costs_one_exchange_of_21_characters_more():
+    for baud, char_bits in ((9_600, 10), (9_600, 11), (115_200, 10)):
+        more_us = wire_time.drain_us(50, baud, char_bits) - wire_time.file_us(50, baud, char_bits)
+        assert more_us == wire_time.exchange_us(13, 8, baud, char_bits)
 
 
 def test_the_longest_row_has_room_in_one_answer():

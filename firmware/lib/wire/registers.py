@@ -63,13 +63,14 @@ STATUS_BLOCK = (
 CONTROL_BLOCK = (
     (0x0200, 2, "clock_unix_s", "write all three registers at once (function 16): sets the clock; may be broadcast"),
     (0x0202, 1, "clock_unix_ms", ""),
-    (0x0210, 2, "log_cursor", "function 20, file 1 reads rows from this seq on"),
+    (0x0210, 2, "log_cursor", "function 20, file 1, record n reads rows from this seq + n on"),
     (0x0212, 2, "ack_epoch", "write all six at once: refused (exception 3) unless it is the log's epoch"),
     (0x0214, 2, "ack_gateway", "every seq up to here is durably at this gateway"),
     (0x0216, 2, "ack_center", "every seq up to here is durably at the center"),
 )
 
-LOG_FILE = 1  # Function 20: record 0 of this file is epoch u32, first seq u32, rows one behind another, zeros.
+LOG_FILE = 1  # Function 20: record n of this file is epoch u32, first seq u32, rows from seq log_cursor + n on, zeros.
+LOG_RECORD_MAX = 9_999  # V1.1b3, 6.14: 0x270F. So many rows are read with the cursor written once.
 LOG_HEADER_BYTES = 8
 
 # Identification, function 43/14: object id -> what it is (V1.1b3, 6.21). Values are ASCII.
