@@ -278,6 +278,8 @@ class Line:
                 return await client.execute(wanted is None, request)
             except _Disturbed:
                 self._framer.want(None)
+            finally:
+                _heed_cancellation()
         raise AssertionError("the last start is forced")
 
     def _send(self, data: bytes, addr: tuple | None = None) -> None:
@@ -364,6 +366,15 @@ class Line:
                 kind, reason = "crc", f"{len(seen)} characters that are no answer"
         self.counters[kind] += 1
         return BusError(request.dev_id, kind, reason)
+
+
+def _heed_cancellation() -> None:
+    """pymodbus waits with asyncio.wait_for, which before Python 3.12 swallows a cancellation that comes together with
+    the answer: the poller would go on for ever, and the gateway with it.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _wake_exactly() -> None:

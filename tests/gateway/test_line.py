@@ -177,3 +177,22 @@ def test_a_port_that_cannot_have_the_framing_is_told_and_does_not_end_the_gatewa
     with pytest.raises(BusError, match="cannot be opened") as told:
         asyncio.run(main())
     assert told.value.kind == "port"
+
+
+def test_a_poller_that_is_told_to_end_in_the_moment_of_an_answer_ends(monkeypatch):
+    async def scenario(fake: FakeBus, line: Line):
+        fake.devices[7] = lambda _: GOOD
+        read = line._read
+
+        def read_and_end():
+            read()
+            if line._framer.wanted is None:
+                task.cancel()
+
+        monkeypatch.setattr(line, "_read", read_and_end)
+        await line.open()
+        task = asyncio.create_task(ask(line))
+        await asyncio.wait([task])
+        return task.cancelled()
+
+    assert run(scenario)

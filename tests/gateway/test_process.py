@@ -13,6 +13,7 @@ import pytest
 from pymodbus.server import ModbusSerialServer
 
 from tests.gateway.test_rs485_foreign import DEVICES, STATION, Cable
+from tools.broker import end_with_parent
 
 RULES = """
 [[bus.sensor.channel]]
@@ -60,7 +61,8 @@ def test_a_gateway_with_bought_sensors_alone_polls_judges_sounds_and_stores(tmp_
             server = ModbusSerialServer(DEVICES, port=theirs, baudrate=115_200)
             await server.serve_forever(background=True)
             command = [sys.executable, "-m", "gateway", str(tmp_path / "station.toml"), "--status"]
-            gateway = await asyncio.create_subprocess_exec(*command, str(tmp_path / status), cwd=TOP)
+            command += [str(tmp_path / status)]
+            gateway = await asyncio.create_subprocess_exec(*command, cwd=TOP, preexec_fn=end_with_parent())
             try:
                 await until(lambda: siren(tmp_path) == "red", "163.21 m sounds the siren")  # 160.00 m + 3,210 mm
                 await until(lambda: not told or (tmp_path / status).exists(), "the gateway tells its state")

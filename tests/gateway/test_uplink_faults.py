@@ -15,7 +15,7 @@ from gateway.spool import Spool
 from gateway.uplink import Uplink
 from tests.gateway.chain import ALARM, LIMIT_S, Chain, center, listener, running, stored, until
 from tests.gateway.small_station import BOARD, EPOCH, GATEWAY
-from tools.broker import Broker
+from tools.broker import Broker, end_with_parent
 from wire.telemetry import E_AT_MS, E_DETECTED_MS
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -75,7 +75,7 @@ def test_a_center_that_is_killed_again_and_again_ends_up_with_everything_once(tm
     command = [sys.executable, "-m", "tools", "center", "run", "--port", str(broker.port), "--db", str(database)]
 
     def start():
-        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent())
 
     async def main():
         async with running(Chain(tmp_path, broker.port, ack_timeout_s=1)) as chain:

@@ -8,6 +8,7 @@ does is decided in wire_model.py; this file only moves bytes and time. It is tol
 import argparse
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import select
@@ -27,6 +28,7 @@ from tools.emulator.wire_model import MASTER, Wire
 READ_MAX = 4_096
 CONTROL_LINE_MAX = 65_536
 IDLE_S = 0.5
+PORTS_MAX = 16  # tried in turn
 ANSWERS_KEPT = 512  # of bought sensors, with their times, for whoever measures what follows from them
 _PR_SET_TIMERSLACK = 29  # linux/prctl.h: how late, in nanoseconds, the kernel may wake us
 _GONE = (errno.EIO, errno.EPIPE, errno.ECONNRESET)
@@ -182,10 +184,33 @@ COMMANDS: dict[str, Callable[[Line, Any, int], Any]] = {
 
 
 def open_port() -> tuple[int, int, str]:
-    """(our end, the other end kept open, its path) of a new pseudo-terminal: raw, no echo, as a serial port is."""
-    master, slave = os.openpty()
-    tty.setraw(slave, termios.TCSANOW)
-    return master, slave, os.ttyname(slave)
+    """(our end, the other end kept open, its path) of a new pseudo-terminal: raw, no echo, as a serial port is.
+
+    A gateway that was left behind waits for its port to come back, and takes a new one that gets the old one's name.
+    OSError where every port that could be had is taken.
+    """
+    taken: list[int] = []
+    try:
+        for _ in range(PORTS_MAX):
+            master, slave = os.openpty()
+            if _is_ours(slave):
+                tty.setraw(slave, termios.TCSANOW)
+                return master, slave, os.ttyname(slave)
+            taken += [master, slave]
+    finally:
+        for file in taken:
+            os.close(file)
+    raise OSError(errno.EBUSY, f"{PORTS_MAX} new ports in turn were taken by somebody at once")
+
+
+def _is_ours(slave: int) -> bool:
+    """Has nobody else locked it?"""
+    try:
+        fcntl.flock(slave, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    fcntl.flock(slave, fcntl.LOCK_UN)
+    return True
 
 
 def wake_exactly() -> None:
