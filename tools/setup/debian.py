@@ -18,6 +18,7 @@ from tools.setup.console import ProgramFailed, Runner, say, step
 INSTALL_LIMIT_S = 900
 LISTS_TRIES = 30
 LISTS_WAIT_S = 2
+TEST_PROGRAMS = ("mbpoll", "strace")  # A foreign Modbus master; what records the gateway's writes for the crash test.
 APT = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=3"]
 MICROPYTHON_SINCE = 13  # The first Debian that has a MicroPython package.
 SOURCES = Path("/etc/apt")
@@ -56,8 +57,8 @@ def missing_packages(system: System, level: str, has_micropython: bool) -> list[
         missing.append("mosquitto")
     if not has_micropython and system.debian >= MICROPYTHON_SINCE:
         missing.append("micropython")
-    if level == "test" and find_program("mbpoll") is None:
-        missing.append("mbpoll")
+    if level == "test":
+        missing += [program for program in TEST_PROGRAMS if find_program(program) is None]
     return missing
 
 
@@ -126,6 +127,7 @@ def _other_system(packages: list[str], system: System) -> Failure:
         "python3-venv": "Python's venv and ensurepip modules",
         "mosquitto": "mosquitto 2 (the MQTT broker), on the PATH",
         "mbpoll": "mbpoll 1.4 (a Modbus master for the tests), on the PATH",
+        "strace": "strace 6.1 or newer (records the gateway for the power-cut test), on the PATH",
     }
     return Failure(
         f"{system.name} is not Debian 12 or 13, so nothing is installed here by itself",
