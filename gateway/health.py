@@ -18,6 +18,7 @@ from gateway.config import Station as StationConfig
 from gateway.local import LocalListener
 from gateway.rs485 import BusPoller
 from gateway.spool import Spool
+from gateway.spool_figures import StoreFigures
 from gateway.station import Station
 from gateway.uplink import Uplink
 
@@ -46,6 +47,7 @@ class Health:
         self._spool = spool
         self._uplink = uplink
         self._local = local
+        self._store = StoreFigures(config, spool, clock)
         self._started_s = time.monotonic()
 
     def document(self) -> dict[str, Any]:
@@ -71,6 +73,7 @@ class Health:
                 for poller in self._pollers
             ],
             "local": _local(self._local),
+            "store": self._store.document(),
             "unacknowledged_rows": self._spool.depth(),
             "acknowledged_rows": self._uplink.acked_rows,
             "connected": self._uplink.connected,

@@ -138,10 +138,10 @@ class Spool(Core):
         rows = await self.read(lambda reader: reader.newest(logs[-1].key, 1, logs[-1].held.last, limit))
         return [cbor2.loads(row[5]) for row in reversed(rows)]
 
-    def keep_state(self, name: str, data: bytes) -> None:
-        """Keep `data` under `name` over restarts; handed over, not waited for."""
+    def keep_state(self, name: str, data: bytes) -> asyncio.Future[None]:
+        """Keep `data` under `name` over restarts; nobody needs to wait for it."""
         self._states[name] = data
-        self._write(lambda db, _: tables.save_state(db, name, data), urgent=True)
+        return self._guard.write(lambda db, _: tables.save_state(db, name, data), lambda: None, urgent=True)
 
     def load_state(self, name: str) -> bytes | None:
         """What was kept last under `name`; None if nothing was or its CRC does not fit."""

@@ -11,7 +11,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from gateway import spool_schema as schema
 from gateway import spool_tables as tables
@@ -141,6 +140,9 @@ class Core:
         self._boot = loaded.boot
         if not self._opened:
             self._opened = True
+            if self.disk.cap_is_cut:
+                cut_mib = self.disk.cap_pages * schema.PAGE_BYTES // 2**20
+                log.warning("spool.cap is more than the disk of %s holds: %d MiB are used", self.path, cut_mib)
             self.counters["state_damaged"] = loaded.states_damaged
         self._forget_stored()
         self._flush_memory()
@@ -345,10 +347,6 @@ class Core:
     def all_logs(self) -> list[Log]:
         """Every log in the order in which they began."""
         return self._index.in_order()
-
-    def _write(self, job: Callable[[sqlite3.Connection, Changes], Any], *, urgent: bool = False) -> None:
-        """Hand over a write that nobody waits for; where the disk fails, `_restore` repeats it."""
-        self._guard.write(job, lambda: None, urgent=urgent)
 
     def _awaits_center(self) -> bool:
         waited_ms = self._clock.mono_ms() - self._opened_ms

@@ -62,6 +62,11 @@ class Disk:
         self._io_checks = 0
         self._tend_s = 0.0
 
+    @property
+    def cap_is_cut(self) -> bool:
+        """Is the cap that was asked for more than the disk holds?"""
+        return self.cap_pages * schema.PAGE_BYTES < self._cap_bytes
+
     def open(self) -> sqlite3.Connection:
         """The writer's connection; a damaged file is set aside under another name. sqlite3.Error, OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)

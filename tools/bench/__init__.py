@@ -15,9 +15,9 @@ from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_WRONG_CALL, Failure
 if TYPE_CHECKING:
     from tools.bench.figures import Figure
 
-HELP = "measure wire use, latencies, cost and start of a gateway"
+HELP = "measure wire use, latencies, cost, start and store of a gateway"
 EXAMPLE = "riverpost bench wire --seconds 20 --json wire.json"
-PAGES = ("wire", "dead", "latency", "cost", "start")  # Each a module of this package: ABOUT, measure(plan).
+PAGES = ("wire", "dead", "latency", "cost", "start", "spool")  # Each a module of this package: ABOUT, measure(plan).
 SECONDS_MIN = 1.0
 
 
