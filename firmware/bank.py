@@ -149,6 +149,19 @@ class Bank:
             i += 1
         return 0
 
+    def slots(self, now: int) -> list:
+        """[[quantity code, quality, value or None, age in ms at ticks `now`], ...] of every column."""
+        found = []
+        for column in range(len(self._columns)):
+            at = NOW_SLOTS + column * SLOT_REGISTERS
+            value = self._now[at] << 16 | self._now[at + 1]
+            if value & 0x80000000:
+                value -= 0x100000000
+            flags = self._now[at + 2]
+            known = None if value == SLOT_NONE else value
+            found.append([flags & 0xFF, flags >> 8, known, self._age_ms(column, now)])
+        return found
+
     def _ask_now(self, register, end, now):
         """Refresh the ages; exception code if a SL 651 register is asked for that has no value now."""
         if register < SL651_LEVEL:

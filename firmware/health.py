@@ -108,16 +108,11 @@ class Counters:
 
     def each_scan(self, sampler) -> None:
         bank = self._bank
-        receiver = self._link.receiver
         bank.put_now("scans", sampler.scans)
         bank.put("scan_ms_max", min(sampler.scan_ms_max, 0xFFFF))
         bank.put("scans_skipped", sampler.scans_skipped)
         bank.put("supply_mv", max(0, min(sampler.supply_mv, 0xFFFF)))
-        bank.put("bus_crc_errors", receiver.crc_errors)
-        bank.put("bus_dropped", receiver.dropped)
-        bank.put("bus_twins", receiver.twins)
-        bank.put("bus_exceptions", self._link.exceptions)
-        bank.put("bus_requests", self._link.requests)
+        self._link.fill(bank)
         bank.put("sensor_errors", self.sensor_errors())
         bank.put("heap_low_bytes", self.heap_low_bytes)
 

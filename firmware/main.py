@@ -12,7 +12,6 @@ from board_log import BoardLog
 from clock import Clock
 from hal import open_hal
 from health import Counters, Kept, Supervisor
-from links.rs485 import Rs485
 from sampler import Sampler, codes_of
 
 from wire.registers import SLOTS
@@ -63,8 +62,7 @@ class Board:
             definition["row_s"],
         )
         self._sampler.on_row = self._row_written
-        self._link = Rs485(hal.bus(), definition["link"], self._bank, self._log, self._clock, self._acknowledged)
-        self._link.identify_as(definition["type"], hal.unique_id())
+        self._link = self._open_link(definition)
         self._supervisor = Supervisor(hal, self._kept, TASKS)
         self._counters = Counters(hal, self._bank, self._link, self._drivers)
         self._row_made = False
@@ -86,6 +84,7 @@ class Board:
         self._link.poll(now)
         self._supervisor.alive(LINK_TASK, now)
         if self._sampler.poll(now):
+            self._link.scanned()
             self._after_scan()
         self._supervisor.alive(SAMPLER_TASK, now)
         self._supervisor.feed(now)
@@ -95,18 +94,14 @@ class Board:
 
     def stats(self) -> dict:
         """Counters for the rig."""
-        sampler, link, log = self._sampler, self._link, self._log
-        return {
+        sampler, log = self._sampler, self._log
+        stats = self._link.stats()
+        own = {
             "scans": sampler.scans,
             "scans_skipped": sampler.scans_skipped,
             "scan_ms_max": sampler.scan_ms_max,
             "row_errors": sampler.row_errors,
             "sensor_errors": self._counters.sensor_errors(),
-            "requests": link.requests,
-            "exceptions": link.exceptions,
-            "crc_errors": link.receiver.crc_errors,
-            "dropped": link.receiver.dropped,
-            "twins": link.receiver.twins,
             "tail": log.tail,
             "head": log.head,
             "gateway_has": log.gateway_has,
@@ -118,6 +113,8 @@ class Board:
             "clock_steps": self._clock.steps,
             "heap_low": self._counters.heap_low_bytes,
         }
+        stats.update(own)
+        return stats
 
     def _after_scan(self):
         """What is slow or cheap to put off: erasing ahead, collecting, counters."""
@@ -131,6 +128,21 @@ class Board:
         if self._log.tend():
             self._bank.set_log(self._log)
         self._counters.each_scan(self._sampler)
+
+    def _open_link(self, definition):
+        """The board's only way out; what the other kind needs is not loaded."""
+        hal, link = self.hal, definition["link"]
+        if link["kind"] == "mqtt":
+            from links.mqtt import Mqtt
+
+            mqtt = Mqtt(hal, link, self._bank, self._log, self._clock, self._acknowledged)
+            mqtt.identify_as(bytes.fromhex(definition["definition"])[:8], self._kept.boot)
+            return mqtt
+        from links.rs485 import Rs485
+
+        rs485 = Rs485(hal.bus(), link, self._bank, self._log, self._clock, self._acknowledged)
+        rs485.identify_as(definition["type"], hal.unique_id())
+        return rs485
 
     def _row_written(self, seq: int, packed: bytes) -> None:
         self._row_made = True
@@ -156,14 +168,22 @@ def _check(definition):
     for key in ("type", "definition", "link", "scan_ms", "row_s", "log_blocks", "sensors"):
         if key not in definition:
             raise DefinitionError(key, "missing")
-    if definition["link"].get("kind") != "rs485":
-        raise DefinitionError("link.kind", "only rs485 is known")
-    if not 1 <= definition["link"].get("address", 0) <= 247:
-        raise DefinitionError("link.address", "1..247")
+    _check_link(definition["link"])
     if not SCAN_MS_LEAST <= definition["scan_ms"] <= SCAN_MS_MOST:
         raise DefinitionError("scan_ms", "%d..%d" % (SCAN_MS_LEAST, SCAN_MS_MOST))
     if not 1 <= definition["row_s"] <= ROW_S_MOST or definition["row_s"] * 1000 < definition["scan_ms"]:
         raise DefinitionError("row_s", "1..%d, and a scan or longer" % ROW_S_MOST)
+
+
+def _check_link(link):
+    if link.get("kind") == "mqtt":
+        for key in ("host", "port", "station"):
+            if not link.get(key):
+                raise DefinitionError("link." + key, "missing")
+    elif link.get("kind") != "rs485":
+        raise DefinitionError("link.kind", "rs485 or mqtt")
+    elif not 1 <= link.get("address", 0) <= 247:
+        raise DefinitionError("link.address", "1..247")
 
 
 def _driver(sensor, hal):

@@ -14,6 +14,7 @@ import time
 
 from hal import POWER, RESET, WATCHDOG
 from hal.posix_flash import FileFlash, FileKeep
+from hal.posix_net import Net
 from hal.posix_pins import Adc, Counter, PinIn, PinOut, Spi, Uart
 
 TICKS_PERIOD = 1 << 30  # As on a 32-bit port.
@@ -99,6 +100,7 @@ class Hal:
         self._bus = Bus(bus_stream, self)
         self._bus_stream = bus_stream
         self._poller = select.poll()
+        self._net = Net(self._poller, monotonic_us)
         self._poller.register(control_stream, select.POLLIN)
         self._handlers = {
             "clock": self._on_clock,
@@ -115,11 +117,14 @@ class Hal:
         }
         self._wait_for_clock()
         self._fed_ms = self.ticks_ms()
-        self._poller.register(bus_stream, select.POLLIN)
+        if bus_stream is not None:
+            self._poller.register(bus_stream, select.POLLIN)
 
     @classmethod
     def from_arguments(cls, argv: list) -> "Hal":
-        """argv: name, BOARD_JSON, UART_FD, CONTROL_FD, FLASH_FILE, KEEP_FILE, SERIAL_HEX. ValueError otherwise."""
+        """argv: name, BOARD_JSON, UART_FD, CONTROL_FD, FLASH_FILE, KEEP_FILE, SERIAL_HEX. ValueError otherwise.
+
+        UART_FD is "-" for a board without RS-485."""
         if len(argv) != 7:
             raise ValueError(
                 "BOARD_JSON UART_FD CONTROL_FD FLASH_FILE KEEP_FILE SERIAL_HEX, got %d words" % (len(argv) - 1)
@@ -127,7 +132,8 @@ class Hal:
         serial = bytes.fromhex(argv[6])
         if len(serial) != 8:
             raise ValueError("a serial has 8 bytes")
-        bus, control = [open(int(number), "r+b", 0) for number in argv[2:4]]  # noqa: SIM115 - open for life
+        numbers = [None if number == "-" else int(number) for number in argv[2:4]]
+        bus, control = [None if number is None else open(number, "r+b", 0) for number in numbers]  # noqa: SIM115 - open for life
         return cls(argv[1], bus, control, argv[4], argv[5], serial)
 
     # Time
@@ -145,7 +151,7 @@ class Hal:
         return (ticks + ms) & (TICKS_PERIOD - 1)
 
     def wait(self, ms: int) -> None:
-        """Wait up to `ms` station milliseconds; return early when bus bytes or control messages came."""
+        """Wait up to `ms` station milliseconds; return early when bytes or control messages came."""
         if self.ticks_diff(self.ticks_ms(), self._fed_ms) >= WDT_MS:
             self._bite()
         real_ms = 0
@@ -155,7 +161,7 @@ class Hal:
         for stream, event in self._poller.ipoll(real_ms):
             if stream is self._control:
                 self._pump()
-            elif event & ~select.POLLIN:
+            elif stream is self._bus_stream and event & ~select.POLLIN:
                 hung_up = True
         if self._hung:
             self._bite_late()
@@ -166,6 +172,9 @@ class Hal:
 
     def bus(self) -> Bus:
         return self._bus
+
+    def net(self) -> Net:
+        return self._net
 
     def uart(self, number: int) -> Uart:
         return self._part("uart", number, Uart)

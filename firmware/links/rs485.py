@@ -90,6 +90,29 @@ class Rs485:
             (ID_SERIAL, serial.hex().encode()),
         ]
 
+    def scanned(self) -> None:
+        """Now-values are only told when they are asked for."""
+
+    def fill(self, bank) -> None:
+        """Put the counters of this link into `bank`."""
+        receiver = self.receiver
+        bank.put("bus_crc_errors", receiver.crc_errors)
+        bank.put("bus_dropped", receiver.dropped)
+        bank.put("bus_twins", receiver.twins)
+        bank.put("bus_exceptions", self.exceptions)
+        bank.put("bus_requests", self.requests)
+
+    def stats(self) -> dict:
+        """Counters for the rig."""
+        receiver = self.receiver
+        return {
+            "requests": self.requests,
+            "exceptions": self.exceptions,
+            "crc_errors": receiver.crc_errors,
+            "dropped": receiver.dropped,
+            "twins": receiver.twins,
+        }
+
     def poll(self, now: int) -> None:
         """Take what came on the line by ticks `now`, and answer."""
         self._now = now

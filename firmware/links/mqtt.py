@@ -1,0 +1,223 @@
+"""The board on the station's Wi-Fi: now-values with each scan, rows from the log, over the station's own broker.
+
+Rules of this file: the log is the queue. What is sent stays in it until a gateway has said that it stored it; what is
+not acknowledged in time is sent again from the acknowledged watermark on. Nothing waits for the network.
+"""
+
+from links.mqtt_client import Client
+from wire import local
+from wire.cbor import DecodeError, Encoder, decode
+from wire.reading import NEVER
+
+WINDOW = 8  # Messages with rows that no gateway has acknowledged yet.
+RESEND_MS = 5_000  # Time of the network, as all link time-outs; doubled each time that nothing comes of it.
+RESEND_MAX_MS = 60_000
+LESS_MS = 1_000  # So soon where a gateway says that it has less than was known: a new card, or a second gateway.
+WAY_MS_MAX = 3_000  # A time that was longer under way (there and back) is not taken.
+MESSAGE_BYTES = 1_536
+NOW_BYTES_MAX = 400
+SENDS_MAX = 4  # Messages in one turn.
+
+
+class Mqtt:
+    """Serves `bank`, `log` and `clock` over `net`. `link` = {"host", "port", "station"} of board.json, and "username"
+    and "password" where the broker asks for them. Counters: `messages`, `acks`, `refused` (acknowledgements), `resent`.
+    """
+
+    def __init__(self, hal, link: dict, bank, log, clock, on_acknowledge):
+        self.messages = 0
+        self.acks = 0
+        self.refused = 0
+        self.resent = 0
+        self._net = hal.net()
+        self._diff = hal.ticks_diff
+        self._bank = bank
+        self._log = log
+        self._clock = clock
+        self._on_acknowledge = on_acknowledge
+        serial = hal.unique_id().hex()
+        topics = [local.topic(link["station"], serial, leaf) for leaf in (local.ROWS, local.STATE, local.ACK)]
+        self._rows_topic, self._state_topic, self._ack_topic = [topic.encode() for topic in topics]
+        self._definition = b""
+        self._boot = 0
+        self._encoder = Encoder(MESSAGE_BYTES)
+        self._rows = bytearray(local.ROWS_BYTES_MAX)
+        self._view = memoryview(self._rows)
+        address = (link["host"], link["port"])
+        self._client = Client(hal, self._net, address, "rp-" + serial, link)
+        self._client.on_message = self._heard
+        death = bytes(self._encoder.encode({local.K_MAJOR: local.MAJOR, local.K_ALIVE: False}))
+        self._client.hear(self._ack_topic, self._state_topic, death)
+        self._born = False
+        self._scan = False  # Now-values that nobody was told yet.
+        self._next = 1  # The first seq that was not sent on this connection,
+        self._sent = []  # the last seqs of the messages with rows that nobody has acknowledged,
+        self._since = 0  # and when that last changed.
+        self._resend_ms = RESEND_MS
+
+    def identify_as(self, definition: bytes, boot: int) -> None:
+        """What the birth tells: the first 8 bytes of the definition's hash, and the count of starts."""
+        self._definition = definition
+        self._boot = boot
+
+    def scanned(self) -> None:
+        """The bank holds new now-values."""
+        self._scan = True
+
+    def poll(self, now: int) -> None:
+        """Take what came by ticks `now`, and send what there is."""
+        client = self._client
+        client.poll()
+        if not client.up:
+            self._born = False
+            self._scan = False  # Nobody saw them; what comes later is sent later.
+            return
+        if not self._born:
+            self._born = self._say_birth()
+            self._go_back()
+            return
+        self._look_at_time()
+        for _ in range(SENDS_MAX):
+            if not self._send(now):
+                return
+
+    def wait_ms(self) -> int:
+        """0 while something is to be told; else -1: bytes wake the loop, and each scan looks at the time-outs."""
+        return 0 if self._client.room(NOW_BYTES_MAX) and (self._scan or not self._born) else -1
+
+    def fill(self, bank) -> None:
+        """The bank has no counters of this link: nobody reads it but this."""
+
+    def stats(self) -> dict:
+        """Counters for the rig."""
+        client = self._client
+        return {
+            "messages": self.messages,
+            "acks": self.acks,
+            "acks_refused": self.refused,
+            "resent": self.resent,
+            "connects": client.connects,
+            "losses": client.losses,
+            "up": client.up,
+        }
+
+    # What goes
+
+    def _say_birth(self):
+        log = self._log
+        message = {
+            local.K_MAJOR: local.MAJOR,
+            local.K_EPOCH: log.epoch,
+            local.K_TAIL: log.tail,
+            local.K_HEAD: log.head,
+            local.K_BOOT: self._boot,
+            local.K_DEFINITION: self._definition,
+            local.K_ALIVE: True,
+        }
+        return self._client.publish(self._state_topic, self._encoder.encode(message), True)
+
+    def _send(self, now):
+        """One message, if there is something to say and room for it; False when not."""
+        log = self._log
+        rows = len(self._sent) < WINDOW and 0 < self._next <= log.head
+        if not (rows or self._scan):
+            return False
+        size = len(self._rows_topic) + NOW_BYTES_MAX + (local.ROWS_BYTES_MAX if rows else 0)
+        if not self._client.room(size):
+            return False
+        clock = self._clock
+        message = {
+            local.K_MAJOR: local.MAJOR,
+            local.K_EPOCH: log.epoch,
+            local.K_UP_MS: clock.up_s * 1000 + clock.up_ms,
+            local.K_TIME_QUALITY: clock.quality(),
+            local.K_TAIL: log.tail,
+            local.K_HEAD: log.head,
+        }
+        if clock.quality() != NEVER:
+            message[local.K_UNIX_MS] = clock.unix_s * 1000 + clock.unix_ms
+        if self._scan:
+            message[local.K_NOW] = self._bank.slots(now)
+        last = self._add_rows(message) if rows else 0
+        if not self._client.publish(self._rows_topic, self._encoder.encode(message)):
+            return False
+        self._scan = False
+        self.messages += 1
+        if last:
+            if not self._sent:
+                self._since = self._net.ticks_ms()
+            self._sent.append(last)
+            self._next = last + 1
+        return True
+
+    def _add_rows(self, message):
+        """Put the rows from `_next` on into `message`; the last seq that it then speaks of."""
+        _, used = self._log.read(self._next, self._view, 0, len(self._rows))
+        message[local.K_FIRST] = self._next
+        message[local.K_ROWS] = bytes(self._view[:used])
+        last = self._log.head
+        at = 0
+        while at < used:
+            last = int.from_bytes(self._view[at + 2 : at + 6], "big")
+            at += self._rows[at]
+        return last
+
+    def _go_back(self):
+        """Send again what no gateway has acknowledged."""
+        self._next = self._log.gateway_has + 1
+        self._sent = []
+        self._since = self._net.ticks_ms()
+
+    def _look_at_time(self):
+        waiting = self._next - 1 > self._log.gateway_has
+        if waiting and self._diff(self._net.ticks_ms(), self._since) > self._resend_ms:
+            self._resend_ms = min(2 * self._resend_ms, RESEND_MAX_MS)
+            self.resent += 1
+            self._go_back()
+
+    # What comes
+
+    def _heard(self, topic, payload):
+        """An acknowledgement; anybody may have sent it."""
+        try:
+            message = decode(payload)
+        except DecodeError:
+            message = None
+        if topic != self._ack_topic or not isinstance(message, dict) or message.get(local.K_MAJOR) != local.MAJOR:
+            self.refused += 1
+            return
+        numbers = [message.get(key) for key in (local.K_EPOCH, local.K_GATEWAY_HAS, local.K_CENTER_HAS)]
+        if not all(_is_number(number) for number in numbers) or not self._acknowledge(*numbers):
+            self.refused += 1
+            return
+        self.acks += 1
+        up_ms, unix_ms = message.get(local.K_UP_MS), message.get(local.K_UNIX_MS)
+        if _is_number(up_ms) and _is_number(unix_ms):
+            self._take_time(up_ms, unix_ms)
+
+    def _acknowledge(self, epoch, gateway, center):
+        log = self._log
+        before = log.gateway_has
+        if not log.acknowledge(epoch, gateway, center):
+            return False
+        self._on_acknowledge()
+        if gateway > before:
+            self._resend_ms = RESEND_MS
+            self._since = self._net.ticks_ms()
+            self._sent = [last for last in self._sent if last > gateway]
+            self._next = max(self._next, gateway + 1)
+        elif gateway < before:
+            self._resend_ms = LESS_MS  # Not at once: of two gateways one is always a little behind.
+            self._since = self._net.ticks_ms()
+        return True
+
+    def _take_time(self, up_ms, unix_ms):
+        clock = self._clock
+        way_ms = clock.up_s * 1000 + clock.up_ms - up_ms
+        if 0 <= way_ms <= WAY_MS_MAX:
+            unix_ms += way_ms // 2
+            clock.set(unix_ms // 1000, unix_ms % 1000)
+
+
+def _is_number(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
