@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 HELP = "measure wire use, latencies, cost, start and store of a gateway"
 EXAMPLE = "riverpost bench wire --seconds 20 --json wire.json"
-PAGES = ("wire", "dead", "latency", "cost", "start", "spool")  # Each a module of this package: ABOUT, measure(plan).
+# Each a module of this package: ABOUT, measure(plan).
+PAGES = ("wire", "dead", "latency", "cost", "start", "spool", "drain")
 SECONDS_MIN = 1.0
 
 
