@@ -15,6 +15,7 @@ from array import array
 from log_blocks import ROW_BYTES_MIN, ROWS_AT, LogBlocks, pack_counters, pack_header
 
 from wire.row import DATA, LENGTH_MAX, pack, unpack
+from wire.short_rows import shorten
 
 BLOCKS_MIN = 3  # The one being written, the one erased ahead, and one to keep.
 ATTEMPTS_MAX = 2  # Places at which a row or a header is tried that did not read back as written.
@@ -36,6 +37,7 @@ class BoardLog:
         # First seq of each block of the ring, ascending from the oldest; 0 = not in it. One whose header is damaged
         # has the same as the block behind it.
         self._first = array("I", bytes(4 * self._blocks))
+        self._before = bytearray(LENGTH_MAX)  # The row before, where rows are read as differences.
         self._at = [(0, 0, 0), (0, 0, 0)]  # (seq, block, offset) where the last read began and ended.
         self._ahead = False  # The next block is known to be blank.
         self.epoch = 0
@@ -99,8 +101,8 @@ class BoardLog:
         self.center_has = center
         return True
 
-    def read(self, cursor: int, out, at: int, room: int) -> tuple:
-        """Copy packed rows with seq >= cursor to out[at:at + room].
+    def read(self, cursor: int, out, at: int, room: int, short: bool = False) -> tuple:
+        """Copy packed rows with seq >= cursor to out[at:at + room]; `short`: as differences (wire.short_rows).
 
         Returns (first seq, bytes copied); (cursor, 0) if there are none.
         """
@@ -120,13 +122,18 @@ class BoardLog:
             length = self._io.row[0]
             seq = self._io.seq()
             if seq >= wanted:
-                if used + length > room:
-                    break
+                size = shorten(self._io.row, self._before, out, at + used, room - used) if short and used else 0
+                if not size:
+                    if used + length > room:
+                        break
+                    out[at + used : at + used + length] = self._io.view[:length]
+                    size = length
                 if not used:
                     first = seq
                     self._at[0] = (seq, block, offset)
-                out[at + used : at + used + length] = self._io.view[:length]
-                used += length
+                if short:
+                    self._before[:length] = self._io.view[:length]
+                used += size
                 wanted = seq + 1
                 self._at[1] = (wanted, block, offset + length)
             offset += length

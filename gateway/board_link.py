@@ -16,11 +16,10 @@ from gateway.config import Source
 from gateway.line import Answer, BusError, Line
 from gateway.points import NowValue
 from gateway.wire_time import CURSOR_EXCHANGE, FILE_REQUEST, file_answer_chars, file_registers, row_registers
-from wire import row as wire_row
 from wire.modbus import FILE_REGISTERS_MAX, READ_HOLDING
 from wire.reading import FAIL, MISSING, NEVER, QUALITIES, QUANTITY_CODES, in_range
 from wire.registers import (
-    LOG_FILE,
+    LOG_FILE_SHORT,
     LOG_HEADER_BYTES,
     LOG_RECORD_MAX,
     NOW,
@@ -31,6 +30,8 @@ from wire.registers import (
     now_count,
     slot,
 )
+from wire.row import LENGTH_MAX, RowError, unpack
+from wire.short_rows import split_short
 
 STATUS_COUNT = STATUS_BLOCK[-1][0] + STATUS_BLOCK[-1][1] - STATUS
 STATUS_EVERY_US = 60_000_000
@@ -38,6 +39,7 @@ ACK_EVERY_US = 5_000_000
 ACK_LATE_US = 60_000_000  # From then on it goes before the log.
 ACK_EXCHANGE = 9 + 12 + 8
 UNDERWAY_MAX = 64  # Pieces of a log that the store has not committed yet.
+SHORT_SPARE = 4  # Bytes by which a difference may be longer than those before it.
 STORE_PAUSE_US = 5_000_000
 CLOCK_OFF_MS = 250  # A read-back further off is not the time that was sent.
 CLOCK_OFF_REAL_MS = 20  # As much again for a busy machine, in real time.
@@ -107,6 +109,7 @@ class BoardLink(Link):
         self._underway = 0
         self._paused_us = 0
         self._row_bytes = 2 * row_registers(len(self._codes), "rain_um" in self._columns) - LOG_HEADER_BYTES
+        self._short_bytes = self._row_bytes  # What a row takes that is told as a difference.
         self._acked = (0, 0)
         self._ack_us = 0
         self._status_us = 0
@@ -269,10 +272,10 @@ class BoardLink(Link):
         bus = self._line.bus
         fresh = not (self._cursor and 0 <= self._next - self._cursor <= LOG_RECORD_MAX)
         cursor_us = self.cost_us(CURSOR_EXCHANGE - 8, 8) if fresh else 0
-        fits = 2 * file_registers(gap_us - cursor_us - self._excess_us, bus.baud, bus.char_bits) - LOG_HEADER_BYTES
-        most = min(fits, 2 * FILE_REGISTERS_MAX - LOG_HEADER_BYTES)
-        rows = max(1, min(most // self._row_bytes, self._last - self._next + 1))
-        registers = min((LOG_HEADER_BYTES + rows * self._row_bytes + 1) // 2, FILE_REGISTERS_MAX)
+        fits = file_registers(gap_us - cursor_us - self._excess_us, bus.baud, bus.char_bits)
+        least = LOG_HEADER_BYTES + self._row_bytes
+        wanted = least + (self._last - self._next) * self._short_bytes
+        registers = min(max(fits, (least + 1) // 2), (wanted + 1) // 2, FILE_REGISTERS_MAX)
         cost_us = cursor_us + self.cost_us(FILE_REQUEST, file_answer_chars(registers))
         return Work(cost_us, lambda: self._drain(who, registers, fresh))
 
@@ -299,7 +302,9 @@ class BoardLink(Link):
             self._cursor = 0
             await self._write(find("log_cursor")[0], [wanted >> 16, wanted & 0xFFFF], CURSOR_EXCHANGE - 8)
             self._cursor = wanted
-        record = FileRecord(file_number=LOG_FILE, record_number=wanted - self._cursor, record_length=2 * registers)
+        record = FileRecord(
+            file_number=LOG_FILE_SHORT, record_number=wanted - self._cursor, record_length=2 * registers
+        )
         request = ReadFileRecordRequest([record], dev_id=self.source.address)
         answer = await self.exchange(request, FILE_REQUEST, file_answer_chars(registers))
         if not isinstance(answer.pdu, ReadFileRecordResponse):
@@ -315,11 +320,14 @@ class BoardLink(Link):
         rows = self._checked(data[LOG_HEADER_BYTES:], epoch, first)
         if not rows:
             if registers < FILE_REGISTERS_MAX:
-                self._row_bytes = min(2 * self._row_bytes, wire_row.LENGTH_MAX)  # The next row is longer.
+                self._row_bytes = min(2 * self._row_bytes, LENGTH_MAX)  # The next row is longer.
             else:
                 self._paused_us = answer.end_us + STORE_PAUSE_US
             return
         self._row_bytes = len(rows[-1])
+        if len(rows) > 1:
+            told = len(data.rstrip(b"\0")) - LOG_HEADER_BYTES - len(rows[0])
+            self._short_bytes = min(told // (len(rows) - 1) + SHORT_SPARE, LENGTH_MAX)
         self._next = first + len(rows)
         self._keep(Piece(who, first, first - wanted, rows))
 
@@ -331,11 +339,11 @@ class BoardLink(Link):
         """The rows in `data` up to the first that is not the one it should be."""
         good = []
         try:
-            for packed in wire_row.split(data):
-                if wire_row.unpack(packed, epoch).seq != first + len(good):
-                    raise wire_row.RowError("seq out of order")
+            for packed in split_short(data):
+                if unpack(packed, epoch).seq != first + len(good):
+                    raise RowError("seq out of order")
                 good.append(packed)
-        except wire_row.RowError:
+        except RowError:
             self._line.counters["row"] += 1
         return good
 

@@ -35,6 +35,7 @@ from wire.registers import (
     ID_SERIAL,
     ID_VENDOR,
     LOG_FILE,
+    LOG_FILE_SHORT,
     LOG_HEADER_BYTES,
     LOG_RECORD_MAX,
     find,
@@ -222,13 +223,13 @@ class Rs485:
         count = _word(request, start + 8)
         if not LOG_HEADER_BYTES // 2 <= count <= FILE_REGISTERS_MAX:
             return -ILLEGAL_VALUE
-        record = _word(request, start + 6)
-        if request[start + 3] != FILE_REFERENCE or _word(request, start + 4) != LOG_FILE or record > LOG_RECORD_MAX:
+        file, record = _word(request, start + 4), _word(request, start + 6)
+        if request[start + 3] != FILE_REFERENCE or file not in (LOG_FILE, LOG_FILE_SHORT) or record > LOG_RECORD_MAX:
             return -ILLEGAL_ADDRESS
         tx = self._tx
         rows_at = 5 + LOG_HEADER_BYTES
         end = 5 + 2 * count
-        first, used = self._log.read(self._bank.cursor + record, tx, rows_at, end - rows_at)
+        first, used = self._log.read(self._bank.cursor + record, tx, rows_at, end - rows_at, file == LOG_FILE_SHORT)
         tx[2] = 2 + 2 * count
         tx[3] = 1 + 2 * count
         tx[4] = FILE_REFERENCE

@@ -10,6 +10,7 @@ from tests.firmware.nor_flash import BLOCK_BYTES, NorFlash, PowerCut
 from tools.emulator import flash_dump
 from wire.reading import MISSING, SYNCED
 from wire.row import ANCHOR, LENGTH_MAX, TIPS_MAX, Reading, Row, split, unpack
+from wire.short_rows import split_short
 
 EPOCH = 0xA1B2C3D4
 BLOCKS = 4
@@ -64,6 +65,17 @@ def test_any_seq_can_be_read_and_a_cursor_below_the_tail_begins_at_the_tail():
     for cursor in (log.tail, log.tail + 1, log.head - 1, log.head):
         assert [r.seq for r in read_all(log, cursor)] == list(range(cursor, log.head + 1))
     assert read_all(log, log.head + 1) == []
+
+
+def test_rows_are_read_as_differences_from_any_seq_on_and_come_back_whole():
+    _, log = filled(200)
+    out = bytearray(236)
+    for cursor in range(log.tail, log.head + 1, 7):
+        first, used = log.read(cursor, out, 0, 236, True)
+        rows = [unpack(packed, log.epoch).seq for packed in split_short(bytes(out[:used]))]
+        assert first == cursor
+        assert rows == list(range(cursor, cursor + len(rows)))
+        assert len(rows) >= min(13, log.head - cursor + 1), "eight whole ones would fit"
 
 
 def test_appending_programs_once_and_a_full_ring_erases_once_a_block():

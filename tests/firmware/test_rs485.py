@@ -15,6 +15,7 @@ from wire import registers
 from wire.reading import GOOD, MISSING, NEVER, QUANTITY_CODES, SYNCED
 from wire.registers import field, find, slot
 from wire.row import ANCHOR, split, unpack
+from wire.short_rows import split_short
 
 NOON = 1_800_000_000  # A full minute.
 
@@ -48,18 +49,17 @@ def set_clock(client, unix_s, ms=0, device=ADDRESS, no_response=False):
     return client.write_registers(0x0200, words, device_id=device, no_response_expected=no_response)
 
 
-def read_log(client, cursor, registers_asked=121, record_number=0):
+def read_log(client, cursor, registers_asked=121, record_number=0, file=1):
     if not record_number:
         assert not write_long(client, "log_cursor", cursor).isError()
-    asked = FileRecord(
-        file_number=1, record_number=record_number, record_length=2 * registers_asked
-    )  # pymodbus counts bytes.
+    size = 2 * registers_asked  # pymodbus counts bytes.
+    asked = FileRecord(file_number=file, record_number=record_number, record_length=size)
     answer = client.read_file_record([asked], device_id=ADDRESS)
     assert not answer.isError(), answer
     data = answer.records[0].record_data
     assert len(data) == 2 * registers_asked
     epoch, first = struct.unpack(">II", data[:8])
-    return epoch, first, [unpack(packed, epoch) for packed in split(data[8:])]
+    return epoch, first, [unpack(packed, epoch) for packed in (split if file == 1 else split_short)(data[8:])]
 
 
 def exception(answer):
@@ -248,6 +248,9 @@ def test_the_log_is_read_from_any_seq_in_chunks_of_any_size(tmp_path):
         read_log(client, 3)
         for record in (1, 4, 18):
             assert read_log(client, 3, record_number=record)[1] == 3 + record
+            whole, short = (read_log(client, 3, record_number=record, file=file)[2] for file in (1, 2))
+            assert short[: len(whole)] == whole
+            assert len(short) > len(whole) or short[-1].seq == read_named(client, "log_head")
         head = read_named(client, "log_head")
         assert set(range(1, head + 1)) >= set(told)
         assert read_log(client, head + 1000)[1:] == (head + 1000, [])
@@ -256,7 +259,7 @@ def test_the_log_is_read_from_any_seq_in_chunks_of_any_size(tmp_path):
 def test_wrong_requests_for_the_log_get_the_right_exceptions(board):
     with board.client() as client:
         for record, code in (
-            (FileRecord(file_number=2, record_number=0, record_length=80), 2),
+            (FileRecord(file_number=3, record_number=0, record_length=80), 2),
             (FileRecord(file_number=1, record_number=10_000, record_length=80), 2),
             (FileRecord(file_number=1, record_number=0, record_length=244), 3),
             (FileRecord(file_number=1, record_number=0, record_length=6), 3),

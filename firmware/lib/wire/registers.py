@@ -70,6 +70,7 @@ CONTROL_BLOCK = (
 )
 
 LOG_FILE = 1  # Function 20: record n of this file is epoch u32, first seq u32, rows from seq log_cursor + n on, zeros.
+LOG_FILE_SHORT = 2  # The same, its rows as wire.short_rows says.
 LOG_RECORD_MAX = 9_999  # V1.1b3, 6.14: 0x270F. So many rows are read with the cursor written once.
 LOG_HEADER_BYTES = 8
 
