@@ -95,7 +95,7 @@ class Catalogue:
         sources = [self._entry(log) for log in self._spool.all_logs() if self._is_needed(log)]
         if self._keeping is not None or (self.content and sources == self.sources):
             return
-        version = max(_version(self._spool.now_s(), sources), self.version + 1)
+        version = _version(self._spool.now_s(), sources, self.version)
         content = cbor2.dumps(
             {K_MAJOR: MAJOR, K_CATALOGUE: version, K_STATION: self._config.id, K_SOURCES: sources}, canonical=True
         )
@@ -135,11 +135,14 @@ class Catalogue:
         return [serial, epoch, name, kind, cadence_s, channels]
 
 
-def _version(now_s: int, sources: list) -> int:
-    """Ascending by the day, and other for other content: a gateway with a new card must not mean something else by a
-    version that the center knows already."""
-    days = max(now_s - BEGIN_S, 0) // 86_400
-    return (days & 0xFFFF) << 16 | (crc32(cbor2.dumps(sources, canonical=True)) & 0xFFFF)
+def _version(now_s: int, sources: list, newest: int) -> int:
+    """Above `newest`, ascending by the day, and other for other content: a gateway with a new card, or that lost the
+    versions it had only in memory, must not mean something else by a version that the center knows already."""
+    content = crc32(cbor2.dumps(sources, canonical=True)) & 0xFFFF
+    days = max(max(now_s - BEGIN_S, 0) // 86_400, newest >> 16)
+    if days << 16 | content <= newest:
+        days += 1  # A second change of this day, or a clock that went back.
+    return (days & 0xFFFF) << 16 | content
 
 
 def copy_text(content: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import shutil
 import sqlite3
 import zlib
 from contextlib import asynccontextmanager, closing
@@ -65,6 +66,25 @@ def test_the_same_station_keeps_its_version_over_a_restart_and_a_changed_one_get
     first = asyncio.run(version())
     assert asyncio.run(version()) == first
     assert asyncio.run(version(("head_mm", "temp_cdeg"))) > first
+
+
+def test_a_version_that_was_lost_with_the_memory_is_never_used_for_something_else(tmp_path):
+    async def version(folder, columns):
+        clock = HandClock()
+        clock.now_ms -= 365 * 86_400_000  # Behind the kept version: the day alone makes no new one.
+        async with opened(folder, columns=columns, clock=clock) as (_, catalogue):
+            return catalogue.version
+
+    async def begin():
+        async with opened(tmp_path / "kept"):
+            return
+
+    asyncio.run(begin())
+    found = {}
+    for columns in (("temp_cdeg", "supply_mv"), ("humidity_permil", "supply_mv"), ("head_mm", "temp_cdeg")):
+        shutil.copytree(tmp_path / "kept", tmp_path / columns[0])  # What was told after it is not on the card.
+        found[asyncio.run(version(tmp_path / columns[0], columns))] = columns
+    assert len(found) == 3
 
 
 def test_a_row_is_sent_under_the_version_in_which_its_columns_mean_what_they_meant(tmp_path):
