@@ -50,6 +50,8 @@ class Volatile:
 
     def put(self, info: LogInfo, rows: list[Stored]) -> list[tuple[Key, Ranges]]:
         """Take rows; what of our own had to go for them, by log. FullError for a board's rows without room."""
+        if not rows:
+            return []  # A log without rows has no entry: whoever walks them finds a row in each.
         key = (info.source, info.epoch)
         mine = [other for other in self.rows if self._kinds[other] == info.kind]
         over = sum(len(self.rows[other]) for other in mine) + len(rows) - ROWS_MAX[info.kind]

@@ -223,6 +223,19 @@ def test_rows_that_the_center_has_from_memory_are_forgotten_and_handed_down(tmp_
     run(tmp_path, step)
 
 
+def test_a_row_that_is_stored_already_does_not_keep_the_disk_from_coming_back(tmp_path):
+    async def step(spool, disk):
+        await spool.append_rows(BOARD, EPOCH, "level", [packed_row(1)])
+        disk.error = "disk I/O error"
+        await spool.append_rows(BOARD, EPOCH, "level", [packed_row(1)])  # The board was read once more.
+        assert spool.failed
+        disk.error = ""
+        await until(lambda: not spool.failed)
+
+    run(tmp_path, step)
+    assert (BOARD, EPOCH, 1) in on_disk(tmp_path)
+
+
 def test_more_waiting_writes_than_the_limit_go_on_in_memory(tmp_path):
     async def step(spool, disk):
         disk.let_go.clear()
