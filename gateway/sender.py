@@ -228,10 +228,12 @@ class Sender:
             if self._center.ack == "center":
                 rows = min(rows, self._center_pace.message)
             wants, ages = self._wants()
+            version = self._catalogue.version
             most = min(self._most(LATE), 2 * self._link_pace.message)
             made = await backlog.make(self._spool, wants, ages, self.mode, Aim(min(int(rows), backlog.ROWS_MAX), most))
-            for key, unfit in made.unfit:
-                self._set_unfit(key, unfit)
+            if version == self._catalogue.version:  # Otherwise a new one may name what was unfit by the old.
+                for key, unfit in made.unfit:
+                    self._set_unfit(key, unfit)
             self._made.extend(made.batches)
             self._backlog |= bool(made.batches or made.unfit)
             rows = sum(ranges.count() for batch in made.batches for _, ranges in batch.parts)

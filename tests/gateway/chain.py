@@ -33,13 +33,14 @@ class Chain:
         self.config = small_station(folder, commit_window_ms=5, host="127.0.0.1", port=port, **center)
         self.port = port
         self.rows = 0
+        self.log = (BOARD, EPOCH)  # Of the board that answers when the station starts.
 
     async def open(self):
         self.spool = Spool(self.config, self.clock)
         await self.spool.open()
-        self.spool.seen("level", BOARD, EPOCH, COLUMNS)
+        self.spool.seen("level", *self.log, COLUMNS)
         self.catalogue = Catalogue(self.config, self.spool)
-        await until(lambda: self.catalogue.layout((BOARD, EPOCH), 0))
+        await until(lambda: self.catalogue.layout(self.log, 0))
         self.uplink = Uplink(self.config, self.spool, self.clock, self.catalogue)
         self.task = asyncio.create_task(self.uplink.run())
 
@@ -55,6 +56,11 @@ class Chain:
         packed = [packed_row(self.rows + n, 20_000 + n, begin_s + 60 * n) for n in range(1, count + 1)]
         self.rows += count
         await self.spool.append_rows(BOARD, EPOCH, "level", packed)
+        await self.append_radar(count, minutes_ago)
+
+    async def append_radar(self, count=5, minutes_ago=5):
+        """Rows of the bought sensor alone."""
+        begin_s = self.clock.unix_ms() // 1000 - minutes_ago * 60
         made = [(begin_s + 60 * n, 0, SYNCED, [Reading(0, 4_000 - n)]) for n in range(1, count + 1)]
         await self.spool.append_made("radar", made)
 
