@@ -4,7 +4,7 @@ Rules of this file: no clock, disk or network; time comes in as real seconds. A 
 center work off what they get in its order, so a flight's time-out runs only once nothing sent before it is waited for.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from gateway.ranges import Ranges
 from gateway.spool_schema import Key
@@ -94,7 +94,12 @@ class Flights:
         """The broker took it: now the center is waited for, and the link carries what was sent after it."""
         flight.confirmed = True
         flight.since_s = flight.taken_s = now_s
-        self._take_turn(flight, now_s, lambda other: not other.confirmed)
+
+    def carry_on(self, sent_s: float, now_s: float) -> None:
+        """The broker took something that was sent at `sent_s`: it is the turn of what was sent after it."""
+        for other in self._flights:
+            if other.sent_s >= sent_s and not other.confirmed:
+                other.since_s = now_s
 
     def land(self, acked: dict[Key, Ranges], now_s: float) -> list[Flight]:
         """Take out the flights whose rows are all acknowledged."""
@@ -104,7 +109,9 @@ class Flights:
             if all(not ranges.minus(acked.get(key, Ranges())) for key, ranges in flight.parts)
         ]
         if landed:
-            self._take_turn(landed[-1], now_s, lambda other: other.confirmed and not other.unheard)
+            for other in self._flights[self._flights.index(landed[-1]) + 1 :]:
+                if other.confirmed and not other.unheard:
+                    other.since_s = now_s
         return self._drop(landed)
 
     def give_up(self, now_s: float, timeout_s: float) -> list[Flight]:
@@ -125,12 +132,6 @@ class Flights:
     def next_s(self, timeout_s: float) -> float | None:
         """When the next flight will have waited too long; None if none is under way."""
         return min((flight.due_s(timeout_s) for flight in self._flights), default=None)
-
-    def _take_turn(self, done: Flight, now_s: float, waits: Callable[[Flight], bool]) -> None:
-        """What was sent after `done` and waits for the same has only now come to its turn."""
-        for other in self._flights[self._flights.index(done) + 1 :]:
-            if waits(other):
-                other.since_s = now_s
 
     def _drop(self, gone: Iterable[Flight]) -> list[Flight]:
         gone = list(gone)

@@ -78,6 +78,7 @@ class Health:
             "acknowledged_rows": self._uplink.acked_rows,
             "connected": self._uplink.connected,
             "uplink": dict(self._uplink.counters),
+            "refused": self._uplink.refusals,
         }
 
     async def write_to(self, path: Path) -> None:

@@ -89,10 +89,21 @@ class Link(aiomqtt.Client):
 
     async def hear(self, topic: str) -> None:
         """Subscribe. LinkError where the broker does not allow it."""
-        codes = await self.subscribe(topic, qos=1)
-        numbers = [code if isinstance(code, int) else code.value for code in codes]
-        if any(number >= REFUSED for number in numbers):
-            raise aiomqtt.MqttError(f"the broker refuses to let us hear {topic}: {numbers}")
+        code = await self.try_to_hear(topic)
+        if code >= REFUSED:
+            raise aiomqtt.MqttError(f"the broker refuses to let us hear {topic}: {code}")
+
+    async def try_to_hear(self, topic: str) -> int:
+        """Subscribe; the broker's reason code, REFUSED or more where it does not allow it. LinkError."""
+        asked = asyncio.ensure_future(self.subscribe(topic, qos=1))
+        try:  # A connection that is lost meanwhile would be noticed by the time-out only.
+            await asyncio.wait({asked, self._disconnected}, return_when=asyncio.FIRST_COMPLETED)
+            if not asked.done():
+                raise aiomqtt.MqttError("connection lost while subscribing")
+        finally:
+            asked.cancel()
+        codes = await asked
+        return max(code if isinstance(code, int) else code.value for code in codes)
 
     def forget(self) -> None:
         """Cancel the futures of what was not confirmed: the link is gone."""

@@ -284,14 +284,16 @@ class Sender:
     def _on_code(self, leaf: str, sent_s: float, confirmed: asyncio.Future[int]) -> None:
         if confirmed.cancelled():
             return
-        self._link_pace.saw(_now_s() - sent_s)
+        now_s = _now_s()
+        self._link_pace.saw(now_s - sent_s)
+        self._flights.carry_on(sent_s, now_s)
         code = confirmed.result()
-        if code < REFUSED:
+        if code < REFUSED and not (code == UNHEARD and self._center.ack == "broker"):
             self.refusals.take(leaf)
-        else:
+        elif code >= REFUSED:
             self._counters["refused"] += 1
             self._counters[f"refused_{leaf}"] += 1
-            self.refusals.refuse(leaf, code, _now_s())
+            self.refusals.refuse(leaf, code, now_s)
             if leaf in ("catalogue", "state"):
                 self._due.append(leaf)
         self.wake.set()
@@ -305,6 +307,11 @@ class Sender:
             self._link_pace.confirm(flight.size, flight.sent_s, now_s)
         if confirmed.result() >= REFUSED:
             self._flights.remove(flight)
+            self._backlog = self._flush = True
+        elif self._center.ack == "broker" and confirmed.result() == UNHEARD:
+            self._counters["unheard"] += 1  # It kept nothing: there is nobody to keep it for.
+            self._flights.remove(flight)
+            self.refusals.refuse(flight.leaf, UNHEARD, now_s)
             self._backlog = self._flush = True
         elif self._center.ack == "broker":
             for key, ranges in flight.parts:

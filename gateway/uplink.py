@@ -95,11 +95,15 @@ class Uplink:
         """Close the live batch with the next commit: an alarm changed, and its event goes first."""
         self._sender.flush_now()
 
+    def close_batch(self) -> None:
+        """Close the live batch now."""
+        self._sender.flush_now()
+        self._sender.wake.set()
+
     async def finish(self) -> None:
         """Send what is here, wait some seconds for the acknowledgements, say goodbye; then `run()` returns."""
         sender = self._sender
-        sender.flush_now()
-        sender.wake.set()
+        self.close_batch()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FINISH_S):
                 while self.connected and self._spool.depth():
@@ -121,9 +125,10 @@ class Uplink:
             self.counters["connects"] += 1
             tasks: list[asyncio.Task[None]] = []
             try:
-                for leaf in ("ack", "command"):
-                    await link.hear(self._topic(leaf))
                 self._sender.begin(link)
+                for leaf in ("ack", "command"):  # Where it may not hear, it still may speak, and health tells.
+                    code = await link.try_to_hear(self._topic(leaf))
+                    self._sender.refusals.hear(leaf, code)
                 tasks = [
                     asyncio.create_task(self._receive(link), name="uplink receive"),
                     asyncio.create_task(self._send(link), name="uplink send"),

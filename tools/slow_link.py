@@ -18,7 +18,7 @@ READY_S = 10.0
 class SlowLink:
     """Use as a context manager; connect to `port` what should reach `target_port`. It runs in a thread of its own.
 
-    `bits_per_s` may be changed while it runs. `alter_down`: what becomes of a piece of bytes on its way back.
+    `bits_per_s` and `alter_down` (what becomes of a piece of bytes on its way back) may be changed while it runs.
     """
 
     host = "127.0.0.1"
@@ -29,7 +29,7 @@ class SlowLink:
         self.port = 0
         self.bytes_up = 0  # Heads not counted.
         self.bytes_down = 0
-        self._alter_down = alter_down
+        self.alter_down = alter_down
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._ended: asyncio.Event | None = None
@@ -110,7 +110,7 @@ class SlowLink:
                     self.bytes_up += len(piece)
                 else:
                     self.bytes_down += len(piece)
-                    piece = self._alter_down(piece) if self._alter_down else piece
+                    piece = self.alter_down(piece) if self.alter_down else piece
                 writer.write(piece)
                 await writer.drain()
 

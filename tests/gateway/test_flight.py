@@ -83,14 +83,19 @@ def test_a_lost_link_leaves_everything_in_doubt_and_no_room_taken_by_it():
 
 def test_the_time_out_runs_only_once_nothing_sent_before_is_waited_for():
     flights = Flights()
-    slow = [flight(flights, seq, seq, confirmed=False) for seq in (1, 2, 3)]
-    flights.confirm(slow[0], 20.0)  # A slow link: each takes 20 s.
+    slow = [flight(flights, seq, seq, sent_s=seq / 10, confirmed=False) for seq in (1, 2, 3)]
+
+    def confirm(one, now_s):
+        flights.confirm(one, now_s)
+        flights.carry_on(one.sent_s, now_s)
+
+    confirm(slow[0], 20.0)  # A slow link: each takes 20 s.
     assert [f.since_s for f in slow] == [20.0, 20.0, 20.0]
-    flights.confirm(slow[1], 40.0)
+    confirm(slow[1], 40.0)
     assert flights.give_up(49.9, 30.0) == []
     assert flights.give_up(50.0, 30.0) == [slow[0]], "the center had its time"
     flights.land({KEY: Ranges([(2, 2)]), OTHER: Ranges([(2, 2)])}, 55.0)
-    flights.confirm(slow[2], 60.0)
+    confirm(slow[2], 60.0)
     assert flights.next_s(30.0) == 90.0
 
 

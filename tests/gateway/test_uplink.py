@@ -44,7 +44,7 @@ def test_every_row_and_event_is_stored_once_and_every_message_fits_the_contract(
 
 def test_with_ack_broker_a_puback_counts_as_stored(tmp_path, broker):
     async def main():
-        async with running(Chain(tmp_path, broker.port, ack="broker")) as chain:
+        async with listener(broker.port), running(Chain(tmp_path, broker.port, ack="broker")) as chain:
             await chain.append()
             await chain.alarm()
             await chain.settled()

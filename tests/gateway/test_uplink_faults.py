@@ -14,7 +14,7 @@ from gateway.catalogue import Catalogue
 from gateway.spool import Spool
 from gateway.uplink import Uplink
 from tests.gateway.chain import ALARM, LIMIT_S, Chain, center, listener, running, stored, until
-from tests.gateway.small_station import BOARD, EPOCH, GATEWAY
+from tests.gateway.small_station import BOARD, EPOCH
 from tools.broker import Broker, end_with_parent
 from wire.telemetry import E_AT_MS, E_DETECTED_MS
 
@@ -164,24 +164,6 @@ def test_a_gateway_that_starts_anew_sends_what_was_not_acknowledged_under_the_sa
     asyncio.run(main())
 
 
-def test_a_refusal_by_the_broker_is_believed_and_not_taken_for_sent(tmp_path):
-    rules = tmp_path / "acl"
-    rules.write_text("topic write rp/1/CYB01/event\ntopic write rp/1/CYB01/state\ntopic read rp/1/CYB01/ack\n")
-    rules.chmod(0o700)
-
-    async def main():
-        with Broker(tmp_path / "broker", extra=f"acl_file {rules}\n") as broker:
-            async with running(Chain(tmp_path, broker.port, ack="broker")) as chain:
-                await chain.append()
-                await chain.alarm()
-                await until(lambda: chain.uplink.counters["refused"] >= 2)  # the catalogue, a live batch
-                return chain.spool.center_has(BOARD, EPOCH), chain.spool.center_has(GATEWAY, _epoch(chain))
-
-    rows, events = asyncio.run(main())
-    assert rows == 0
-    assert events > 0
-
-
 def test_the_broker_tells_the_death_of_a_gateway_that_just_vanished(tmp_path, broker):
     async def main():
         chain = Chain(tmp_path, broker.port)
@@ -236,7 +218,3 @@ def test_an_event_that_the_disk_refused_reaches_the_center_marked_and_is_not_sen
             return [row[:2] for row in db.execute(sql)]
 
     assert asyncio.run(main()) == [(1, None), (2, "flood"), (3, "flood")]
-
-
-def _epoch(chain):
-    return next(epoch for serial, epoch, _, _ in chain.spool.logs() if serial == GATEWAY)

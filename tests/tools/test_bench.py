@@ -10,7 +10,7 @@ import boards
 from gateway.bought import plan
 from gateway.load import load
 from tools import bench
-from tools.bench import cost, latency, machine, station, wire
+from tools.bench import cost, latency, machine, recorded, station, uplink_bytes, wire
 from tools.bench.figures import Figure, char_bits, exchange_s, kept, percentile, silence_s, wire_use
 from tools.bench.start import BUS, NOWHERE
 from tools.failure import Failure
@@ -164,6 +164,29 @@ def test_what_a_process_used_is_read_for_this_one():
 
 def test_peers_are_named_with_their_figures():
     assert cost.PEERS == {"modpoll, nothing durable": 0.14, "Node-RED": 0.32, "ThingsBoard gateway": 2.1}
+
+
+def test_the_recorded_week_is_one_row_a_minute_of_four_sources_and_six_channels():
+    rows = recorded.week(uplink_bytes.START_S, 1)
+    assert list(rows) == list(recorded.SOURCES)
+    assert recorded.CHANNELS == 6
+    for name, of_source in rows.items():
+        assert len(of_source) == recorded.DAY_ROWS
+        assert [row.seq for row in of_source] == list(range(of_source[0].seq, of_source[0].seq + recorded.DAY_ROWS))
+        assert [row.t_s - uplink_bytes.START_S for row in of_source] == list(range(60, 86_401, 60))
+        assert {len(row.readings) for row in of_source} == {len(recorded.SOURCES[name])}
+    tips = sum(count for row in rows["rain"] for _, count in row.tips)
+    assert rows["rain"][-1].readings[0].value == recorded.RAIN_BEFORE_UM + 200 * tips > recorded.RAIN_BEFORE_UM
+    assert recorded.week(uplink_bytes.START_S, 1) == rows
+    with pytest.raises(ValueError, match="1 to 7 days"):
+        recorded.week(uplink_bytes.START_S, 8)
+
+
+def test_a_reading_costs_no_more_bytes_than_it_may_in_any_layout():
+    figures = uplink_bytes.table(days=1)
+    assert len(figures) == 8
+    assert [figure.name for figure in figures if not figure.good] == []
+    assert all(0.1 < figure.median < 4.5 for figure in figures)
 
 
 def arguments(tmp_path, *pages, seconds=1.0, repeat=1, keep="new"):
