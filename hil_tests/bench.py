@@ -12,7 +12,7 @@ import sqlite3
 import time
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ import pytest
 
 from hil_tests.station_text import STATION_ID, station_text
 from tools.emulator.rig import BoardSpec, Rig, SensorSpec
-from tools.emulator.short_rows import short_rows
 from tools.emulator.whole import WholeStation
 
 HERE = Path(__file__).parent
@@ -71,11 +70,9 @@ class Bench(Rig):
     """
 
     def __init__(self, file: RigFile, folder: Path, row_s: int = 0) -> None:
-        if row_s:
-            kinds = {spec.board_type: short_rows(folder, spec.board_type, row_s) for spec in file.boards}
-            file = replace(file, boards=tuple(replace(spec, board_type=kinds[spec.board_type]) for spec in file.boards))
         self.row_s = row_s or ROW_S
-        super().__init__(folder, file.boards, file.sensors, baud=file.baud, framing=file.framing, rate=file.rate)
+        line = {"baud": file.baud, "framing": file.framing}
+        super().__init__(folder, file.boards, file.sensors, **line, rate=file.rate, row_s=row_s)
         self.file = file
         self.addresses = {spec.name: spec.address for spec in (*file.boards, *file.sensors)}
         self._station: WholeStation | None = None
@@ -128,11 +125,11 @@ class Bench(Rig):
 
     def made(self) -> set[tuple[bytes, int, int, int]]:
         """(serial, epoch, seq, CRC) of every row that the boards said they had made durable."""
-        return {(board.serial, *row) for board in self.boards.values() for row in board.ledger}
+        return {(board.serial, *row) for board in self.every_board() for row in board.ledger}
 
     def rows_at_gateway(self) -> int:
         """How many rows of boards the gateway has stored: counted in its spool's file."""
-        serials = {board.serial for board in self.boards.values()}
+        serials = {board.serial for board in self.every_board()}
         with contextlib.closing(sqlite3.connect(f"file:{self.station.spool_file}?mode=ro", uri=True)) as spool:
             return sum(bytes(source) in serials for (source,) in spool.execute("SELECT source FROM rows"))
 

@@ -51,7 +51,7 @@ def take(station: WholeStation) -> Account:
 def made_by_boards(rig: Rig) -> set[Key]:
     """Every row in the boards' flash, and every row that the emulator saw being appended."""
     made: set[Key] = set()
-    for board in rig.boards.values():
+    for board in rig.every_board():
         for epoch, seq, crc in board.ledger | set(board.log_rows()):
             made.add((board.serial, epoch, seq, crc))
     return made
@@ -59,7 +59,7 @@ def made_by_boards(rig: Rig) -> set[Key]:
 
 def made_by_gateway(spool: Path, rig: Rig) -> set[Key]:
     """Rows born at the gateway (bought sensors, events), from its spool's file."""
-    boards = {board.serial for board in rig.boards.values()}
+    boards = {board.serial for board in rig.every_board()}
     return {key for key in in_spool(spool) if key[0] not in boards}
 
 

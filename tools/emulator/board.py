@@ -68,14 +68,15 @@ class Place:
 
 
 class Board:
-    """A board of the rig. All methods may be called from any thread."""
+    """A board of the rig, the `unit`-th of its name. All methods may be called from any thread."""
 
-    def __init__(self, spec: BoardSpec, place: Place, keeper: Keeper) -> None:
+    def __init__(self, spec: BoardSpec, place: Place, keeper: Keeper, unit: int = 1) -> None:
         self.spec = spec
         self.name = spec.name
-        self.serial = hashlib.sha256(f"riverpost rig {spec.name}".encode()).digest()[:8]
-        self.flash_file = place.folder / f"{spec.name}.flash"
-        self.log_file = place.folder / f"{spec.name}.log"
+        label = spec.name if unit == 1 else f"{spec.name}-{unit}"
+        self.serial = hashlib.sha256(f"riverpost rig {label}".encode()).digest()[:8]
+        self.flash_file = place.folder / f"{label}.flash"
+        self.log_file = place.folder / f"{label}.log"
         self.stimulus = Stimulus(place.definition)
         self.exit_codes: list[int] = []
         self.errors: deque[str] = deque(maxlen=ERRORS_KEPT)
@@ -84,8 +85,8 @@ class Board:
         self.messages_dropped = 0
         self._place = place
         self._keeper = keeper
-        self._keep_file = place.folder / f"{spec.name}.keep"
-        self._json_file = place.folder / f"{spec.name}.json"
+        self._keep_file = place.folder / f"{label}.keep"
+        self._json_file = place.folder / f"{label}.json"
         self._json_file.write_text(json.dumps(place.definition))
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -102,6 +103,11 @@ class Board:
         self._spike_until_ms: float | None = None
         self._failed_starts = 0
         self._wanted = False
+
+    @property
+    def line_end(self) -> socket.socket:
+        """Where it is connected to the line."""
+        return self._place.line_end
 
     @property
     def pid(self) -> int | None:

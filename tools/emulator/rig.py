@@ -53,7 +53,11 @@ class _Anchor:
 
 
 class Rig:
-    """See the head of this file. `port`: the gateway's serial port; `boards[name]`, `line`: what happens to them."""
+    """See the head of this file. `port`: the gateway's serial port; `boards[name]`, `line`: what happens to them.
+
+    `row_s` above 0: the boards make a row so often, not as often as their definition says. Who needs many rows gets
+    them at a rate of time that is honest.
+    """
 
     def __init__(
         self,
@@ -66,6 +70,7 @@ class Rig:
         rate: float = 1.0,
         unix_s: int = UNIX_S,
         sensor_turn_us: int = TURN_NS // 1000,
+        row_s: int = 0,
     ) -> None:
         names = [spec.name for spec in (*boards, *sensors)]
         if len(set(names)) != len(names):
@@ -73,7 +78,7 @@ class Rig:
         self.folder = Path(folder)
         self.clock_path = self.folder / "clock"
         self.line = LineProcess(self.folder / "line.log")
-        self.boards: dict[str, Board] = {}
+        self.boards: dict[str, Board] = {}  # those that stand at their place
         self.port = ""
         self.rate = rate
         self._board_specs = tuple(boards)
@@ -81,9 +86,11 @@ class Rig:
         self._baud, self._framing = baud, framing
         self._unix_s = unix_s
         self._sensor_turn_us = sensor_turn_us
+        self._row_s = row_s
         self._keeper = Keeper()
         self._clock: Clock | None = None
         self._anchors: list[_Anchor] = []
+        self._units: dict[tuple[str, int], Board] = {}  # and all that ever did
         self._ends: list[socket.socket] = []
         self._slave: int | None = None
         self._rate_lock = threading.Lock()
@@ -127,7 +134,7 @@ class Rig:
     def stop(self) -> None:
         """End everything; safe to call twice, and after a failed start."""
         with contextlib.suppress(RuntimeError):  # A keeper that is gone took its children with it.
-            for board in self.boards.values():
+            for board in self.every_board():
                 self._keeper.call(board.close)
         self.line.close()
         self._keeper.stop()
@@ -169,6 +176,23 @@ class Rig:
         else:
             self.boards[name].set(quantity, value)
 
+    def every_board(self) -> list[Board]:
+        """The boards at their places, and those that were taken away from them."""
+        return list(self._units.values())
+
+    def exchange(self, name: str, unit: int) -> Board:
+        """Take board `name` away and put the `unit`-th board of that name (1 = the first) in its place, with the log it
+        had when it was taken away, or a blank flash. Its sensors stay where they are; it has power and is ready."""
+        gone = self.boards[name]
+        gone.stop_power()
+        if (name, unit) not in self._units:
+            self._keeper.call(self._add_unit, gone.spec, gone.line_end, unit)
+        board = self._units[name, unit]
+        board.stimulus = gone.stimulus
+        self.boards[name] = board
+        board.start()
+        return board
+
     def tip(self, name: str, count: int = 1, spread_ms: int = 0) -> None:
         """The rain gauge of board `name` tipped `count` times within the last `spread_ms`."""
         self.boards[name].tip(count, spread_ms)
@@ -194,8 +218,7 @@ class Rig:
             lines.append(line_end)
             files.append(line_end.fileno())
             arguments += ["--device", f"{spec.name}:{spec.address}:{line_end.fileno()}"]
-            self.boards[spec.name] = self._make_board(spec, board_end)
-            self._keeper.every(self.boards[spec.name].tick)
+            self.boards[spec.name] = self._add_unit(spec, board_end)
         for sensor in self._sensors.values():
             arguments += ["--sensor", f"{sensor.name}:{sensor.address}:{sensor.profile}"]
         self._keeper.call(self.line.start, arguments, tuple(files))
@@ -204,12 +227,16 @@ class Rig:
         os.close(master)  # Now a dead line is a hung-up port, as an unplugged adapter is.
         self.line.stats()  # It answers: it has started.
 
-    def _make_board(self, spec: BoardSpec, line_end: socket.socket) -> Board:
+    def _add_unit(self, spec: BoardSpec, line_end: socket.socket, unit: int = 1) -> Board:
         definition = definitions.board_json(
             spec.board_type, spec.address, self._baud, self._framing, spec.calibration, fit=spec.fit
         )
+        if self._row_s:
+            definition["row_s"] = self._row_s  # The hash stays: gateway and board go on calling it the same.
         place = Place(self.folder, line_end, INTERPRETER, firmware_build.BUILD, self._board_clock, definition)
-        return Board(spec, place, self._keeper)
+        board = self._units[spec.name, unit] = Board(spec, place, self._keeper, unit)
+        self._keeper.every(board.tick)
+        return board
 
     def _board_clock(self) -> list[int]:
         real_us = time.monotonic_ns() // 1000

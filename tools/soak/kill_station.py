@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from tools.emulator.rig import BoardSpec, Rig, SensorSpec
-from tools.emulator.short_rows import short_rows
 from tools.emulator.whole import WholeStation
 
 STATION_ID = "KILL01"
@@ -46,11 +45,10 @@ _RADAR = '\n[[bus.sensor]]\nname = "radar"\naddress = 21\nprofile = "radar-60ghz
 
 def kill_station(folder: Path) -> WholeStation:
     """The station in `folder`, not started; its clock runs RATE times as fast as the world's."""
-    kind = short_rows(folder, "esp32-rs485", ROW_S)
-    specs = [BoardSpec(fit, (fit,), address, board_type=kind) for fit, address in FITS.items()]
-    rig = Rig(folder, specs, [SensorSpec("radar", "radar-60ghz", 21)], baud=BAUD, rate=RATE)
+    specs = [BoardSpec(fit, (fit,), address) for fit, address in FITS.items()]
+    rig = Rig(folder, specs, [SensorSpec("radar", "radar-60ghz", 21)], baud=BAUD, rate=RATE, row_s=ROW_S)
     text = _HEAD
     for spec in specs:
-        text += f'\n[[bus.board]]\nname = "{spec.name}"\naddress = {spec.address}\ntype = "{kind}"\n'
+        text += f'\n[[bus.board]]\nname = "{spec.name}"\naddress = {spec.address}\ntype = "{spec.board_type}"\n'
         text += f'fit = ["{spec.name}"]\n'
     return WholeStation(folder, rig, text + _RADAR, station_id=STATION_ID)
