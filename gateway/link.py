@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiomqtt
 from paho.mqtt import client as paho
+from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.config import Center
 
@@ -59,6 +60,7 @@ class Link(aiomqtt.Client):
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         self._sent: dict[int, asyncio.Future[int]] = {}
+        self._asked: list[asyncio.Future[int]] = []
         self.receive_max = RECEIVE_MAX
         self.packet_bytes_max = PACKET_BYTES_MAX
 
@@ -89,27 +91,34 @@ class Link(aiomqtt.Client):
 
     async def hear(self, topic: str) -> None:
         """Subscribe. LinkError where the broker does not allow it."""
-        code = await self.try_to_hear(topic)
-        if code >= REFUSED:
-            raise aiomqtt.MqttError(f"the broker refuses to let us hear {topic}: {code}")
+        codes = await self.subscribe(topic, qos=1)
+        numbers = [code if isinstance(code, int) else code.value for code in codes]
+        if any(number >= REFUSED for number in numbers):
+            raise aiomqtt.MqttError(f"the broker refuses to let us hear {topic}: {numbers}")
 
-    async def try_to_hear(self, topic: str) -> int:
-        """Subscribe; the broker's reason code, REFUSED or more where it does not allow it. LinkError."""
-        asked = asyncio.ensure_future(self.subscribe(topic, qos=1))
-        try:  # A connection that is lost meanwhile would be noticed by the time-out only.
-            await asyncio.wait({asked, self._disconnected}, return_when=asyncio.FIRST_COMPLETED)
-            if not asked.done():
-                raise aiomqtt.MqttError("connection lost while subscribing")
-        finally:
-            asked.cancel()
-        codes = await asked
-        return max(code if isinstance(code, int) else code.value for code in codes)
+    def ask_to_hear(self, topic: str) -> asyncio.Future[int]:
+        """Subscribe, before anything that is sent from now on; the future gives the reason code. LinkError.
+
+        Not waited for: on a slow link that would be a second in which nothing is sent.
+        """
+        error, number = self._client.subscribe(topic, 1)
+        if error != paho.MQTT_ERR_SUCCESS or number is None:
+            raise aiomqtt.MqttCodeError(error, "could not subscribe")
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[tuple[int, ...] | list[ReasonCode]] = loop.create_future()
+        self._pending_subscribes[number] = answered
+        code: asyncio.Future[int] = loop.create_future()
+        answered.add_done_callback(lambda done: code.done() or code.set_result(_worst(done.result())))
+        self._asked.append(code)
+        return code
 
     def forget(self) -> None:
         """Cancel the futures of what was not confirmed: the link is gone."""
         for future in self._sent.values():
             future.cancel()
         self._sent.clear()
+        for asked in self._asked:
+            asked.cancel()
 
     def _on_connect(self, client, userdata, flags, reason_code, properties=None) -> None:
         self.receive_max = min(getattr(properties, "ReceiveMaximum", RECEIVE_MAX), RECEIVE_MAX)
@@ -123,3 +132,7 @@ class Link(aiomqtt.Client):
             super()._on_publish(client, userdata, mid, reason_code, properties)
         elif not future.done():
             future.set_result(reason_code.value)
+
+
+def _worst(codes: tuple[int, ...] | list[ReasonCode]) -> int:
+    return max(code if isinstance(code, int) else code.value for code in codes)

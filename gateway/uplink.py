@@ -8,6 +8,7 @@ import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from gateway import batches
 from gateway.acks import AckError, read_ack
@@ -125,10 +126,9 @@ class Uplink:
             self.counters["connects"] += 1
             tasks: list[asyncio.Task[None]] = []
             try:
-                self._sender.begin(link)
                 for leaf in ("ack", "command"):  # Where it may not hear, it still may speak, and health tells.
-                    code = await link.try_to_hear(self._topic(leaf))
-                    self._sender.refusals.hear(leaf, code)
+                    link.ask_to_hear(self._topic(leaf)).add_done_callback(partial(self._on_heard, leaf))
+                self._sender.begin(link)
                 tasks = [
                     asyncio.create_task(self._receive(link), name="uplink receive"),
                     asyncio.create_task(self._send(link), name="uplink send"),
@@ -168,6 +168,10 @@ class Uplink:
                 await _wait_for(sender.wake, sender.pause_s())
         goodbye = link.send(self._topic("state"), _death(), retain=True)
         await asyncio.wait([goodbye], timeout=DEATH_S)
+
+    def _on_heard(self, leaf: str, answered: asyncio.Future[int]) -> None:
+        if not answered.cancelled():
+            self._sender.refusals.hear(leaf, answered.result())
 
     # What the center says
 

@@ -191,11 +191,12 @@ class SimLink(Session):
         self._sent_now.append(future)
         return future
 
-    async def hear(self, topic: str) -> None:
-        await asyncio.sleep(self.broker.chance.uniform(*self.broker.delay_s))
-        if not self.alive:
-            raise aiomqtt.MqttError("disconnected")
-        self.listen(topic)
+    def ask_to_hear(self, topic: str) -> asyncio.Future[int]:
+        self.listen(topic)  # Before anything that is sent from now on, as on one connection.
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[int] = loop.create_future()
+        loop.call_later(self.broker.chance.uniform(*self.broker.delay_s), self._confirm, future, 1)
+        return future
 
     def forget(self) -> None:
         for future in self._sent_now:
