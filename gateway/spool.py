@@ -194,6 +194,7 @@ class Spool(Core):
         """
         before = self.depth()
         self._keep_acked(self._index.acknowledge(generation, statements))
+        self._leave_overtaken()
         return max(before - self.depth(), 0)
 
     def ask_again(self, asked: list[tuple[bytes, int, list[int]]]) -> None:

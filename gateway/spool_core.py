@@ -10,6 +10,7 @@ import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from gateway import spool_schema as schema
@@ -22,6 +23,7 @@ from gateway.salvage import Known, Piece, Salvage
 from gateway.spool_disk import Connect, Disk, code_of
 from gateway.spool_guard import Guard
 from gateway.spool_index import Index, Log, snapshot
+from gateway.spool_overtaken import leave
 from gateway.spool_reader import Reading, Stored
 from gateway.spool_restore import GENERATION, Loaded, Missing, memory_rows, restore, write_rows
 from gateway.spool_schema import EVENTS_NAME, Changes, Key, LogInfo
@@ -69,6 +71,7 @@ class Core:
         self._copies: dict[int, str] = {}
         self._boot = 0
         self._opened = False
+        self._at_start: dict[Key, int] = {}  # The highest seq of each log when the disk was opened first.
         self._doubt_again_s = 0.0
         self.disk = Disk(self.path, config.spool.cap_mib, connect)
         self._committer = committer(self.disk.open, self._changes, self._adopt, config.spool.commit_window_ms / 1000)
@@ -144,6 +147,7 @@ class Core:
                 cut_mib = self.disk.cap_pages * schema.PAGE_BYTES // 2**20
                 log.warning("spool.cap is more than the disk of %s holds: %d MiB are used", self.path, cut_mib)
             self.counters["state_damaged"] = loaded.states_damaged
+            self._at_start = {found.key: max(found.held.last, found.acked.last) for found in loaded.logs}
         self._forget_stored()
         self._flush_memory()
         changes = self._changes()
@@ -341,6 +345,18 @@ class Core:
             if known is not None and known.info.kind != SOURCE_BOARD:
                 self._index.miss(key, ranges.minus(known.here(), known.gone))
                 self._tell_lost(key, own=True)
+
+    def _leave_overtaken(self) -> None:
+        """Where the center has more of a log of ours than we ever wrote, this card is an old one, or a copy."""
+        ahead = [
+            (known.key, known.acked.last, self._at_start.get(known.key, 0))
+            for known in self.all_logs()
+            if known.info.kind != SOURCE_BOARD and not known.info.closed and known.acked.last > known.here().last
+        ]
+        if ahead:
+            own, stamp = [self._events, *self._sensors.values()], self._stamp()
+            job = partial(leave, ahead=ahead, own=own, gateway=self.gateway, stamp=stamp)
+            self._guard.write(job, lambda: None, urgent=True)  # A disk that fails now is asked at the next statement.
 
     # Small things
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import socket
 import sqlite3
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
 
 import aiomqtt
@@ -33,7 +34,8 @@ class Chain:
         self.config = small_station(folder, commit_window_ms=5, host="127.0.0.1", port=port, **center)
         self.port = port
         self.rows = 0
-        self.log = (BOARD, EPOCH)  # Of the board that answers when the station starts.
+        self.on_open: Callable[[], Awaitable[None]] | None = None
+        self.log: tuple[bytes, int] = (BOARD, EPOCH)  # Of the board that answers when the station starts.
 
     async def open(self):
         self.spool = Spool(self.config, self.clock)
@@ -41,6 +43,8 @@ class Chain:
         self.spool.seen("level", *self.log, COLUMNS)
         self.catalogue = Catalogue(self.config, self.spool)
         await until(lambda: self.catalogue.layout(self.log, 0))
+        if self.on_open is not None:
+            await self.on_open()  # Before anybody is connected.
         self.uplink = Uplink(self.config, self.spool, self.clock, self.catalogue)
         self.task = asyncio.create_task(self.uplink.run())
 

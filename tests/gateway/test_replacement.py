@@ -210,3 +210,46 @@ def test_another_board_at_the_same_place_begins_a_new_source_and_nothing_of_the_
         assert {old.log, new.log} <= set(begun)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("copies_at_once", [False, True])
+def test_an_old_card_put_back_or_a_copied_one_begins_new_logs_and_loses_nothing_of_what_it_makes(
+    tmp_path, broker, center_db, copies_at_once
+):
+    """`copies_at_once`: it writes before it hears the center, under keys that the other card has used already."""
+
+    async def main():
+        board = PolledBoard()
+        board.write(3)
+        async with center(tmp_path, broker.port):
+            async with station(tmp_path, broker, board) as chain:
+                await chain.append_radar(4, minutes_ago=600)
+                await delivered(chain, board, center_db)
+            shutil.copy(tmp_path / "spool.db", tmp_path / "old.card")
+            async with station(tmp_path, broker, board) as chain:
+                await chain.append_radar(9, minutes_ago=590)
+                await chain.alarm()
+                await delivered(chain, board, center_db)
+            before = stored(center_db)
+            lose_card(tmp_path)
+            shutil.copy(tmp_path / "old.card", tmp_path / "spool.db")
+            chain = Chain(tmp_path, broker.port)
+            chain.log = board.log
+            chain.clock.now_ms += HOUR_MS
+            if copies_at_once:
+                chain.on_open = lambda: chain.append_radar(2, minutes_ago=500)
+            async with running(chain), polled(chain, board):
+                await in_time(chain, lambda: len(radar_logs(chain)) == 2)
+                await chain.append_radar(3, minutes_ago=400)
+                await chain.alarm()
+                await delivered(chain, board, center_db)
+                made = {key for key in chain.made() if key[:2] == radar_logs(chain)[-1]}
+                assert len(made) == 5 if copies_at_once else 3
+                assert made <= stored(center_db)
+            assert before <= stored(center_db), "nothing that was there is overwritten"
+
+    asyncio.run(main())
+
+
+def radar_logs(chain):
+    return [log.key for log in chain.spool.all_logs() if log.info.kind == SOURCE_SENSOR]
