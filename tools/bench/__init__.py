@@ -15,7 +15,7 @@ from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_WRONG_CALL, Failure
 if TYPE_CHECKING:
     from tools.bench.figures import Figure
 
-HELP = "measure wire use, latencies, cost, start, store and uplink of a gateway"
+HELP = "measure a gateway: wire, latencies, cost, start, store, uplink"
 EXAMPLE = "riverpost bench wire --seconds 20 --json wire.json"
 # Each a module of this package: ABOUT, measure(plan).
 PAGES = ("wire", "dead", "latency", "cost", "start", "spool", "drain", "uplink")
