@@ -1,4 +1,4 @@
-"""Power cuts of a whole station's gateway, short: some hundred disks from the writes of some seconds, and planted bugs.
+"""Power cuts of a whole station's gateway, short: some hundred disks from the writes of some seconds, and with a bug.
 
 The long form is `./riverpost test --soak`; see tools/soak/crash_points.py.
 """
@@ -8,7 +8,6 @@ import shutil
 import pytest
 
 from tools.soak import crash_points
-from tools.soak.crash.plant import PLANTS
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="no strace (Debian package strace)")
 
@@ -24,7 +23,6 @@ def test_nothing_that_the_gateway_promised_is_missing_after_a_power_cut_at_any_w
     assert figures["crash_states"] > STATES_MIN
 
 
-@pytest.mark.parametrize("name", PLANTS)
-def test_a_gateway_with_a_bug_is_caught(tmp_path, name):
-    figures = crash_points.with_plant(name, SEED, tmp_path)
+def test_a_gateway_that_flushes_nothing_is_caught(tmp_path):
+    figures = crash_points.with_plant("nothing is flushed", SEED, tmp_path)
     assert figures["crash_plants_found"] == 1, figures["failures"]

@@ -9,6 +9,7 @@ import pytest
 from tests.tools.plain_programs import COMMITS, ROWS, PlainOracle, record
 from tools.soak.crash.bench import Bench, Image, Patch
 from tools.soak.crash.disk import MODELS, ORDERED, STRICT, Disk
+from tools.soak.crash.kept import memory
 from tools.soak.crash.recording import FLUSH, NAMES, SIZE, WRITE, Operation
 from tools.soak.crash.search import Found, Search
 
@@ -17,6 +18,13 @@ pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="no strac
 WAL = "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 8; PRAGMA synchronous = "
 SUBSETS = range(4)
 SEED = 1
+
+
+@pytest.fixture
+def place():
+    """A folder in memory: what is flushed here is only written down."""
+    with memory() as folder:
+        yield folder
 
 
 def search(recording, folder, model) -> Found:
@@ -36,36 +44,37 @@ def search(recording, folder, model) -> Found:
         ("PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL", True),
     ],
 )
-def test_settings_of_sqlite_are_found_safe_or_not_as_they_are_known_to_be(tmp_path, pragmas, is_safe):
-    recording = record(tmp_path, pragmas)
+def test_settings_of_sqlite_are_found_safe_or_not_as_they_are_known_to_be(place, pragmas, is_safe):
+    recording = record(place, pragmas)
     for model in MODELS:
-        found = search(recording, tmp_path, model)
+        found = search(recording, place, model)
         assert found.states > 100
         assert found.contents > COMMITS  # nothing, and every commit
         assert (found.bad == 0) is is_safe, found.failures[:3]
         assert all(f"seed {SEED}, {model}, operation " in text for text in found.failures)
 
 
-def test_one_flush_that_the_card_only_pretends_loses_what_was_acknowledged(tmp_path):
-    recording = record(tmp_path, WAL + "FULL")
+def test_one_flush_that_the_card_only_pretends_loses_what_was_acknowledged(place):
+    recording = record(place, WAL + "FULL")
     flushes = [op for op in recording.operations if op.what == FLUSH]
     for moment, _ in PlainOracle(recording).acked[:3]:
         ignored = max((op for op in flushes if op.end < moment), key=lambda op: op.end)
         lying = replace(recording, operations=[op for op in recording.operations if op is not ignored])
-        found = search(lying, tmp_path / str(ignored.end), STRICT)
+        found = search(lying, place / str(ignored.end), STRICT)
         assert found.bad
         assert any("acknowledged" in text for text in found.failures)
 
 
-def test_a_failure_is_laid_out_again_by_what_it_says(tmp_path):
-    recording = record(tmp_path, WAL + "NORMAL")
-    search = Search(recording, PlainOracle(recording), SEED, tmp_path / "search")
+def test_a_failure_is_laid_out_again_by_what_it_says(place):
+    recording = record(place, WAL + "NORMAL")
+    search = Search(recording, PlainOracle(recording), SEED, place / "search")
     search.run(STRICT, SUBSETS)
     for text in search.found.failures:
-        place, wrong = text.split(": ", 1)
-        number = int(place.split("operation ")[1].split()[0])
-        again = Search(recording, PlainOracle(recording), SEED, tmp_path / f"again {text[:80]}"[:120].replace("/", "-"))
-        assert again.again(STRICT, number, place.rsplit(", ", 1)[1]) == wrong.split("; ")
+        where, wrong = text.split(": ", 1)
+        number = int(where.split("operation ")[1].split()[0])
+        kind = where.rsplit(", ", 1)[1]
+        again = Search(recording, PlainOracle(recording), SEED, place / f"{number} {kind}")
+        assert again.again(STRICT, number, kind) == wrong.split("; ")
         assert (again.disk / "plain.db").exists()
 
 
@@ -177,6 +186,6 @@ def test_a_bench_goes_from_one_disk_to_the_next_and_back(tmp_path):
     bench.close()
 
 
-def test_the_plain_program_says_what_it_committed(tmp_path):
-    recording = record(tmp_path, WAL + "FULL")
+def test_the_plain_program_says_what_it_committed(place):
+    recording = record(place, WAL + "FULL")
     assert [seq for _, seq in PlainOracle(recording).acked] == [ROWS * n for n in range(1, COMMITS + 1)]

@@ -1,25 +1,30 @@
 """Power cuts of the gateway at every one of its writes: nothing that was promised may be missing afterwards.
 
 A whole station runs under load while strace writes down what its gateway does to the disk, the line and the network.
-From that every disk is made that a power cut could have left, and each is judged (tools/soak/crash). The same is done
-with copies of the tree that have a bug; there something must be found, or the search is blind.
+From that every disk is made that a power cut could have left, and each is judged (tools/soak/crash). The gateway's
+store alone, under a small cap, goes through evictions and drops besides. The same is done with copies of the tree that
+have a bug; there something must be found, or the search is blind.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from gateway.spool_schema import GONE
 from tools.soak.crash.disk import MODELS
 from tools.soak.crash.kept import keep, memory, search_of
-from tools.soak.crash.load import Load
+from tools.soak.crash.load import Load, Recorded
 from tools.soak.crash.plant import PLANTS, planted
+from tools.soak.crash.store_load import record_store
 
 STATES_MIN = 20_000
-RECORD_S = 60.0
-PLANT_S = 8.0
-PASSES_MAX = 4  # Over one recording; then another one tells more.
-SUBSETS = 4  # Random subsets for each operation and pass.
+RECORD_S = 40.0
+PLANT_S = 6.0
+PLANT_STEPS = (5,)  # of the store program
+SUBSETS = 3  # Random subsets for each operation.
 RECORDINGS_MAX = 1_000
 
 Tell = Callable[[str], None]
@@ -31,55 +36,70 @@ def run(minutes: float, seed: int, tell: Tell, folder: Path) -> Figures:
     end_s = time.monotonic() + minutes * 60
     figures = _no_figures()
     for name in PLANTS:
-        _search_plant(name, seed, folder, figures, tell)
+        place = folder / f"store, {name}"
+        recorded = record_store(place / "store", seed, PLANT_STEPS, planted(name, place / "tree"))
+        _search_plant(name, recorded, seed, figures, tell)
+    _search_plant_of_station("nothing is flushed", seed, folder, figures, tell)
     for number in range(RECORDINGS_MAX):
-        _search_shipped(seed + number, folder / f"shipped-{number}", figures, tell, RECORD_S, STATES_MIN)
+        place = folder / f"recording-{number}"
+        _search(Load(place / "station", seed + number).record(RECORD_S), seed + number, figures, tell)
+        _search_store(place / "store", seed + number, figures, tell)
         if figures["crash_states"] >= STATES_MIN and time.monotonic() > end_s:
             break
     return figures
 
 
 def short(seed: int, folder: Path, seconds: float) -> Figures:
-    """One recording of `seconds`, searched once: for a test."""
+    """A station's recording of `seconds`, searched: for a test."""
     figures = _no_figures()
-    _search_shipped(seed, folder, figures, _say_nothing, seconds, 1)
+    _search(Load(folder, seed).record(seconds), seed, figures, _say_nothing)
     return figures
 
 
 def with_plant(name: str, seed: int, folder: Path) -> Figures:
-    """One plant alone."""
+    """A station with one plant, searched: for a test."""
     figures = _no_figures()
-    _search_plant(name, seed, folder, figures, _say_nothing)
+    _search_plant_of_station(name, seed, folder, figures, _say_nothing)
     return figures
 
 
-def _search_shipped(seed: int, folder: Path, figures: Figures, tell: Tell, seconds: float, states_min: int) -> None:
-    """Record the shipped gateway once and search the recording until there are `states_min`, or PASSES_MAX times."""
-    recorded = Load(folder, seed).record(seconds)
+def _search_store(folder: Path, seed: int, figures: Figures, tell: Tell) -> None:
+    """The store under its small cap; what it is recorded for must have happened."""
+    recorded = record_store(folder, seed)
+    with closing(sqlite3.connect(folder / "data" / "spool.db")) as db:
+        (dropped,) = db.execute("SELECT count(*) FROM ranges WHERE what = ?", (GONE,)).fetchone()
+        (first,) = db.execute("SELECT min(seq) FROM rows WHERE kind = 1").fetchone()
+    if not dropped or first == 1:
+        figures["failures"].append(f"the store has dropped or evicted nothing with seed {seed}: its load is too small")
+    _search(recorded, seed, figures, tell)
+
+
+def _search(recorded: Recorded, seed: int, figures: Figures, tell: Tell) -> None:
+    """Try all states of one recording in both models."""
     operations = len(recorded.recording.operations)
-    tell(f"{operations:,} operations of {recorded.starts} starts recorded, {len(recorded.talk.promises):,} promises")
+    tell(f"{operations:,} operations of {recorded.starts} starts, {len(recorded.talk.promises):,} promises")
     with memory() as place:
         search = search_of(recorded, seed, place)
-        found = search.found
-        for number in range(PASSES_MAX):
-            for model in MODELS:
-                search.run(model, range(number * SUBSETS, (number + 1) * SUBSETS))
-            tell(f"{found.states:,} states, {found.contents:,} contents, {found.bad} bad")
-            if figures["crash_states"] + found.states >= states_min:
-                break
-    twice = recorded.talk.twice
+        for model in MODELS:
+            search.run(model, range(SUBSETS))
+    found, twice = search.found, recorded.talk.twice
+    tell(f"{found.states:,} states, {found.contents:,} contents, {found.bad} bad")
     _add(figures, crash_states=found.states, crash_operations=operations, crash_contents=found.contents)
     _add(figures, lost=found.bad, duplicated=len(twice))
     if found.failures or twice:
-        file = keep(recorded, f"seed-{seed}")
+        file = keep(recorded, f"seed-{seed}-{recorded.database}-{operations}")
         replay = f"python -m tools.soak.crash {file} MODEL OPERATION KIND --seed {seed}"
         figures["failures"] += [f"{text}; to see it again: {replay}" for text in found.failures + twice]
 
 
-def _search_plant(name: str, seed: int, folder: Path, figures: Figures, tell: Tell) -> None:
-    """The same with a bug: it must be found, and by what it does to a promise."""
-    place = folder / name.replace(" ", "-")
-    recorded = Load(place, seed, planted(name, place / "tree")).record(PLANT_S)
+def _search_plant_of_station(name: str, seed: int, folder: Path, figures: Figures, tell: Tell) -> None:
+    """The gateway's own process from a copy with a bug."""
+    place = folder / f"station, {name}"
+    recorded = Load(place / "station", seed, planted(name, place / "tree")).record(PLANT_S)
+    _search_plant(name, recorded, seed, figures, tell)
+
+
+def _search_plant(name: str, recorded: Recorded, seed: int, figures: Figures, tell: Tell) -> None:
     with memory() as disks:
         search = search_of(recorded, seed, disks)
         for model in MODELS:

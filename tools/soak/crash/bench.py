@@ -33,12 +33,12 @@ class _Undo(NamedTuple):
 
 
 class Image:
-    """The content of one inode, in memory and in its file."""
+    """The content of one inode, in memory and in its file. Zeros at its end are only counted."""
 
     def __init__(self, path: Path, content: bytes = b"") -> None:
         self.path = path
         self.size = 0
-        self._content = bytearray()
+        self._content = bytearray()  # What follows up to `size` is zeros.
         self._digest = 0
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
         self.write(0, content)
@@ -59,6 +59,7 @@ class Image:
             undo = _Undo(self.size, None, self.size)
             self._let_end_at(size)
             return undo
+        self._fill(self.size)
         return self._put(size, b"", size)
 
     def undo(self, undo: _Undo) -> None:
@@ -71,40 +72,46 @@ class Image:
         os.close(self._file)
 
     def _let_end_at(self, size: int) -> None:
-        """Append zeros, or take zeros away: a file of some MiB with nothing in it shall cost nothing."""
+        """Append zeros, or take them away: a file of some MiB with nothing in it shall cost nothing."""
         low, high = sorted((size, self.size))
-        edge = -(-low // SECTOR_BYTES) * SECTOR_BYTES  # The sector in which the lower end lies may hold more.
-        self._mix(low - low % SECTOR_BYTES, edge)
+        first = low - low % SECTOR_BYTES  # The sector in which the lower end lies may hold more.
+        edge = first + SECTOR_BYTES if low % SECTOR_BYTES else low
+        self._mix(first, edge)
         self._digest ^= _zeros(edge, high)
         del self._content[size:]
-        self._content.extend(bytes(size - len(self._content)))
-        self._mix(low - low % SECTOR_BYTES, edge)
-        os.ftruncate(self._file, size)
         self.size = size
+        self._mix(first, edge)
+        os.ftruncate(self._file, size)
 
     def _put(self, begin: int, data: bytes, size: int) -> _Undo:
         """Replace what is from `begin` on by `data`, and let the file end at `size`."""
         changed = max(begin + len(data), self.size if size < self.size else 0)
         first = begin - begin % SECTOR_BYTES
+        self._fill(min(changed, self.size))
         before = bytes(self._content[begin:changed])
         self._mix(first, changed)
         undo = _Undo(begin, before, self.size)
         self._content[begin : begin + len(data)] = data
         del self._content[size:]
-        self._mix(first, changed)
         if data:
             os.pwrite(self._file, data, begin)
         if size < self.size:
             os.ftruncate(self._file, size)
         self.size = size
+        self._mix(first, changed)
         return undo
+
+    def _fill(self, end: int) -> None:
+        """Let the zeros up to `end` stand in memory, too."""
+        self._content.extend(bytes(max(0, end - len(self._content))))
 
     def _mix(self, begin: int, end: int) -> None:
         """Take the sectors between into the digest, or out of it again."""
-        content = self._content
         digest = self._digest
-        for at in range(begin, min(end, len(content)), SECTOR_BYTES):
-            digest ^= _sector(at, content[at : at + SECTOR_BYTES])
+        for at in range(begin, min(end, self.size), SECTOR_BYTES):
+            length = min(SECTOR_BYTES, self.size - at)
+            content = self._content[at : at + length]
+            digest ^= _sector(at, content if len(content) == length else content.ljust(length, b"\0"))
         self._digest = digest
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from gateway.load import load
 from tools.emulator.whole import ROOT
 from tools.soak.crash.load import Recorded
@@ -25,7 +27,10 @@ def search_of(recorded: Recorded, seed: int, folder: Path) -> Search[Facts]:
     """A search of the gateway's spool in this recording; `folder` is for its disks."""
     station_file = folder / "station.toml"
     station_file.write_text(recorded.station, encoding="utf-8")
-    reopened = Reopened(load(station_file), recorded.talk.boards)
+    config = load(station_file)
+    if recorded.cap_mib:
+        config = replace(config, spool=replace(config.spool, cap_mib=recorded.cap_mib))
+    reopened = Reopened(config, recorded.talk.boards)
     oracle = SpoolOracle(recorded.database, recorded.talk, reopened.try_it)
     return Search(recorded.recording, oracle, seed, folder)
 

@@ -110,6 +110,7 @@ class Recorded:
     station: str  # text of its station.toml
     database: str
     starts: int
+    cap_mib: int = 0  # where it is not that of station.toml
 
 
 class RecordedStation(WholeStation):

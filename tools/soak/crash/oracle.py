@@ -7,10 +7,11 @@ which the center had said that it has it, or where the spool itself says that it
 import sqlite3
 from binascii import crc32
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import cbor2
 
@@ -26,31 +27,42 @@ _TEXTS_MAX = 5
 Reopen = Callable[[Path, int], tuple[list[str], dict[Key, Ranges]]]
 
 
+class Hole(NamedTuple):
+    """Rows that are not there, and should be after a cut from `promised` to `since`, when the center had them."""
+
+    promised: int
+    since: int
+    key: RowKey  # the first of them
+    why: str
+
+
 @dataclass
 class Facts:
-    """`wrong`: whatever the time; `missing`: promised rows, by promise; `needs`: when the center must have said what
-    is held for acknowledged; `made`: the last seq given by log."""
+    """`wrong`: whatever the time; `missing`: in the order of promises; `needs`: from when on the center had
+    what is held for acknowledged; `made`: the last seq given by log."""
 
     wrong: list[str] = field(default_factory=list)
-    missing: list[tuple[Promise, RowKey]] = field(default_factory=list)
+    missing: list[Hole] = field(default_factory=list)
     other: list[tuple[Promise, RowKey]] = field(default_factory=list)  # There, with another content than promised.
     needs: tuple[int, str] = (0, "")
     made: dict[Key, int] = field(default_factory=dict)
 
 
 class SpoolOracle:
-    """Judges contents of `database` by what was said in `talk`; `reopen(folder, end)` starts our own code on one.
+    """Judges contents of `database` by what was said in `talk`; `reopen(folder, end)` starts our own code on one."""
 
-    `known`: rows, with their CRC, and acknowledged rows that were there before the recording began.
-    """
-
-    def __init__(self, database: str, talk: Talk, reopen: Reopen, known_acked: dict[Key, Ranges] | None = None) -> None:
+    def __init__(self, database: str, talk: Talk, reopen: Reopen) -> None:
         self.database = database
         self._promises = sorted(
             ((promise, key) for key, promise in talk.promises.items()), key=lambda item: (item[0].moment, item[1])
         )
         self._since = talk.center_has_since()
-        self._known_acked = known_acked or {}
+        self._stated: dict[Key, list[tuple[int, Ranges]]] = {}  # by log: all that was stated by a moment
+        for moment, key, ranges in talk.stated:
+            steps = self._stated.setdefault(key, [])
+            total = steps[-1][1].copy() if steps else Ranges()
+            total.update(ranges)
+            steps.append((moment, total))
         self._reopen = reopen
         self._highest: dict[Key, list[tuple[int, int]]] = {}  # by log: (moment, highest seq promised by then)
         for promise, (serial, epoch, seq) in self._promises:
@@ -72,14 +84,14 @@ class SpoolOracle:
                 facts.wrong.append(f"tables are missing: {', '.join(sorted(TABLES - tables))}")
                 return facts
             for source, epoch, seq, kind, crc, packed in db.execute(
-                "SELECT source, epoch, seq, kind, crc, packed FROM rows"
+                "SELECT source, epoch, seq, kind, crc, packed FROM rows ORDER BY source, epoch, seq"
             ):
                 rows[source, epoch, seq] = (kind, crc, packed)
             facts.made = {
                 (source, epoch): seq for source, epoch, seq in db.execute("SELECT source, epoch, made_seq FROM logs")
             }
         gone = self._gone(db, rows) if db is not None and tables else {}
-        facts.missing = [(promise, key) for promise, key in self._promises if key not in rows and not _in(key, gone)]
+        facts.missing = self._holes(rows, gone)
         facts.wrong += [f"{_named(key)} is damaged" for key, row in rows.items() if not _is_sound(key, *row)]
         for promise, key in self._promises:
             if key in rows and promise.crc not in (None, rows[key][1]):
@@ -95,11 +107,11 @@ class SpoolOracle:
 
     def judge(self, facts: Facts, begin: int, end: int) -> list[str]:
         wrong = list(facts.wrong)
-        for promise, key in facts.missing:
-            if promise.moment >= end:
+        for hole in facts.missing:
+            if hole.promised >= end:
                 break
-            if self._since.get(key, NEVER) > max(begin, promise.moment):
-                wrong.append(f"{_named(key)} is missing, {promise.why}")
+            if hole.since > begin:
+                wrong.append(f"{_named(hole.key)} is missing, {hole.why}")
         for promise, key in facts.other:
             if promise.moment < end:
                 wrong.append(f"{_named(key)} has another content than what was {promise.why}")
@@ -133,6 +145,18 @@ class SpoolOracle:
         at = bisect_left(steps, (end, 0))
         return steps[at - 1][1] if at else 0
 
+    def _holes(self, rows: Mapping[RowKey, object], gone: dict[Key, Ranges]) -> list[Hole]:
+        """What is missing, one for all rows with the same times."""
+        holes: dict[tuple[int, int, Key], Hole] = {}
+        for promise, key in self._promises:
+            if key in rows or _in(key, gone):
+                continue
+            since = self._since.get(key, NEVER)
+            if since > promise.moment:
+                times = (promise.moment, since, key[:2])
+                holes.setdefault(times, Hole(promise.moment, since, key, promise.why))
+        return list(holes.values())
+
     def _gone(self, db: sqlite3.Connection, rows: dict[RowKey, tuple[int, int, bytes]]) -> dict[Key, Ranges]:
         """What the spool says is gone, as far as an event tells it."""
         gone = _ranges(db, GONE)
@@ -145,10 +169,15 @@ class SpoolOracle:
                 told.setdefault(event[E_SOURCE], Ranges()).add(*event[E_RANGE])
         return {key: _common(ranges, told.get(key[0], Ranges())) for key, ranges in gone.items()}
 
+    def _stated_when(self, key: Key, ranges: Ranges) -> int:
+        """The moment from which the center had said that it has all of `ranges`."""
+        for moment, stated in self._stated.get(key, []):
+            if not ranges.minus(stated):
+                return moment
+        return NEVER
+
     def _wrong_ranges(self, db: sqlite3.Connection, rows: dict, facts: Facts) -> list[str]:
-        held: dict[Key, Ranges] = {}
-        for serial, epoch, seq in rows:
-            held.setdefault((serial, epoch), Ranges()).add(seq, seq)
+        held = _held(rows)
         said = {key: ranges for key, ranges in _ranges(db, HELD).items() if ranges}
         wrong = [
             f"what is held of {key[0].hex()} is not what is there"
@@ -156,11 +185,20 @@ class SpoolOracle:
             if held.get(key) != said.get(key)
         ]
         for key, ranges in _ranges(db, ACKED).items():
-            for first, last in ranges.minus(self._known_acked.get(key, Ranges())):
-                for seq in range(first, last + 1):
-                    since = self._since.get((*key, seq), NEVER)
-                    facts.needs = max(facts.needs, (since, _named((*key, seq))))
+            facts.needs = max(facts.needs, (self._stated_when(key, ranges), f"something of log {key[0].hex()}"))
         return wrong
+
+
+def _held(rows: Iterable[RowKey]) -> dict[Key, Ranges]:
+    """The rows as ranges. `rows` ascend."""
+    runs: dict[Key, list[tuple[int, int]]] = {}
+    for source, epoch, seq in rows:
+        of_log = runs.setdefault((source, epoch), [])
+        if of_log and of_log[-1][1] == seq - 1:
+            of_log[-1] = (of_log[-1][0], seq)
+        else:
+            of_log.append((seq, seq))
+    return {key: Ranges(pairs) for key, pairs in runs.items()}
 
 
 def _is_sound(key: RowKey, kind: int, crc: int, packed: bytes) -> bool:

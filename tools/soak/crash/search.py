@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from hashlib import sha256
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -17,7 +17,6 @@ from tools.soak.crash.disk import FLUSHED, SUBSET, WHOLE, Disk, State
 from tools.soak.crash.recording import Recording, in_order, moment
 
 FAILURES_MAX = 20  # Texts; more are only counted.
-_DIGEST_BYTES = 16
 
 F = TypeVar("F")
 
@@ -158,7 +157,7 @@ class Search(Generic[F]):
             with closing(sqlite3.connect(f"file:{path}?mode={'rw' if hot else 'ro'}", uri=True)) as db:
                 if db.execute("PRAGMA page_count").fetchone() == (0,):
                     return self._keep(b"nothing", None)
-                content = blake2b(db.serialize(), digest_size=_DIGEST_BYTES).digest()
+                content = sha256(db.serialize()).digest()
                 fresh = content not in self._facts
                 self._keep(content, db)
         except sqlite3.Error as error:
