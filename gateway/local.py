@@ -170,7 +170,8 @@ class LocalListener:
         board = answers.board
         try:
             for first, last in message.gone:
-                await self._store.gone(board.serial, message.epoch, first, last)
+                if last >= message.tail:  # What lies below, the store knows by `seen`.
+                    await self._store.gone(board.serial, message.epoch, max(first, message.tail), last)
             if message.packed:
                 await self._store.append_rows(board.serial, message.epoch, board.source.name, message.packed)
                 self.counters["rows"] += len(message.packed)

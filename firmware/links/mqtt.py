@@ -50,10 +50,13 @@ class Mqtt:
         self._client.hear(self._ack_topic, self._state_topic, death)
         self._born = False
         self._scan = False  # Now-values that nobody was told yet.
-        self._next = 1  # The first seq that was not sent on this connection,
-        self._sent = []  # the last seqs of the messages with rows that nobody has acknowledged,
+        self._next = 1  # The next seq to send,
+        self._sent = []  # (first, last) of the messages with rows that nobody has acknowledged,
         self._since = 0  # and when that last changed.
         self._resend_ms = RESEND_MS
+        self._lacked = 0  # A seq that one gateway lacks, though another has it; 0 = none,
+        self._lacked_since = 0  # and since when that is known.
+        self._repeat_to = 0  # What is sent for such a gateway is not cut short by the other's acknowledgements.
 
     def identify_as(self, definition: bytes, boot: int) -> None:
         """What the birth tells: the first 8 bytes of the definition's hash, and the count of starts."""
@@ -146,7 +149,7 @@ class Mqtt:
         if last:
             if not self._sent:
                 self._since = self._net.ticks_ms()
-            self._sent.append(last)
+            self._sent.append((self._next, last))
             self._next = last + 1
         return True
 
@@ -165,12 +168,20 @@ class Mqtt:
     def _go_back(self):
         """Send again what no gateway has acknowledged."""
         self._next = self._log.gateway_has + 1
+        self._lacked = self._repeat_to = 0
         self._sent = []
         self._since = self._net.ticks_ms()
 
     def _look_at_time(self):
+        now = self._net.ticks_ms()
+        if self._lacked and self._diff(now, self._lacked_since) > LESS_MS:
+            self._repeat_to = self._next - 1
+            self._next = self._lacked
+            self._lacked = 0
+            self._sent = []
+            self._since = now
         waiting = self._next - 1 > self._log.gateway_has
-        if waiting and self._diff(self._net.ticks_ms(), self._since) > self._resend_ms:
+        if waiting and self._diff(now, self._since) > self._resend_ms:
             self._resend_ms = min(2 * self._resend_ms, RESEND_MAX_MS)
             self.resent += 1
             self._go_back()
@@ -201,14 +212,22 @@ class Mqtt:
         if not log.acknowledge(epoch, gateway, center):
             return False
         self._on_acknowledge()
-        if gateway > before:
+        now = self._net.ticks_ms()
+        begun = self._sent[0][0] if self._sent else self._next
+        left = [one for one in self._sent if one[1] > gateway]
+        if gateway > before or len(left) < len(self._sent):
             self._resend_ms = RESEND_MS
-            self._since = self._net.ticks_ms()
-            self._sent = [last for last in self._sent if last > gateway]
-            self._next = max(self._next, gateway + 1)
-        elif gateway < before:
-            self._resend_ms = LESS_MS  # Not at once: of two gateways one is always a little behind.
-            self._since = self._net.ticks_ms()
+            self._since = now
+        self._sent = left
+        if gateway >= before:
+            if self._next > self._repeat_to:
+                self._next = max(self._next, gateway + 1)
+        elif gateway + 1 < begun:
+            # A new card, or the slower one of two gateways. Not at once: it may have it a moment later.
+            if not self._lacked:
+                self._lacked = gateway + 1
+                self._lacked_since = now
+            self._lacked = min(self._lacked, gateway + 1)
         return True
 
     def _take_time(self, up_ms, unix_ms):

@@ -180,6 +180,20 @@ def test_a_gateway_that_has_less_than_before_gets_it_again():
     assert world.log.gateway_has == 4
 
 
+def test_a_gateway_that_lacks_rows_gets_them_however_often_another_one_acknowledges():
+    world = World(rows=400).connect()
+    world.say_ack(400)
+    world.drain()
+    world.say_ack(0)  # A second gateway that has just come.
+    again = []
+    for _ in range(20):
+        world.append(1)
+        again += [rows for rows in world.turn(250) if rows.first]
+        world.say_ack(world.log.head)
+    assert set(seqs(again)) >= set(range(1, 401))
+    assert len(seqs(again)) < 500
+
+
 def test_a_gateway_that_has_more_than_was_sent_is_not_sent_it():
     world = World(rows=600).connect()
     world.drain()

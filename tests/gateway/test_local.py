@@ -39,11 +39,11 @@ class FakeWifiBoard:
         payload = bytes(Encoder(4_096).encode(message))
         await self._client.publish(local.topic("CYB01", self._serial, leaf), payload, qos=1)
 
-    async def now(self, *seqs: int, first: int = 0, head: int = 0, epoch: int = EPOCH, never: bool = False) -> None:
+    async def now(self, *seqs: int, first=0, tail=1, head=0, epoch=EPOCH, never=False) -> None:
         """Now-values, and with them the rows `seqs`."""
         self.up_ms += 1_000
         message: dict[int, Any] = {0: 1, 1: epoch, 2: self.up_ms, 4: NEVER if never else SYNCED, 7: NOW}
-        message |= {5: 1 if head or seqs else 0, 6: head or max(seqs, default=0)}
+        message |= {5: tail if head or seqs else 0, 6: head or max(seqs, default=0)}
         if not never:
             message[3] = UNIX_MS
         if seqs:
@@ -130,9 +130,9 @@ def test_rows_that_the_board_holds_no_more_are_told_as_gone(tmp_path, broker):
     async def scenario(world):
         await until(lambda: world.listener.connected)
         async with board_at(broker.port) as board:
-            await board.now(5, 6, 9, first=1)
+            await board.now(5, 6, 9, first=1, tail=3)
             await until(lambda: len(world.store.rows.get(KEY, ())) == 3)
-        assert world.store.lost == [(1, 4), (7, 8)]
+        assert world.store.lost == [(3, 4), (7, 8)]  # The rest lies below the tail: `seen` has told it.
 
     run(tmp_path, broker.port, scenario)
 
