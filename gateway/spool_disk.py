@@ -61,6 +61,7 @@ class Disk:
         self._connect = connect
         self._io_checks = 0
         self._tend_s = 0.0
+        self._has_reserve = False
 
     @property
     def cap_is_cut(self) -> bool:
@@ -81,7 +82,7 @@ class Disk:
         self.suspect = False
         self._io_checks = 0
         self.full = False
-        self._make_reserve()
+        self._has_reserve = self._make_reserve()
         return db
 
     def trust(self) -> None:
@@ -95,7 +96,9 @@ class Disk:
             return True
         if is_damage(error) or code_of(error) == sqlite3.SQLITE_IOERR:
             self.suspect = True
-        if db is None or code_of(error) != sqlite3.SQLITE_FULL or self.full:
+        if db is None:  # Not even opened: that takes room, too, for the files beside it.
+            return self._free_reserve() if shutil.disk_usage(self.path.parent).free < WAL_BYTES else False
+        if code_of(error) != sqlite3.SQLITE_FULL or self.full:
             return False
         # Either the cap, where clean-up has found nothing, or the disk: then the file grows no more, but for events.
         (pages,) = db.execute("PRAGMA page_count").fetchone()
@@ -103,8 +106,7 @@ class Disk:
             return False
         self.full = True
         self._tend_s = time.monotonic() + TEND_S
-        with contextlib.suppress(FileNotFoundError):
-            self.reserve.unlink()
+        self._free_reserve()
         with contextlib.suppress(sqlite3.Error):
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         grown = pages + _reserve_bytes(shutil.disk_usage(self.path.parent).total) // 2 // schema.PAGE_BYTES
@@ -113,10 +115,12 @@ class Disk:
 
     def tend(self, db: sqlite3.Connection) -> None:
         """After a commit: where the disk was full, look whether it has room again."""
-        if self.full and time.monotonic() >= self._tend_s:
+        if (self.full or not self._has_reserve) and time.monotonic() >= self._tend_s:
             self._tend_s = time.monotonic() + TEND_S
-            if self._make_reserve():
+            self._has_reserve = self._make_reserve()
+            if self._has_reserve:
                 self.full = False
+                self.cap_pages = self._pages_allowed()
                 db.execute(f"PRAGMA max_page_count = {self.cap_pages}")
 
     def _checked(self) -> sqlite3.Connection:
@@ -164,6 +168,15 @@ class Disk:
         room = disk.free + own - _reserve_bytes(disk.total) - min(WAL_BYTES, disk.total // 8)
         allowed = max(min(self._cap_bytes, room), _size(self.path), 64 * schema.PAGE_BYTES)
         return allowed // schema.PAGE_BYTES
+
+    def _free_reserve(self) -> bool:
+        """Give the reserve's room back to the disk; False where there was none."""
+        self._has_reserve = False
+        try:
+            self.reserve.unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def _make_reserve(self) -> bool:
         """Set the reserve's room aside, unless the disk has not that much and as much again."""

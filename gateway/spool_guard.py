@@ -178,14 +178,14 @@ class Guard:
 
     def _retry(self) -> None:
         self._retry_timer = None
-        if self._trying or any(write.begun for write in self._waiting):
-            self._retry_in(RETRY_S)  # The writer's thread hangs still.
-        else:
+        self._retry_in(RETRY_S)  # Whatever comes of this one.
+        if not self._trying and not any(write.begun for write in self._waiting):  # Else the thread hangs still.
             self._try(None)
 
     def _try(self, decided: asyncio.Future[Any] | None) -> None:
+        job = self._restore()
         self._trying = True
-        done = self._committer.submit(self._restore(), urgent=True)
+        done = self._committer.submit(job, urgent=True)
         loop = asyncio.get_running_loop()
         late = None
         if decided is not None:

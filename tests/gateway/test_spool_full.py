@@ -100,6 +100,29 @@ def test_on_a_card_that_somebody_filled_all_goes_on_and_is_kept_when_there_is_ro
     assert on_disk(small_disk) == stored
 
 
+def test_a_start_on_a_card_that_is_full_uses_the_reserve(small_disk):
+    async def before(spool):
+        await spool.append_rows(BOARD, EPOCH, "level", [packed_row(seq) for seq in range(1, 101)])
+
+    async def step(spool):
+        assert not spool.failed
+        assert not spool.disk.reserve.exists()
+        await spool.append_event(EVENT)
+        assert not spool.memory
+        for file in small_disk.glob("foreign*.log"):
+            file.unlink()
+        cut = spool.disk.cap_pages
+        while not spool.disk.reserve.exists():
+            await spool.append_event(EVENT)
+        await spool.append_event(EVENT)
+        assert spool.disk.cap_pages > cut, "the cap is what the disk holds now"
+        return spool.watermark(*KEY)
+
+    run(small_disk, before)
+    fill(small_disk)
+    assert run(small_disk, step) == 100
+
+
 def test_on_a_full_card_acknowledged_rows_make_room(small_disk):
     async def step(spool):
         seq = 0
