@@ -71,6 +71,7 @@ class Disk:
     def open(self) -> sqlite3.Connection:
         """The writer's connection; a damaged file is set aside under another name. sqlite3.Error, OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._let_reader_go()
         self.cap_pages = self._pages_allowed()
         try:
             db = self._checked()
@@ -84,6 +85,15 @@ class Disk:
         self.full = False
         self._has_reserve = self._make_reserve()
         return db
+
+    def _let_reader_go(self) -> None:
+        """A file that was opened while its disk was read-only stays so for the whole process until every handle is
+        closed: they share SQLite's view of it."""
+        if self.reading.acquire(timeout=READER_S):
+            try:
+                self.close_reader()
+            finally:
+                self.reading.release()
 
     def trust(self) -> None:
         """Called by a job: OpenAnew where the file that it has is suspect."""
