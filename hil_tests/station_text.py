@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from tools.emulator.rig import BoardSpec, SensorSpec
 
 STATION_ID = "HIL01"
+GATEWAY_SERIAL = "00000000a1100001"
 RADAR_ZERO_MM = 12_000  # The radar hangs 12.00 m over gauge zero.
 GAP_ZERO_MM = 7_000
 
@@ -19,7 +20,7 @@ name = "试验站"
 name_en = "Test station"
 time_zone = "Asia/Shanghai"
 mode = "test"
-gateway_serial = "00000000a1100001"
+gateway_serial = "{GATEWAY_SERIAL}"
 
 [center]
 host = "127.0.0.1"

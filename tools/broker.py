@@ -51,7 +51,7 @@ def find_mosquitto() -> str:
 class Broker:
     """One mosquitto with its configuration and log in `folder`. `port` 0 = a free one, kept over restarts.
 
-    `extra` lines go into the configuration. start/stop/kill/restart are plain calls of some milliseconds.
+    `extra` lines go into the configuration at each start. start/stop/kill/restart are plain calls of some milliseconds.
     """
 
     host = "127.0.0.1"
@@ -60,7 +60,7 @@ class Broker:
         self.folder = Path(folder)
         self.port = port
         self._persistence = persistence
-        self._extra = extra
+        self.extra = extra
         self._process: subprocess.Popen | None = None
 
     @property
@@ -112,7 +112,7 @@ class Broker:
         persistence = f"true\npersistence_location {self.folder}/" if self._persistence else "false"
         # A change of user would make the kernel forget that this child ends with its parent (prctl(2)).
         user = "user root\n" if os.geteuid() == 0 else ""
-        config.write_text(_CONFIG.format(port=port, persistence=persistence, user=user, extra=self._extra))
+        config.write_text(_CONFIG.format(port=port, persistence=persistence, user=user, extra=self.extra))
         with (self.folder / "mosquitto.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [program, "-c", str(config)],

@@ -80,7 +80,7 @@ def _make_rows(station: WholeStation) -> None:
 
 def _first_reading(station: WholeStation) -> float:
     """Seconds from the start of a gateway with an empty spool to a reading in it."""
-    for leftover in station.folder.glob("spool.db*"):
+    for leftover in station.data_folder.glob("spool.db*"):
         leftover.unlink()
     station.write_station()
     begin_s = time.monotonic()

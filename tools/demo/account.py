@@ -64,7 +64,9 @@ def made_by_gateway(spool: Path, rig: Rig) -> set[Key]:
 
 
 def in_spool(spool: Path) -> set[Key]:
-    """Every row in the spool's file."""
+    """Every row in the spool's file; none while a new gateway has not made it."""
+    if not spool.exists():
+        return set()
     with closing(sqlite3.connect(f"file:{spool}?mode=ro", uri=True)) as connection:
         rows = connection.execute("SELECT source, epoch, seq, kind, packed FROM rows").fetchall()
     return {(source, epoch, seq, _crc(kind, packed, epoch)) for source, epoch, seq, kind, packed in rows}

@@ -90,6 +90,7 @@ class Rig:
         self._keeper = Keeper()
         self._clock: Clock | None = None
         self._anchors: list[_Anchor] = []
+        self._true_ms = 0  # true time minus the station's clock
         self._units: dict[tuple[str, int], Board] = {}  # and all that ever did
         self._ends: list[socket.socket] = []
         self._slave: int | None = None
@@ -155,6 +156,21 @@ class Rig:
             self.line.command(rate=rate)
             for board in self.boards.values():
                 board.set_clock()
+
+    def step_clock(self, unix_ms: int) -> None:
+        """The gateway's clock shows `unix_ms` from now on, right or wrong; the boards hear of it as from any gateway.
+
+        Monotonic time runs on. ValueError before 1970.
+        """
+        if unix_ms < 0:
+            raise ValueError("unix time begins in 1970")
+        with self._rate_lock:
+            self._true_ms = self.true_unix_ms() - unix_ms
+            self._set_clock(unix_ms, self.now_ms(), self.rate)
+
+    def true_unix_ms(self) -> int:
+        """What the station's clock would show if it had never been stepped."""
+        return self.unix_ms() + self._true_ms
 
     def now_ms(self) -> int:
         """The station's monotonic clock."""

@@ -92,7 +92,8 @@ class WholeStation:
         self.rig = rig
         self.station_id = station_id
         self.siren_file = folder / "siren.txt"
-        self.spool_file = folder / "spool.db"
+        self.data_folder = folder / "data"  # all that the gateway keeps
+        self.spool_file = self.data_folder / "spool.db"
         self.center_db = folder / "center.db"
         self.station_file = folder / "station.toml"
         self.status_file = folder / "status.json"

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from tools.demo import account
 from tools.demo.account import Account
+from tools.emulator.board import Board
 from tools.emulator.whole import WholeStation
 from tools.soak.kill_station import FITS, kill_station
 
@@ -32,6 +33,7 @@ LOOK_S = 0.2
 ROWS_LIMIT_S = 60.0
 SETTLE_LIMIT_S = 90.0
 SETTLES_MAX = 4
+UNDER_WAY_MAX = 3  # rows of a board that are on their way to the gateway while it makes more
 
 # What is done, how often of 100: those of the first table are kills, the others are outages between them.
 KILLS = {"gateway": 30, "broker": 14, "center": 20, "power": 12, "reset": 6, "hang": 6, "cut": 12}
@@ -245,16 +247,18 @@ class Loop:
 def settle(station: WholeStation) -> Account:
     """Let everything arrive, stop the boards and the gateway when no row is under way, and count.
 
-    A row that a board makes while it is being switched off needs another try; what is lost stays lost in each.
+    A row that a board makes while it is being switched off needs another try; what is lost stays lost in the next.
     """
     sums = Account(frozenset(), frozenset(), 0)
+    lost: frozenset[account.Key] = frozenset()
     for _ in range(SETTLES_MAX):
         whole = _quiet(station)
         here = account.in_spool(station.spool_file)
         whole = whole and _comes(lambda here=here: here <= set(station.center_rows()))
         station.gateway.stop()
         sums = account.take(station)
-        if not sums.lost or not whole:
+        before, lost = lost, sums.made - sums.stored
+        if not lost or lost & before or not whole:
             break
     return sums
 
@@ -266,17 +270,25 @@ def _quiet(station: WholeStation) -> bool:
         station.gateway.start()
     for board in rig.boards.values():
         board.start()
-    rig.set_rate(1.0)  # Seconds between two rows, in which the last one arrives.
+
+    def under_way(here: set[account.Key], board: Board) -> int:
+        return len({(board.serial, *row) for row in board.ledger} - here)
+
+    def nearly_all() -> bool:
+        here = account.in_spool(station.spool_file) | set(station.center_rows())  # A new card asks for no more.
+        return all(under_way(here, board) <= UNDER_WAY_MAX for board in rig.boards.values())
 
     def all_off() -> bool:
-        here = account.in_spool(station.spool_file)
+        here = account.in_spool(station.spool_file) | set(station.center_rows())
         for board in rig.boards.values():
-            if board.running and {(board.serial, *row) for row in board.ledger} <= here:
+            if board.running and not under_way(here, board):
                 board.kill()
         return not any(board.running for board in rig.boards.values())
 
+    whole = _comes(nearly_all)
+    rig.set_rate(1.0)  # Seconds between two rows, in which the last one arrives.
     try:
-        return _comes(all_off)
+        return whole and _comes(all_off)
     finally:
         rig.set_rate(rate)
 
