@@ -49,7 +49,7 @@ def read_rig_file(path: str | Path) -> RigFile:
     document = tomllib.loads(place.read_text(encoding="utf-8"))
     if document["kind"] != "emulated":
         raise ValueError(f'{place}: kind {document["kind"]!r} is not known; only "emulated" is')
-    boards = [BoardSpec(b["name"], tuple(b["fit"]), b["address"], b["type"]) for b in document.get("board", [])]
+    boards = [BoardSpec(b["name"], tuple(b["fit"]), b.get("address", 0), b["type"]) for b in document.get("board", [])]
     sensors = [SensorSpec(s["name"], s["profile"], s["address"]) for s in document.get("sensor", [])]
     return RigFile(
         kind=document["kind"],
@@ -72,7 +72,7 @@ class Bench(Rig):
     def __init__(self, file: RigFile, folder: Path, row_s: int = 0) -> None:
         self.row_s = row_s or ROW_S
         line = {"baud": file.baud, "framing": file.framing}
-        super().__init__(folder, file.boards, file.sensors, **line, rate=file.rate, row_s=row_s)
+        super().__init__(folder, file.boards, file.sensors, **line, rate=file.rate, row_s=row_s, station_id=STATION_ID)
         self.file = file
         self.addresses = {spec.name: spec.address for spec in (*file.boards, *file.sensors)}
         self._station: WholeStation | None = None

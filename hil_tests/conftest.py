@@ -4,11 +4,13 @@ import pytest
 
 from hil_tests.bench import Bench, read_rig_file
 
+RIG_FILE = "rigs/emulated.toml"
+
 QUICK_ROW_S = 2
 
 
 def pytest_addoption(parser):
-    parser.addoption("--rig", default="rigs/emulated.toml", help="file of the rig to test on (rigs/emulated.toml)")
+    parser.addoption("--rig", default=RIG_FILE, help=f"file of the rig to test on ({RIG_FILE})")
 
 
 @pytest.fixture

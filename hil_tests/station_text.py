@@ -1,7 +1,7 @@
 """The station.toml of the station under test, from the names and addresses of its rig.
 
-Rules of this file: {port}, {siren}, {spool} and {broker} stay as they are; WholeStation fills them in. Batches are
-short, so that a test need not wait for what nobody hurries.
+Rules of this file: {port}, {siren}, {spool}, {broker} and {local} stay as they are; WholeStation fills them in.
+Batches are short, so that a test need not wait for what nobody hurries.
 """
 
 from collections.abc import Sequence
@@ -126,12 +126,24 @@ def station_text(
     """The text, with every rule whose sensor is fitted."""
     text = _HEAD + f'baud = {baud}\nframing = "{framing}"\nscan = "1 s"\n'
     for board in boards:
-        fit = ", ".join(f'"{kind}"' for kind in board.fit)
-        text += f'\n[[bus.board]]\nname = "{board.name}"\naddress = {board.address}\n'
-        text += f'type = "{board.board_type}"\nfit = [{fit}]\n'
-        text += "".join(_CHANNELS.get(kind, "") for kind in board.fit)
+        if not board.wifi:
+            text += _board_text(board, "bus") + f"address = {board.address}\n" + _channels_text(board, "bus")
     for sensor in sensors:
         text += f'\n[[bus.sensor]]\nname = "{sensor.name}"\naddress = {sensor.address}\nprofile = "{sensor.profile}"\n'
         text += f'row = "{row_s} s"\n' + _RADAR_CHANNEL
+    if any(board.wifi for board in boards):
+        text += '\n[local]\nhost = "127.0.0.1"\nport = {local}\n'
+    for board in boards:
+        if board.wifi:
+            text += _board_text(board, "local") + f'serial = "{board.serial.hex()}"\n' + _channels_text(board, "local")
     fitted = {kind for board in boards for kind in board.fit}
     return text + "".join(rule for kind, rule in _RULES.items() if kind in fitted)
+
+
+def _board_text(board: BoardSpec, place: str) -> str:
+    fit = ", ".join(f'"{kind}"' for kind in board.fit)
+    return f'\n[[{place}.board]]\nname = "{board.name}"\ntype = "{board.board_type}"\nfit = [{fit}]\n'
+
+
+def _channels_text(board: BoardSpec, place: str) -> str:
+    return "".join(_CHANNELS.get(kind, "") for kind in board.fit).replace("bus.board", f"{place}.board")

@@ -5,7 +5,6 @@ down as it comes. Processes are started in the rig's own thread only (keeper.py)
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import queue
@@ -21,6 +20,7 @@ from typing import Any
 
 from tools.broker import end_with_parent
 from tools.emulator import flash_dump
+from tools.emulator.board_spec import BoardSpec, label_of, serial_of
 from tools.emulator.keeper import Keeper
 from tools.emulator.stimulus import Stimulus
 
@@ -44,23 +44,12 @@ FEED_S_MIN = 0.015  # ... but on an accelerated clock not more often than this i
 StationMs = Callable[[], float]
 
 
-@dataclass(frozen=True)
-class BoardSpec:
-    """Which board: `fit` as in boards/ ("level", "gap", "rain", "tilt", "smoke"), `calibration` over its settings."""
-
-    name: str
-    fit: tuple[str, ...]
-    address: int
-    board_type: str = "esp32-rs485"
-    calibration: dict[str, dict[str, Any]] | None = None
-
-
 @dataclass
 class Place:
-    """Where a board stands: its folder, its end of the line, what it runs, and the clock it is given."""
+    """Where a board stands: its folder, its end of the line if it has one, what it runs, and the clock it is given."""
 
     folder: Path
-    line_end: socket.socket
+    line_end: socket.socket | None
     interpreter: Path
     build: Path
     clock: Callable[[], list[int]]  # [station ms, real us, rate in thousandths]
@@ -73,8 +62,8 @@ class Board:
     def __init__(self, spec: BoardSpec, place: Place, keeper: Keeper, unit: int = 1) -> None:
         self.spec = spec
         self.name = spec.name
-        label = spec.name if unit == 1 else f"{spec.name}-{unit}"
-        self.serial = hashlib.sha256(f"riverpost rig {label}".encode()).digest()[:8]
+        label = label_of(spec.name, unit)
+        self.serial = serial_of(label)
         self.flash_file = place.folder / f"{label}.flash"
         self.log_file = place.folder / f"{label}.log"
         self.stimulus = Stimulus(place.definition)
@@ -105,8 +94,8 @@ class Board:
         self._wanted = False
 
     @property
-    def line_end(self) -> socket.socket:
-        """Where it is connected to the line."""
+    def line_end(self) -> socket.socket | None:
+        """Where it is connected to the line; None on Wi-Fi."""
         return self._place.line_end
 
     @property
@@ -264,12 +253,14 @@ class Board:
             return
         self._wanted = True
         self._down.clear()
-        drain(self._place.line_end)  # What passed while it had no power was never heard.
+        end = self._place.line_end
+        if end is not None:
+            drain(end)  # What passed while it had no power was never heard.
         mine, its = socket.socketpair()
         mine.setblocking(False)
         its.setblocking(False)
-        line, control = self._place.line_end.fileno(), its.fileno()
-        arguments = [str(self._json_file), str(line), str(control), str(self.flash_file), str(self._keep_file)]
+        line = "-" if end is None else str(end.fileno())
+        arguments = [str(self._json_file), line, str(its.fileno()), str(self.flash_file), str(self._keep_file)]
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [str(self._place.interpreter), "-X", f"heapsize={HEAP}", "-m", "main", *arguments, self.serial.hex()],
@@ -277,7 +268,7 @@ class Board:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=(line, control),
+                pass_fds=(its.fileno(),) if end is None else (end.fileno(), its.fileno()),
                 preexec_fn=end_with_parent(),
             )
         its.close()

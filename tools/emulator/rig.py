@@ -1,4 +1,5 @@
-"""A rig without hardware: boards as processes, bought sensors, the line between them and a port for a gateway.
+"""A rig without hardware: boards as processes, bought sensors, the line between them and a port for a gateway; for
+boards on Wi-Fi the station's own broker.
 
     with Rig(folder, boards=[BoardSpec("level", ("level",), 11)]) as rig:
         rig.set("level", "head_mm", 2500)
@@ -20,7 +21,9 @@ from pathlib import Path
 import boards as definitions
 from gateway.clock import Clock, write_clock_file
 from tools import firmware_build
-from tools.emulator.board import Board, BoardSpec, Place
+from tools.broker import Broker
+from tools.emulator.board import Board, Place
+from tools.emulator.board_spec import BoardSpec
 from tools.emulator.keeper import Keeper
 from tools.emulator.line import open_port
 from tools.emulator.line_process import LineProcess
@@ -53,7 +56,8 @@ class _Anchor:
 
 
 class Rig:
-    """See the head of this file. `port`: the gateway's serial port; `boards[name]`, `line`: what happens to them.
+    """See the head of this file. `port`: the gateway's serial port; `boards[name]`, `line`: what happens to them;
+    `local`: the station's own broker, None where no board is on Wi-Fi. `station_id` is what those boards are told.
 
     `row_s` above 0: the boards make a row so often, not as often as their definition says. Who needs many rows gets
     them at a rate of time that is honest.
@@ -71,6 +75,7 @@ class Rig:
         unix_s: int = UNIX_S,
         sensor_turn_us: int = TURN_NS // 1000,
         row_s: int = 0,
+        station_id: str = "RIG",
     ) -> None:
         names = [spec.name for spec in (*boards, *sensors)]
         if len(set(names)) != len(names):
@@ -82,6 +87,8 @@ class Rig:
         self.port = ""
         self.rate = rate
         self._board_specs = tuple(boards)
+        self._station_id = station_id
+        self.local = Broker(self.folder / "local") if any(spec.wifi for spec in boards) else None
         self._sensors = {spec.name: spec for spec in sensors}
         self._baud, self._framing = baud, framing
         self._unix_s = unix_s
@@ -123,6 +130,8 @@ class Rig:
         self._set_clock(self._unix_s * 1000, START_MS, self.rate)
         self._keeper.start()
         try:
+            if self.local is not None:
+                self._keeper.call(self.local.start)  # In the keeper's thread: it ends with whoever started it.
             self._start_line()
             for board in self.boards.values():
                 board.start(wait=False)
@@ -138,6 +147,8 @@ class Rig:
             for board in self.every_board():
                 self._keeper.call(board.close)
         self.line.close()
+        if self.local is not None:
+            self.local.stop()
         self._keeper.stop()
         for end in self._ends:
             end.close()
@@ -227,6 +238,9 @@ class Rig:
         files = [master]
         lines: list[socket.socket] = []
         for spec in self._board_specs:
+            if spec.wifi:
+                self.boards[spec.name] = self._add_unit(spec, None)
+                continue
             board_end, line_end = socket.socketpair()
             board_end.setblocking(False)
             line_end.setblocking(False)
@@ -243,10 +257,14 @@ class Rig:
         os.close(master)  # Now a dead line is a hung-up port, as an unplugged adapter is.
         self.line.stats()  # It answers: it has started.
 
-    def _add_unit(self, spec: BoardSpec, line_end: socket.socket, unit: int = 1) -> Board:
-        definition = definitions.board_json(
-            spec.board_type, spec.address, self._baud, self._framing, spec.calibration, fit=spec.fit
-        )
+    def _add_unit(self, spec: BoardSpec, line_end: socket.socket | None, unit: int = 1) -> Board:
+        if self.local is not None and spec.wifi:
+            link = (self.local.host, self.local.port, self._station_id)
+            definition = definitions.mqtt_board_json(spec.board_type, *link, spec.calibration, fit=spec.fit)
+        else:
+            definition = definitions.board_json(
+                spec.board_type, spec.address, self._baud, self._framing, spec.calibration, fit=spec.fit
+            )
         if self._row_s:
             definition["row_s"] = self._row_s  # The hash stays: gateway and board go on calling it the same.
         place = Place(self.folder, line_end, INTERPRETER, firmware_build.BUILD, self._board_clock, definition)

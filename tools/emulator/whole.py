@@ -85,7 +85,7 @@ class Child:
 
 class WholeStation:
     """A rig with everything around it. `station_toml` is the text of its configuration, with {port}, {siren}, {spool},
-    {broker} where those paths and the broker's port go."""
+    {broker} where those paths and the port of the center's broker go, {local} for that of the station's own."""
 
     def __init__(self, folder: Path, rig: Rig, station_toml: str, *, station_id: str, plant: str = "") -> None:
         self.folder = folder
@@ -113,9 +113,9 @@ class WholeStation:
 
     def write_station(self) -> None:
         """Write station.toml with the port, files and broker as they are now."""
-        self.station_file.write_text(
-            self._toml.format(port=self.rig.port, siren=self.siren_file, spool=self.spool_file, broker=self.broker.port)
-        )
+        local = self.rig.local.port if self.rig.local is not None else 0
+        places = {"port": self.rig.port, "siren": self.siren_file, "spool": self.spool_file}
+        self.station_file.write_text(self._toml.format(**places, broker=self.broker.port, local=local))
 
     def stop(self) -> None:
         """Everything, in order; safe to call twice and after a failed start."""
