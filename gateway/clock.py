@@ -70,6 +70,14 @@ class Clock:
         """Does the rate stay as it is? Then a wait needs no second look at the clock."""
         return self._view is None
 
+    def both(self) -> tuple[int, int]:
+        """(unix_ms, mono_ms) of one moment: their difference changes only where the clock steps or is slewed."""
+        if self._view is None:
+            return self.unix_ms(), self.mono_ms()
+        unix_ms, mono_ms, real_ns, rate_milli = self._anchor()
+        passed_ms = (time.monotonic_ns() - real_ns) * rate_milli // 1_000_000_000
+        return unix_ms + passed_ms, mono_ms + passed_ms
+
     def rate(self) -> float:
         """Station seconds per real second."""
         return 1.0 if self._view is None else self._anchor()[3] / 1000

@@ -16,10 +16,11 @@ import boards
 from gateway.board_link import BoardLink, LogStore, Piece
 from gateway.bus_link import Judge, Link, Work
 from gateway.clock import Clock
+from gateway.clock_steps import is_known
 from gateway.commit import StoreError
 from gateway.config import Bus
 from gateway.line import BusError, Line
-from gateway.sensor_link import CLOCK_SET_S, MadeStore, SensorLink
+from gateway.sensor_link import MadeStore, SensorLink
 from wire.registers import find
 
 KINDS = ("ok", "no_answer", "crc", "truncated", "wrong_id", "exception", "overrun", "late", "duplicate", "row", "port")
@@ -253,7 +254,7 @@ class BusPoller:
     # Clocks
 
     def _clock_is_due(self, now_us: int) -> bool:
-        if not self._boards or self._clock.unix_ms() < CLOCK_SET_S * 1_000:
+        if not self._boards or not is_known(self._clock.unix_ms()):
             return False
         offset_ms = self._clock.unix_ms() - now_us // 1_000
         stepped = self._offset_ms is not None and abs(offset_ms - self._offset_ms) > CLOCK_STEP_MS
@@ -293,7 +294,7 @@ class BusPoller:
             board.stored()
 
     def _close_rows(self) -> None:
-        unix_ms, mono_ms = self._clock.unix_ms(), self._clock.mono_ms()
+        unix_ms, mono_ms = self._clock.both()
         for sensor in self._sensors:
             sensor.close_row(unix_ms, mono_ms)
             if sensor.rows and not sensor.storing:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from gateway.catalogue import Catalogue
 from gateway.clock import Clock
+from gateway.clock_steps import StepWatch
 from gateway.commit import Committer
 from gateway.config import Bus
 from gateway.config import Station as StationConfig
@@ -104,7 +105,7 @@ async def serve(
         inward = [group.create_task(poller.run(), name=f"bus {poller.bus.name}") for poller in pollers]
         if local is not None:
             inward.append(group.create_task(local.run(), name="local"))
-        inward.append(group.create_task(_tick(station, clock), name="tick"))
+        inward.append(group.create_task(_tick(station, clock, sink), name="tick"))
         outward = [group.create_task(uplink.run(), name="uplink")]
         if status:
             outward.append(group.create_task(health.write_to(status), name="health"))
@@ -139,9 +140,14 @@ def run(config: StationConfig, status: Path | None = None) -> int:
     return 0
 
 
-async def _tick(station: Station, clock: Clock) -> None:
+async def _tick(station: Station, clock: Clock, sink: Sink) -> None:
+    """Let the station's own times pass, on the monotonic clock; tell it when the other one steps."""
+    watch = StepWatch()
     while True:
         station.tick(clock.mono_ms())
+        stepped_ms = watch.look(*clock.both())
+        if stepped_ms:
+            sink.event(_event(clock, "clock stepped", f"by {stepped_ms / 1000:+.3f} s"))
         await clock.sleep_ms(TICK_MS)
 
 

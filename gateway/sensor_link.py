@@ -11,6 +11,7 @@ from boards import Profile
 from gateway.bought import Read, median, plan, reading
 from gateway.bus_link import Judge, Link
 from gateway.clock import Clock
+from gateway.clock_steps import Anchor, StepWatch, is_known
 from gateway.commit import StoreError
 from gateway.config import Source
 from gateway.line import BusError, Line
@@ -21,9 +22,8 @@ from wire.row import Reading
 VALUES_MAX = 4_000  # Kept for one row: an hour of looks at the shortest useful scan, and room.
 ROWS_MAX = 1_440  # Made while the store refuses them; a day of minutes.
 FLAGS = (GOOD, SUSPECT, FAIL)  # The best that an interval has makes its row.
-CLOCK_SET_S = 1_704_067_200  # 2024-01-01: before it a machine's clock was never set.
 
-MadeRow = tuple[int, int, int, list[Reading]]
+MadeRow = tuple[int, int, int, list[Reading] | Anchor]
 
 
 class MadeStore(Protocol):
@@ -45,6 +45,8 @@ class SensorLink(Link):
         self._met = False
         self._values = [{flag: deque[int](maxlen=VALUES_MAX) for flag in FLAGS} for _ in profile.points]
         self._boundary_s = 0
+        self._watch = StepWatch()
+        self._unknown = False  # Rows are stamped with uptime.
 
     def begin(self) -> None:
         self._step = 0
@@ -108,9 +110,16 @@ class SensorLink(Link):
         self._judge.on_now(self.source.name, told)
 
     def close_row(self, unix_ms: int, mono_ms: int) -> None:
-        """Make the row of the interval that has ended by now, if one has."""
+        """Make the row of the interval that has ended by now, if one has; before it say what time it is, if it
+        stepped or is known for the first time. A step ends the interval early, one that is slewed ends on its time.
+        """
         row_s = self.source.row_s
-        known = unix_ms // 1_000 >= CLOCK_SET_S
+        known = is_known(unix_ms)
+        stepped = self._watch.look(unix_ms, mono_ms)
+        if known and (stepped or self._unknown):
+            anchor = Anchor(unix_ms // 1_000, unix_ms % 1_000, SYNCED, mono_ms // 1_000, mono_ms % 1_000)
+            self.rows.append((anchor.unix_s, anchor.ms, SYNCED, anchor))
+        self._unknown = not known
         now_s = unix_ms // 1_000 if known else mono_ms // 1_000
         boundary_s = now_s - now_s % row_s
         if boundary_s == self._boundary_s:

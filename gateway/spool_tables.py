@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import cbor2
 
+from gateway.clock_steps import Anchor
 from gateway.commit import FullError
 from gateway.ranges import Ranges
 from gateway.spool_reader import Stored, row_is_true
@@ -30,7 +31,7 @@ from gateway.spool_schema import (
     log_info,
 )
 from wire.reading import NEVER
-from wire.row import Row, RowError, crc_of, measure, pack
+from wire.row import ANCHOR, Row, RowError, crc_of, measure, pack
 from wire.telemetry import (
     E_AT_MS,
     E_DETAIL,
@@ -163,13 +164,13 @@ def append_rows(
 def append_made(
     db: sqlite3.Connection, changes: Changes, key: Key, rows: list, stamp: Stamp, gateway: bytes
 ) -> FullError | None:
-    """Rows (t_s, ms, time quality, readings) of a source that the gateway writes; they get their seq here."""
+    """Rows (t_s, ms, time quality, readings or anchor) of a source that the gateway writes; they get their seq here."""
     if not make_room(db, changes, len(rows), MADE_PERMIL, partial(_tell_dropped, db, changes, gateway, stamp.now_ms)):
         return FullError("the spool is full of events")
     held = changes.range(db, HELD, key)
-    for t_s, ms, time_quality, readings in rows:
+    for made in rows:
         seq = _next_seq(db, key)
-        row = made_row((t_s, ms, time_quality, readings), seq, key[1], stamp)
+        row = made_row(made, seq, key[1], stamp)
         db.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*key, *row))
         held.add(seq, seq)
         changes.rows += 1
@@ -178,8 +179,11 @@ def append_made(
 
 def made_row(made: tuple, seq: int, epoch: int, stamp: Stamp) -> Stored:
     """A row as it is stored, of what a source that the gateway writes has read."""
-    t_s, ms, time_quality, readings = made
-    row = Row(seq, stamp.boot, time_quality, t_s, ms, readings)
+    t_s, ms, time_quality, said = made
+    if isinstance(said, Anchor):
+        row = Row(seq, stamp.boot, time_quality, t_s, ms, kind=ANCHOR, anchor=tuple(said))
+    else:
+        row = Row(seq, stamp.boot, time_quality, t_s, ms, said)
     packed = pack(row, epoch)
     stored_s = stamp.now_ms // 1000 if time_quality == NEVER else t_s
     return seq, row.kind, stored_s, stamp.catalogue, crc_of(packed), packed

@@ -6,10 +6,10 @@ board's own uptime in it says so, and nothing that lay in a buffer passes for th
 
 from gateway.bus_link import Judge
 from gateway.clock import Clock
+from gateway.clock_steps import is_known
 from gateway.config import Source
 from gateway.local_messages import Rows, Slot, State
 from gateway.points import NowValue
-from gateway.sensor_link import CLOCK_SET_S
 from wire.reading import FAIL, MISSING, NEVER, QUANTITY_CODES, in_range
 from wire.registers import AGE_MAX_MS
 
@@ -103,7 +103,7 @@ class WifiBoard:
     def needs_time(self, message: Rows) -> bool:
         """Should the answer to `message` tell it what time it is? Once True, then not again for a while."""
         now_ms = self._clock.mono_ms()
-        if self._clock.unix_ms() < CLOCK_SET_S * 1_000:
+        if not is_known(self._clock.unix_ms()):
             return False
         never = message.time_quality == NEVER or message.unix_ms is None
         allowed_ms = CLOCK_OFF_MS + int(CLOCK_OFF_REAL_MS * self._clock.rate())
