@@ -144,3 +144,27 @@ def test_alarms_and_their_delays_are_the_same_whatever_the_clock_does(step_ms):
     assert told[0] == told[1]
     raised = [n for n, levels in enumerate(told[0]) if levels.get("flood")]
     assert (raised[0] - 100, raised[-1] - 200) == (15, 39), "two seconds a turn: 30 s on, twice 40 s off"
+
+
+def test_a_step_of_the_gateways_clock_is_an_event_told_once():
+    from gateway.run import _tick
+    from wire.telemetry import E_AT_MS, E_DETAIL, E_KIND, EVENT_CODES
+
+    clock, events, ticks = HandClock(UNIX_MS), [], asyncio.Queue()
+    station = cast(Any, SimpleNamespace(tick=ticks.put_nowait))
+    sink = cast(Any, SimpleNamespace(event=events.append))
+    clock.mono_ms = lambda: 1_000
+
+    async def main():
+        task = asyncio.create_task(_tick(station, clock, sink))
+        async with asyncio.timeout(10):
+            for tick in range(6):
+                assert await ticks.get() == 1_000, "the station's own times do not know of it"
+                if tick == 2:
+                    clock.now_ms -= 2_700_000
+        task.cancel()
+
+    asyncio.run(main())
+    (event,) = events
+    assert (event[E_KIND], event[E_DETAIL]) == (EVENT_CODES["clock stepped"], "by -2700.000 s")
+    assert event[E_AT_MS] == UNIX_MS - 2_700_000
