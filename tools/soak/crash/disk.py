@@ -83,7 +83,7 @@ class Disk:
             free = [op for op in pending if not is_metadata(op)]
             count = chance.randint(0, len(ordered)) if chance.random() < 0.5 else len(ordered)
             chosen |= {id(op): _whole(op) for op in ordered[:count]}
-        chosen |= _WAYS[number % len(_WAYS)](free, chance) if free else {}
+        chosen |= chance.choice(_WAYS)(free, chance) if free else {}
         names, patches = dict(self.names), []
         sizes: dict[int, int] = {}
         for op in pending:
