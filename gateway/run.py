@@ -95,7 +95,7 @@ async def serve(
     uplink.judge = station.gateway_quality
     saved = spool.load_state("alarms")
     if saved:
-        station.restore(saved, await spool.newest_events(RESTORED_EVENTS))
+        station.restore(saved, await spool.events_after("alarms", RESTORED_EVENTS))
     pollers = [BusPoller(bus, clock, station, spool, parts.line) for bus in config.buses]
     local = LocalListener(config, config.local, clock, station, spool) if config.local else None
     health = Health(config, clock, station, pollers, spool, uplink, local)

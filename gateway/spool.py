@@ -130,12 +130,16 @@ class Spool(Core):
         """Commit an event at once and return its seq. StoreError."""
         return await self.submit_event(event)
 
-    async def newest_events(self, limit: int) -> list[dict[int, object]]:
-        """The last events of the gateway's own log, oldest first."""
+    async def events_after(self, state: str, limit: int) -> list[dict[int, object]]:
+        """The gateway's own events, oldest first, that came after the state which the opening found under that name.
+
+        At most the last `limit`; all of them where no state was found.
+        """
         logs = [found for found in self.all_logs() if found.info.kind == SOURCE_EVENTS and not found.info.closed]
         if not logs:
             return []
-        rows = await self.read(lambda reader: reader.newest(logs[-1].key, 1, logs[-1].held.last, limit))
+        first = self._states_told.get(state, 0) + 1
+        rows = await self.read(lambda reader: reader.newest(logs[-1].key, first, logs[-1].held.last, limit))
         return [cbor2.loads(row[5]) for row in reversed(rows)]
 
     def keep_state(self, name: str, data: bytes) -> asyncio.Future[None]:

@@ -68,6 +68,7 @@ class Core:
         self._own = {self.gateway, *(info.source for info in self._sensors.values())}
         self._index = Index([], 0)
         self._states: dict[str, bytes] = {}
+        self._states_told: dict[str, int] = {}  # Of the states found at the opening: the last event before each.
         self._copies: dict[int, str] = {}
         self._boot = 0
         self._opened = False
@@ -147,6 +148,7 @@ class Core:
                 cut_mib = self.disk.cap_pages * schema.PAGE_BYTES // 2**20
                 log.warning("spool.cap is more than the disk of %s holds: %d MiB are used", self.path, cut_mib)
             self.counters["state_damaged"] = loaded.states_damaged
+            self._states_told = loaded.states_told
             self._at_start = {found.key: max(found.held.last, found.acked.last) for found in loaded.logs}
         self._forget_stored()
         self._flush_memory()

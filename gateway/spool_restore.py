@@ -45,6 +45,7 @@ class Loaded(NamedTuple):
     catalogues: dict[int, bytes]
     states: dict[str, bytes]
     states_damaged: int
+    states_told: dict[str, int]  # seq of the last event before each
     boot: int
 
 
@@ -61,6 +62,7 @@ def memory_rows(memory: dict[Key, dict[int, Stored]]) -> list[tuple[Key, Stored]
 def restore(db: sqlite3.Connection, changes: Changes, missing: Missing, damaged: list[str]) -> Loaded:
     """Write what is missing; what the disk says then. `damaged`: names of files that were set aside for this one."""
     states, states_damaged = schema.load_states(db)
+    states_told = schema.load_states_told(db)
     for wanted in missing.own:
         tables.made_log(db, changes, wanted, missing.gateway, missing.now_ms)
     generation = _acknowledgements(db, changes, missing)
@@ -81,7 +83,8 @@ def restore(db: sqlite3.Connection, changes: Changes, missing: Missing, damaged:
     if missing.told is not None:
         tables.append_event(db, changes, missing.gateway, missing.told, 0)
     catalogues = schema.load_catalogues(db)
-    return Loaded(_logs(db, changes), generation, catalogues, states | missing.states, states_damaged, boot)
+    states |= missing.states
+    return Loaded(_logs(db, changes), generation, catalogues, states, states_damaged, states_told, boot)
 
 
 def write_rows(db: sqlite3.Connection, changes: Changes, rows: list[tuple[Key, Stored]]) -> None:

@@ -18,6 +18,8 @@ WAL_PAGES = 256  # After so many pages the write-ahead log goes into the file: i
 EVENT_ROW = 3  # `kind` of an event among rows; DATA and ANCHOR are wire.row's.
 EVENTS_NAME = "events"
 
+STATE_TOLD = "state told "  # and a state's name, in `meta`: the last event that was told when it was kept.
+
 HELD, ACKED, GONE = 0, 1, 2  # `what` of a range: in rows; durably at the center; lost before we could read it.
 
 _SCHEMA = """
@@ -151,6 +153,12 @@ def load_states(db: sqlite3.Connection) -> tuple[dict[str, bytes], int]:
     rows = db.execute("SELECT name, data, crc FROM state").fetchall()
     good = {name: data for name, data, crc in rows if crc32(data) == crc}
     return good, len(rows) - len(good)
+
+
+def load_states_told(db: sqlite3.Connection) -> dict[str, int]:
+    """For each kept state the seq of the last event that was told before it."""
+    found = db.execute("SELECT name, value FROM meta WHERE name GLOB ?", (f"{STATE_TOLD}*",))
+    return {name.removeprefix(STATE_TOLD): seq for name, seq in found}
 
 
 def load_catalogues(db: sqlite3.Connection) -> dict[int, bytes]:

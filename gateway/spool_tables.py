@@ -25,6 +25,7 @@ from gateway.spool_schema import (
     GONE,
     HELD,
     LOG_COLUMNS,
+    STATE_TOLD,
     Changes,
     Key,
     LogInfo,
@@ -41,6 +42,7 @@ from wire.telemetry import (
     E_RANGE,
     E_SOURCE,
     EVENT_CODES,
+    SOURCE_EVENTS,
 )
 
 QUARANTINE_MAX = 1_000
@@ -222,6 +224,11 @@ def quarantine(db: sqlite3.Connection, changes: Changes, changed: set[tuple[Key,
 
 
 def save_state(db: sqlite3.Connection, name: str, data: bytes) -> None:
+    """Keep `data`, and how far the event log is: what stands behind it there came later, whatever any clock says."""
+    told = db.execute(
+        "SELECT made_seq FROM logs WHERE kind = ? AND NOT closed ORDER BY place DESC LIMIT 1", (SOURCE_EVENTS,)
+    ).fetchone()
+    set_meta(db, STATE_TOLD + name, told[0] if told else 0)
     db.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (name, data, crc32(data)))
 
 

@@ -180,7 +180,7 @@ class Station:
         return pack_state(self._points, self._config.mode, self.mode, self._lost_sources, self._now())
 
     def restore(self, data: bytes, events: list[dict[int, object]] | None = None) -> bool:
-        """Take over a kept state, then the newest `events` of the log (oldest first), and sound what must sound.
+        """Take over a kept state, then the `events` that came after it (oldest first), and sound what must sound.
 
         False where the state cannot be read: then alarms are judged from the present alone, and an event says so.
         """
@@ -191,7 +191,7 @@ class Station:
             return False
         self.mode = saved.mode
         self._lost_sources = saved.lost_sources
-        recall_events(self._points, events or [], saved.unix_ms)
+        recall_events(self._points, events or [])
         self._siren.set(self._siren_level())
         self._tell_siren()
         for name in saved.gone:

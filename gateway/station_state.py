@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from gateway.config import Station
 from gateway.points import Points
-from wire.telemetry import E_DETAIL, E_DETECTED_MS, E_EPISODE_MS, E_KIND, E_LEVEL, E_RULE, E_VALUE, EVENT_KINDS, MODES
+from wire.telemetry import E_DETAIL, E_EPISODE_MS, E_KIND, E_LEVEL, E_RULE, E_VALUE, EVENT_KINDS, MODES
 
 VERSION = 1
 _ALARM_KINDS = frozenset(code for code, name in EVENT_KINDS.items() if name.startswith("alarm "))
@@ -24,7 +24,6 @@ class Saved(Struct, frozen=True):
 
     mode: str
     lost_sources: set[str]
-    unix_ms: int
     gone: list[str]  # rules that were active and are no longer configured
 
 
@@ -58,10 +57,10 @@ def unpack_state(data: bytes, points: Points, config: Station, now: tuple[int, i
         raise StateError(f"{type(error).__name__}: {error}") from error
 
 
-def recall_events(points: Points, events: list[dict], since_unix_ms: int) -> None:
-    """Take over alarm events of the log, oldest first, that the kept state does not know yet."""
+def recall_events(points: Points, events: list[dict]) -> None:
+    """Take over alarm events of the log, oldest first: those that came after the kept state."""
     for event in events:
-        if event[E_KIND] not in _ALARM_KINDS or event[E_DETECTED_MS] < since_unix_ms:
+        if event[E_KIND] not in _ALARM_KINDS:
             continue
         alarm = points.alarms.get(event.get(E_RULE, ""))
         if alarm is not None:
@@ -95,4 +94,4 @@ def _unpack(state: dict, points: Points, config: Station, now: tuple[int, int]) 
     if mode not in MODES or config_mode != config.mode:
         mode = config.mode  # The configuration was changed since: it is newer.
     lost = {name for name in state[7] if name in points.by_source}
-    return Saved(mode, lost, state[1], gone)
+    return Saved(mode, lost, gone)

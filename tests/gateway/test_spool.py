@@ -175,15 +175,19 @@ def test_an_event_is_stored_with_its_crc_and_comes_before_the_window_ends(tmp_pa
     assert run(tmp_path, step) == EVENT
 
 
-def test_the_newest_events_come_back_oldest_first(tmp_path):
+def test_the_events_after_a_kept_state_come_back_oldest_first_whatever_their_clock_said(tmp_path):
     async def write(spool):
-        for at_ms in range(5):
-            await spool.append_event(EVENT | {E_AT_MS: at_ms})
+        for at_ms in (9_000, 8_000):
+            await spool.append_event(EVENT | {E_AT_MS: at_ms, E_DETECTED_MS: at_ms})
+        spool.keep_state("alarms", b"told of two")
+        for at_ms in (50, 70, 10, 60):  # The clock went back.
+            await spool.append_event(EVENT | {E_AT_MS: at_ms, E_DETECTED_MS: at_ms})
 
     async def read(spool):
-        return [event[E_AT_MS] for event in await spool.newest_events(3)]
+        kept = [[event[E_AT_MS] for event in await spool.events_after("alarms", limit)] for limit in (100, 3)]
+        return kept, len(await spool.events_after("other", 100)) > 6, spool.load_state("alarms")
 
-    assert run(tmp_path, write, read) == [2, 3, 4]
+    assert run(tmp_path, write, read) == ([[50, 70, 10, 60], [70, 10, 60]], True, b"told of two")
 
 
 def test_a_seq_is_never_given_again_after_the_rows_were_removed(tmp_path):

@@ -74,20 +74,6 @@ def test_a_kill_between_event_and_state_announces_no_second_episode():
     assert rig.station.alarms()[0]["since_unix_ms"] == rig.sink.events[0][E_EPISODE_MS]
 
 
-def test_events_that_the_kept_state_knows_change_nothing():
-    rig = Rig(RULES[:1])
-    rig.now("level", CALM_MM)
-    flood(rig)
-    rig.clock.advance(5)
-    rig.station.acknowledge("flood", "07")
-    rig.clock.advance(5)
-    rig.station.on_fault("duplicate address", "level", "no alarm")
-    rig.station.close()
-    rig.restart(events=rig.sink.events[:1])
-    assert rig.station.alarms()[0]["state"] == "acknowledged"
-    assert rig.station.alarms()[0]["actor"] == "07"
-
-
 def test_an_active_rule_that_is_no_longer_configured_is_told():
     rig = Rig(RULES[:1])
     rig.now("level", CALM_MM)
