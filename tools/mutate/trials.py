@@ -37,16 +37,21 @@ class Outcome:
     fate: str
 
 
+def copy_tree(root: Path, place: Path) -> None:
+    """The tree below `root` as far as tests need it, at `place`, which is made."""
+    place.mkdir()
+    for name in COPIED:
+        if (root / name).is_dir():
+            shutil.copytree(root / name, place / name, ignore=NOT_COPIED)
+        elif (root / name).exists():
+            shutil.copy(root / name, place / name)
+
+
 class Copy:
     """A copy of the tree below `root` at `place`, with a host that runs its tests; a context manager."""
 
     def __init__(self, root: Path, place: Path) -> None:
-        place.mkdir()
-        for name in COPIED:
-            if (root / name).is_dir():
-                shutil.copytree(root / name, place / name, ignore=NOT_COPIED)
-            elif (root / name).exists():
-                shutil.copy(root / name, place / name)
+        copy_tree(root, place)
         self._place = place
         self._host = subprocess.Popen(
             [sys.executable, "-P", str(HOST)],

@@ -215,7 +215,7 @@ def work_on() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.soak.simulation", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, nargs="+", default=[1], help="one after another, until one fails")
     parser.add_argument("--hours", type=float, default=HOURS)
     parser.add_argument("--faults", type=int, default=FAULTS_PER_SEED)
     parser.add_argument("--scan-s", type=int, default=SCAN_S)
@@ -224,13 +224,15 @@ def main() -> int:
     args = parser.parse_args()
     if args.worker:
         return work_on()
-    job = Job(args.seed, args.hours, args.faults, args.scan_s, args.without)
     with Worker() as worker:
-        result = worker.simulate(job)
-    print(f"seed {result.seed}: trace {result.digest}, {result.hours:.1f} h, {result.rows} rows, {result.faults}")
-    for text in result.failures:
-        print(f"FAIL  {text}")
-    return EXIT_NOT_RIGHT if result.failures else EXIT_DONE
+        for seed in args.seed:
+            result = worker.simulate(Job(seed, args.hours, args.faults, args.scan_s, args.without))
+            print(f"seed {seed}: trace {result.digest}, {result.hours:.1f} h, {result.rows} rows, {result.faults}")
+            for text in result.failures:
+                print(f"FAIL  {text}")
+            if result.failures:
+                return EXIT_NOT_RIGHT
+    return EXIT_DONE
 
 
 def memory() -> str | None:

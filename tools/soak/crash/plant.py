@@ -18,6 +18,12 @@ class Plant(NamedTuple):
     text: str
     instead: str
 
+    def in_text(self, text: str) -> str:
+        """`text`, the file's, with the bug. ValueError where its place is not there exactly once."""
+        if text.count(self.text) != 1:
+            raise ValueError(f"a plant is out of date: in {self.file} its text occurs {text.count(self.text)} times")
+        return text.replace(self.text, self.instead)
+
 
 PLANTS = {
     "nothing is flushed": Plant("gateway/spool_schema.py", "PRAGMA synchronous = FULL", "PRAGMA synchronous = OFF"),
@@ -37,8 +43,5 @@ def planted(name: str, folder: Path) -> Path:
     for here, there in TREES.items():
         shutil.copytree(ROOT / there, folder / here, ignore=shutil.ignore_patterns("__pycache__"))
     file = folder / plant.file
-    text = file.read_text(encoding="utf-8")
-    if text.count(plant.text) != 1:
-        raise ValueError(f"the plant {name!r} is out of date: its text occurs {text.count(plant.text)} times")
-    file.write_text(text.replace(plant.text, plant.instead), encoding="utf-8")
+    file.write_text(plant.in_text(file.read_text(encoding="utf-8")), encoding="utf-8")
     return folder

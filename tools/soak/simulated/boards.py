@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from wire.reading import GOOD, MISSING, NEVER, QUANTITY_CODES, SYNCED
 from wire.registers import LOG_HEADER_BYTES, NOW, STATUS, find
-from wire.row import ANCHOR, Reading, Row, crc_of, pack
+from wire.row import ANCHOR, LENGTH_MAX, Reading, Row, crc_of, pack
+from wire.short_rows import shorten
 
 ILLEGAL_ADDRESS, ILLEGAL_VALUE = 2, 3
 ANCHOR_STEP_MS = 5_000
@@ -149,18 +150,23 @@ class SimBoard:
         else:
             raise Refused(ILLEGAL_ADDRESS)
 
-    def read_log(self, record: int, registers: int) -> bytes:
-        """Function 20 of the log: rows from the cursor (and `record`) on, as many as fit."""
+    def read_log(self, record: int, registers: int, short: bool) -> bytes:
+        """Function 20 of the log: rows from the cursor and `record` on, as many as fit; `short`: as differences."""
         self.advance()
         first = max(self._cursor + record, self.tail, 1)
         data = bytearray(struct.pack(">II", self.epoch, first))
         assert len(data) == LOG_HEADER_BYTES
         if self.rows:
+            out = bytearray(LENGTH_MAX)
+            before = b""
             for n in range(first - self.tail, len(self.rows)):
                 packed = self.rows[n][1]
-                if len(data) + len(packed) > 2 * registers:
+                room = 2 * registers - len(data)
+                size = shorten(packed, before, out, 0, room) if short and before else 0
+                if not size and len(packed) > room:
                     break
-                data += packed
+                data += out[:size] if size else packed
+                before = packed
         return bytes(data.ljust(2 * registers, b"\0"))
 
     def _set_clock(self, unix_ms: int) -> None:

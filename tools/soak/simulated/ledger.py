@@ -85,7 +85,11 @@ class Ledger:
                 self.volatile.setdefault(key, {})[seq] = crc
             elif fact.crc != crc:
                 self.fail(f"the center has another {_name(key)} {seq} than was written")
-            self.center.setdefault(key, Ranges()).add(seq, seq)
+            here = self.center.setdefault(key, Ranges())
+            if seq in here:
+                self.duplicated += 1
+                self.fail(f"the center has {_name(key)} {seq} twice")
+            here.add(seq, seq)
             rolled = self.rolled_back.get(key)
             if rolled:
                 rolled.remove(seq, seq)

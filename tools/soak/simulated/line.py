@@ -22,6 +22,7 @@ from gateway.config import Bus
 from gateway.line import Answer, BusError
 from gateway.wire_time import chars_us, exchange_us
 from tools.soak.simulated.boards import Refused, SimBoard, SimRadar
+from wire.registers import LOG_FILE_SHORT
 
 ANSWER_US = 5_000
 Device = SimBoard | SimRadar
@@ -109,7 +110,8 @@ def _answer(device: Device, request: ModbusPDU) -> ModbusPDU:
     """What the device answers, having done what was asked. Refused."""
     if isinstance(request, ReadFileRecordRequest) and isinstance(device, SimBoard):
         (record,) = request.records
-        data = device.read_log(record.record_number, record.record_length)
+        short = record.file_number == LOG_FILE_SHORT
+        data = device.read_log(record.record_number, record.record_length, short)
         return ReadFileRecordResponse([FileRecord(record_data=data)], dev_id=request.dev_id)
     if isinstance(request, WriteMultipleRegistersRequest) and isinstance(device, SimBoard):
         device.write(request.address, list(request.registers))

@@ -14,7 +14,7 @@ from typing import Any
 from gateway.clock import Clock
 
 START_S = 1_000.0
-TURNS_MAX, TURNS_S = 50_000, 5.0  # More turns in less time: something runs in a circle.
+TURNS_MAX, TURNS_S = 10_000, 5.0  # More turns in less time: something runs in a circle.
 LIFE: "contextvars.ContextVar[Life | None]" = contextvars.ContextVar("life", default=None)
 
 

@@ -4,9 +4,15 @@ Rules of this file: it looks at the siren, the ledger, and the databases; never 
 """
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
+from gateway.ranges import Ranges
+from tools.center.gaps import gaps, logs_of
 from tools.soak.simulated import site
 from tools.soak.simulated.world import World
+from wire.reading import QUANTITY_CODES
+from wire.telemetry import EVENT_CODES
 
 SAMPLES_UP = 3  # So many samples above a threshold in a row: the siren is on.
 SAMPLES_DOWN = 5  # So many below all of them: it is off, level by level.
@@ -49,3 +55,46 @@ async def finish(world: World) -> None:
         world.ledger.fail(f"rows of {where}, {key[0].hex()} {key[1]:08x}, never came to the center: {ranges}")
     await world.stop_gateway()
     await asyncio.sleep(LOOK_S)
+    with closing(sqlite3.connect(world.database)) as db:
+        _look_for_untold(world, db)
+        _look_for_twice(world, db)
+        _look_for_episodes(world, db)
+
+
+def _look_for_untold(world: World, db: sqlite3.Connection) -> None:
+    """What no log holds any more is a gap at the center, as far as anybody ever told it of these rows."""
+    ledger = world.ledger
+    logs = {log.key: log for log in logs_of(db, site.STATION)}
+    for key, dead in ledger.dead.items():
+        here = ledger.center.get(key, Ranges())
+        log = logs.get(key)
+        if log is None:
+            continue
+        listed = Ranges((gap.first, gap.last) for gap in gaps(db, log, here, world.center_ms()))
+        untold = dead.minus(here, listed).within(1, max(log.head, here.last, 1))
+        if untold:
+            ledger.fail(f"rows {key[0].hex()} {key[1]:08x} {untold} are nowhere, and the center does not say so")
+
+
+def _look_for_twice(world: World, db: sqlite3.Connection) -> None:
+    """A radar's rows have no name before they are stored; their values say which row is which."""
+    if world.scan_s < 60:
+        return  # Neighbours may have one value.
+    found = db.execute(
+        "SELECT value, count(*) FROM readings WHERE quantity = ? AND value IS NOT NULL GROUP BY value"
+        " HAVING count(*) > 1",
+        (QUANTITY_CODES["gap_mm"],),
+    ).fetchall()
+    for value, count in found:
+        world.ledger.duplicated += count - 1
+        world.ledger.fail(f"the radar's row of {value} mm is there {count} times, under names of its own")
+
+
+def _look_for_episodes(world: World, db: sqlite3.Connection) -> None:
+    """One flood is one episode, however often the gateway died in it."""
+    raised = EVENT_CODES["alarm raised"]
+    found = db.execute("SELECT DISTINCT episode_ms FROM events WHERE rule = 'flood' AND kind = ?", (raised,)).fetchall()
+    sure = sum(count >= SAMPLES_UP for number, count in world.floods_heard.items() if number not in world.doubtful)
+    seen = len(world.floods_heard)
+    if len(found) < sure or (not world.doubtful and len(found) > seen):
+        world.ledger.fail(f"{len(found)} episodes at the center, {seen} floods were seen, {sure} of them for sure")

@@ -5,6 +5,7 @@ import hashlib
 import random
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from tools.center.store import Store
 from tools.soak.simulated import site
 from tools.soak.simulated.boards import SimBoard, SimRadar
 from tools.soak.simulated.broker import SimBroker, SimClient, SimLink
-from tools.soak.simulated.disk import Disk, SimCommitter
+from tools.soak.simulated.disk import GOOD, Disk, SimCommitter
 from tools.soak.simulated.ledger import Key, Ledger
 from tools.soak.simulated.line import SimLine, Wire
 from tools.soak.simulated.loop import Life, SimClock, VirtualLoop
@@ -98,6 +99,8 @@ class World:
         self.offset_ms = UNIX_S * 1_000
         self.gateway: Gateway | None = None
         self.center: Center | None = None
+        self.floods_heard: Counter[int] = Counter()  # Samples above a threshold, by the number of the flood.
+        self.doubtful: set[int] = set()  # Floods in which a gateway lost what it knew of them.
         self.crashes: list[str] = []  # Of the code under test, by itself.
         self.database = folder / "center" / "center.db"
         self._copies = 0
@@ -121,8 +124,16 @@ class World:
         """As kill -9, or as a power cut: what no COMMIT made durable is gone."""
         gateway, self.gateway = self.gateway, None
         if gateway is not None:
+            self._doubt(gateway)
             await gateway.life.end()
             self.disk.close_all()
+
+    def _doubt(self, gateway: "Gateway") -> None:
+        """A kill between the first crossing and its COMMIT: what comes next may take it for another episode."""
+        number = self.river.flood(self.loop.now_s)
+        fresh = self.floods_heard[number] <= 2 or not gateway.heard or self.disk.state != GOOD
+        if number and fresh:
+            self.doubtful.add(number)
 
     async def stop_gateway(self) -> None:
         """An orderly stop."""
@@ -134,8 +145,13 @@ class World:
         await self.kill_gateway()
         for path in (self.folder / "gateway").iterdir():
             path.unlink()
+        self.doubtful.add(self.river.flood(self.loop.now_s))
         self.ledger.lose_spool(self.boards)
         await self.start_gateway()
+
+    def center_ms(self) -> int:
+        """Unix milliseconds of the center's clock, which is right."""
+        return int(self.loop.now_s * 1_000) + UNIX_S * 1_000
 
     def set_clock(self, offset_ms: int) -> None:
         """The gateway's unix time is `offset_ms` ahead of the loop's."""
@@ -207,7 +223,10 @@ class Gateway:
 
     def _hear(self, address: int, register: int, words: list[int]) -> None:
         if address == site.LEVEL_ADDRESS and len(words) > 12 and register == 4:
-            self.heard.append((words[6] << 16 | words[7]) + site.ZERO_MM)
+            level_mm = (words[6] << 16 | words[7]) + site.ZERO_MM
+            self.heard.append(level_mm)
+            if level_mm >= site.YELLOW_MM:
+                self.world.floods_heard[self.world.river.flood(self.world.loop.now_s)] += 1
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Did it end by a defect of its own? The service manager starts it again."""
@@ -260,15 +279,12 @@ def _leaf(error: BaseException) -> str:
 def patches(world: World) -> list[mock._patch]:
     """Chance and time that the code under test takes from the system."""
 
-    def now_ms() -> int:
-        return int(world.loop.now_s * 1_000) + UNIX_S * 1_000
-
     def time_ns() -> int:
-        return now_ms() * 1_000_000
+        return world.center_ms() * 1_000_000
 
     return [
         mock.patch.object(secrets, "randbits", world.chances["epochs"].getrandbits),
-        mock.patch.object(consume, "now_ms", now_ms),
+        mock.patch.object(consume, "now_ms", world.center_ms),
         mock.patch.object(consume, "LOOK_S", float(max(world.scan_s, 10))),  # As coarse as everything else.
         mock.patch.object(spool_disk, "time", SimpleNamespace(monotonic=world.loop.time, time_ns=time_ns)),
     ]
