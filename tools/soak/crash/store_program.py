@@ -36,6 +36,8 @@ START_S = 1_717_200_000
 ROWS = (20, 400)  # of one batch of a board
 MADE_ROWS = (20, 500)
 STATE_BYTES = (20, 3_000)
+LONG_STEPS = 50  # So many with a silent center, and it goes on until rows had to go,
+FILL_MAX = 200  # but not for more batches than fill the cap several times.
 
 
 def board_row(seq: int) -> bytes:
@@ -65,6 +67,13 @@ class Program:
             await self._chance.choice(self._steps)()
         except StoreError as error:
             print(f"refused {error}", flush=True)
+
+    async def fill(self) -> None:
+        """Make rows that nobody else has, until the store has to drop some."""
+        for _ in range(FILL_MAX):
+            if any(log.gone for log in self._spool.all_logs()):
+                return
+            await self._made()
 
     async def _board(self) -> None:
         first = self._next_of_board()
@@ -112,6 +121,8 @@ async def main(station: Path, seed: int, steps: int) -> None:
     program = Program(spool, sensor, seed)
     for _ in range(steps):
         await program.step()
+    if seed % 2 and steps >= LONG_STEPS:
+        await program.fill()
     if steps % 2:
         os.kill(os.getpid(), signal.SIGKILL)
     await spool.close()
