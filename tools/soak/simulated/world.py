@@ -30,7 +30,7 @@ from tools.soak.simulated.loop import Life, SimClock, VirtualLoop
 
 UNIX_S = 1_767_225_600  # 2026-01-01
 RESTART_S = 5.0  # What the service manager waits.
-START_LIMIT_S = 60.0
+CALM_SAMPLES = 3  # An alarm falls level by level.
 
 
 class Trace:
@@ -100,6 +100,7 @@ class World:
         self.gateway: Gateway | None = None
         self.center: Center | None = None
         self.floods_heard: Counter[int] = Counter()  # Samples above a threshold, by the number of the flood.
+        self._calm_heard = 0  # Samples since the last flood.
         self.doubtful: set[int] = set()  # Floods in which a gateway lost what it knew of them.
         self.crashes: list[str] = []  # Of the code under test, by itself.
         self.database = folder / "center" / "center.db"
@@ -148,6 +149,17 @@ class World:
         self.doubtful.add(self.river.flood(self.loop.now_s))
         self.ledger.lose_spool(self.boards)
         await self.start_gateway()
+
+    def note_level(self, level_mm: int) -> None:
+        """A gateway was told this level. Floods between which none of them saw calm water are one episode."""
+        if level_mm < site.YELLOW_MM:
+            self._calm_heard += 1
+            return
+        number = self.river.flood(self.loop.now_s)
+        if number not in self.floods_heard and self._calm_heard < CALM_SAMPLES:
+            self.doubtful.add(number)
+        self._calm_heard = 0
+        self.floods_heard[number] += 1
 
     def center_ms(self) -> int:
         """Unix milliseconds of the center's clock, which is right."""
@@ -225,8 +237,7 @@ class Gateway:
         if address == site.LEVEL_ADDRESS and len(words) > 12 and register == 4:
             level_mm = (words[6] << 16 | words[7]) + site.ZERO_MM
             self.heard.append(level_mm)
-            if level_mm >= site.YELLOW_MM:
-                self.world.floods_heard[self.world.river.flood(self.world.loop.now_s)] += 1
+            self.world.note_level(level_mm)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Did it end by a defect of its own? The service manager starts it again."""
