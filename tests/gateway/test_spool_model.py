@@ -147,7 +147,8 @@ class Model:
             assert (*KEY, n) in stored, "told to be stored, and is not"
         for n in range(1, self.spool.center_has(*KEY) + 1):
             assert (*KEY, n) in self.center
-        assert here.keys() - self.center <= self.unsent(), "what the center lacks is unsent"
+        # What was read is on the disk; the loop hears of its commit a moment later.
+        await until(lambda: here.keys() - self.center <= self.unsent())  # What the center lacks is unsent.
         assert unsent_before <= here.keys(), "what is unsent is here"
         told = self.told(here)
         missing = self.accepted - here.keys() - self.center - self.lost_power - told
