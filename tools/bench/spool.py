@@ -33,7 +33,7 @@ EVENT_P99_MS = 50.0
 # The slow disk: an event waits for the flush under way, and for its own.
 SLOW_ROW_P99_MS = 250.0 + 2 * SLOW_MS + 50.0
 SLOW_EVENT_P99_MS = 2 * SLOW_MS + 50.0
-DAY_MIB_MOST = 128.0  # Decision 28.
+DAY_MIB_MOST = 128.0  # Decision 27.
 BOARDS = 3
 CHANNELS = 2
 PIECE_ROWS = 20
