@@ -25,7 +25,7 @@ from gateway.spool_guard import Guard
 from gateway.spool_index import Index, Log, snapshot
 from gateway.spool_overtaken import leave
 from gateway.spool_reader import Reading, Stored
-from gateway.spool_restore import GENERATION, Loaded, Missing, memory_rows, restore, write_rows
+from gateway.spool_restore import GENERATION, Loaded, Missing, look, memory_rows, restore, write_rows
 from gateway.spool_schema import EVENTS_NAME, Changes, Key, LogInfo
 from gateway.spool_tables import Stamp
 from gateway.volatile import Volatile, volatile_event
@@ -72,6 +72,7 @@ class Core:
         self._copies: dict[int, str] = {}
         self._boot = 0
         self._opened = False
+        self._looked = False  # The disk has been read once.
         self._at_start: dict[Key, int] = {}  # The highest seq of each log when the disk was opened first.
         self._doubt_again_s = 0.0
         self.disk = Disk(self.path, config.spool.cap_mib, connect)
@@ -90,10 +91,15 @@ class Core:
         """Open or make the file; a damaged one is set aside, never deleted.
 
         Where no file can be had, `failed` says why, everything goes on in memory, and it is tried again until it works:
-        a dead disk must not keep the station from watching.
+        a dead disk must not keep the station from watching. What can be read of it counts all the same: alarms go on
+        as they were kept, and what it holds is sent.
         """
         self._committer.start()
         await self._guard.begin()
+        if self.failed:
+            loaded, _ = await self._reading.run(partial(look, self.path), {})
+            if loaded is not None:
+                self._take_loaded(loaded)
 
     async def close(self) -> None:
         """Commit what is queued and close. Calls after it fail with StoreError."""
@@ -138,24 +144,30 @@ class Core:
         known: Known = {
             found.key: (found.info, found.held) for found in self._index.in_order() if found.key not in here
         }
-        self._index.merge(loaded.logs, loaded.generation)
-        self._states = loaded.states | self._states
-        self.catalogues = loaded.catalogues | self.catalogues
+        self._take_loaded(loaded)
         self._boot = loaded.boot
         if not self._opened:
             self._opened = True
             if self.disk.cap_is_cut:
                 cut_mib = self.disk.cap_pages * schema.PAGE_BYTES // 2**20
                 log.warning("spool.cap is more than the disk of %s holds: %d MiB are used", self.path, cut_mib)
-            self.counters["state_damaged"] = loaded.states_damaged
-            self._states_told = loaded.states_told
-            self._at_start = {found.key: max(found.held.last, found.acked.last) for found in loaded.logs}
         self._forget_stored()
         self._flush_memory()
         changes = self._changes()
         changes.logs = [found.info for found in self.all_logs()]
         self._tell_commit(changes)
         self._salvage.start(known)
+
+    def _take_loaded(self, loaded: Loaded) -> None:
+        """The index is what the disk says, beside what only memory knows."""
+        self._index.merge(loaded.logs, loaded.generation)
+        self._states = loaded.states | self._states
+        self.catalogues = loaded.catalogues | self.catalogues
+        if not self._looked:
+            self._looked = True
+            self.counters["state_damaged"] = loaded.states_damaged
+            self._states_told = loaded.states_told
+            self._at_start = {found.key: max(found.held.last, found.acked.last) for found in loaded.logs}
 
     def _flush_memory(self) -> None:
         """Write what waits in memory, piece by piece."""

@@ -1,20 +1,25 @@
 """What the disk is missing when it is opened, or opened again: written there, and read from there what it has.
 
-Rules of this file: `restore` runs in the writer's transaction and is safe to repeat; it knows of the loop only the
-snapshot that it was given.
+Rules of this file: `look` only reads, in the reader's thread; `restore` runs in the writer's transaction and is safe to
+repeat; it knows of the loop only the snapshot that it was given.
 """
 
+import contextlib
+import logging
 import sqlite3
+from pathlib import Path
 from typing import NamedTuple
 
 from gateway import spool_schema as schema
 from gateway import spool_tables as tables
 from gateway.ranges import Ranges
 from gateway.spool_index import Log
-from gateway.spool_reader import Stored
+from gateway.spool_reader import Reader, Stored
 from gateway.spool_room import MADE_PERMIL, make_room
 from gateway.spool_schema import ACKED, EVENT_ROW, GONE, HELD, Changes, Key, LogInfo
 from wire.telemetry import SOURCE_BOARD
+
+logger = logging.getLogger("gateway.spool")
 
 FLUSH_ROWS = 2_000  # Rows of memory in one transaction.
 GENERATION = "center_generation"
@@ -85,6 +90,28 @@ def restore(db: sqlite3.Connection, changes: Changes, missing: Missing, damaged:
     catalogues = schema.load_catalogues(db)
     states |= missing.states
     return Loaded(_logs(db, changes), generation, catalogues, states, states_damaged, states_told, boot)
+
+
+def look(path: Path, reader: Reader) -> Loaded | None:
+    """What is on a disk that takes nothing; None where `reader` or this cannot read it either. Nothing is written."""
+    if reader.error is not None:
+        return None
+    try:
+        return _looked(path)
+    except sqlite3.Error as error:
+        logger.error("nor can the store be read: %s", error)
+        return None
+
+
+def _looked(path: Path) -> Loaded:
+    with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=5.0)) as db:
+        db.execute("PRAGMA query_only = 1")
+        states, states_damaged = schema.load_states(db)
+        logs = [Log(info) for info in schema.load_logs(db)]
+        for log in logs:
+            log.held, log.acked, log.gone = (schema.load_ranges(db, what, log.key) for what in (HELD, ACKED, GONE))
+        told, catalogues = schema.load_states_told(db), schema.load_catalogues(db)
+        return Loaded(logs, schema.meta(db, GENERATION), catalogues, states, states_damaged, told, 0)
 
 
 def write_rows(db: sqlite3.Connection, changes: Changes, rows: list[tuple[Key, Stored]]) -> None:

@@ -260,3 +260,33 @@ def test_the_reason_of_a_fault_is_in_its_event(tmp_path):
 
     assert run(tmp_path, step) == "volatile: the station could not store this event; disk I/O error"
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("message", ["disk I/O error", "database or disk is full"])
+def test_a_start_on_a_disk_that_takes_nothing_still_knows_what_stands_there(tmp_path, message):
+    async def before(spool, _):
+        await spool.append_rows(BOARD, EPOCH, "level", [packed_row(1), packed_row(2)])
+        await spool.append_event(EVENT)
+        await spool.keep_state("alarms", b"a flood")
+        await spool.append_event(EVENT | {E_DETAIL: "after the state"})
+        return await everything(spool)
+
+    stored = run(tmp_path, before)
+    disk = FaultyDisk()
+    disk.error = message
+
+    async def start(spool, disk):
+        assert message in spool.failed
+        assert spool.load_state("alarms") == b"a flood", "a flood goes on as the episode that it was"
+        (event,) = await spool.events_after("alarms", 10)
+        assert event[E_DETAIL] == "after the state"
+        assert spool.wanted(*KEY, 1, 3) == (3, 3), "what is on the disk need not be read again"
+        assert stored.items() <= (await everything(spool)).items(), "and it is sent"
+        disk.error = ""
+        await until(lambda: not spool.failed and not spool.memory)
+        assert spool.load_state("alarms") == b"a flood"
+        assert stored.items() <= (await everything(spool)).items()
+        return await everything(spool)
+
+    then = run(tmp_path, start, disk)
+    assert on_disk(tmp_path) == then
