@@ -102,6 +102,7 @@ class World:
         self.floods_heard: Counter[int] = Counter()  # Samples above a threshold, by the number of the flood.
         self._calm_heard = 0  # Samples since the last flood.
         self.doubtful: set[int] = set()  # Floods in which a gateway lost what it knew of them.
+        self.forgotten: set[int] = set()  # Floods of which a center put back may have lost what nobody holds any more.
         self.crashes: list[str] = []  # Of the code under test, by itself.
         self.database = folder / "center" / "center.db"
         self._copies = 0
@@ -203,6 +204,7 @@ class World:
                 self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
             shutil.copy(copy, self.database)
         self.ledger.set_center({key: ranges.copy() for key, ranges in self.kept.items()}, self.boards)
+        self.forgotten.update(self.floods_heard)
         await self.start_center()
 
 
