@@ -57,6 +57,7 @@ def test_with_ack_broker_a_puback_counts_as_stored(tmp_path, broker):
 def test_the_live_batch_closes_by_the_stations_clock_and_at_once_with_an_alarm(tmp_path, broker):
     async def main():
         async with center(tmp_path, broker.port), running(Chain(tmp_path, broker.port)) as chain:
+            await chain.settled()  # Birth and catalogue are told: nothing of them closes a batch any more.
             await chain.append(2, minutes_ago=2)
             await chain.spool.append_event({E_KIND: 40, E_AT_MS: 1, E_DETECTED_MS: 1})
             await until(lambda: chain.spool.depth() == 4)

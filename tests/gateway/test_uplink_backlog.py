@@ -33,7 +33,7 @@ def test_on_a_line_slower_than_the_time_out_nothing_is_sent_twice_as_long_as_byt
             chain = Chain(tmp_path, line.port, ack_timeout_s=1)
             async with center(tmp_path, broker.port), running(chain):
                 began_s = time.monotonic()
-                await chain.append(1_200, minutes_ago=5_000)
+                await chain.append(2_400, minutes_ago=5_000)
                 await chain.settled()
                 assert time.monotonic() - began_s > 1.0, "longer than the time-out"
             assert chain.uplink.counters["resent"] == 0

@@ -80,7 +80,7 @@ def soak(minutes: float, seed: int | None, json_path: Path | None, parts: Sequen
                 run.end()
     figures = collect(runs) | {"seed": seed, "minutes": round((time.monotonic() - began_s) / 60, 1)}
     wrong = verdict(runs, figures)
-    print("\n".join(f"{name:<16}{_text(value)}" for name, value in figures.items() if name != "failures"))
+    print("\n".join(f"{name:<24}{_text(value)}" for name, value in figures.items() if name not in ("failures", "seed")))
     for text in wrong:
         print(f"FAIL  {text}")
     if json_path is not None:
