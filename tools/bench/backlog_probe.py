@@ -6,6 +6,7 @@ from the first attempt to connect, payload bytes by kind, and how long each live
 
 import argparse
 import asyncio
+import contextlib
 import json
 import random
 import selectors
@@ -40,6 +41,7 @@ class Probe:
         self._config = recorded.station(folder, port)
         self._spool = Spool(self._config, self._clock)
         self._dice = random.Random(seed)
+        self._enough = asyncio.Event()
         self.live_s: list[float] = []
         self._key = (recorded.serial(LIVE_SOURCE), recorded.EPOCH)
 
@@ -53,7 +55,7 @@ class Probe:
         live = asyncio.create_task(self._live(uplink))
         await _until(lambda: not self._backlog(), LIMIT_S)
         took_s = time.monotonic() - began_s
-        live.cancel()
+        self._enough.set()  # A row whose writing was broken off would be stored after the goodbye.
         await live
         await uplink.finish()
         await task
@@ -65,21 +67,20 @@ class Probe:
         """One row after the other; how long each took from its closing to the center's word."""
         log = next(log for log in self._spool.all_logs() if log.key == self._key)
         seq = log.held.last
-        try:
-            while True:
-                await asyncio.sleep(self._dice.uniform(*LIVE_PAUSE_S))
-                if not uplink.connected:
-                    continue
-                seq += 1
-                now_ms = self._clock.unix_ms()
-                row = Row(seq, 3, SYNCED, now_ms // 1000, now_ms % 1000, [Reading(0, seq % 10)])
-                await self._spool.append_rows(*self._key, LIVE_SOURCE, [pack(row, recorded.EPOCH)])
-                closed_s = time.monotonic()
-                uplink.close_batch()
-                await _until(lambda seq=seq: seq in log.acked, LIMIT_S)
-                self.live_s.append(time.monotonic() - closed_s)
-        except asyncio.CancelledError:
-            return
+        while not self._enough.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._dice.uniform(*LIVE_PAUSE_S)):
+                    await self._enough.wait()
+            if self._enough.is_set() or not uplink.connected:
+                continue
+            seq += 1
+            now_ms = self._clock.unix_ms()
+            row = Row(seq, 3, SYNCED, now_ms // 1000, now_ms % 1000, [Reading(0, seq % 10)])
+            await self._spool.append_rows(*self._key, LIVE_SOURCE, [pack(row, recorded.EPOCH)])
+            closed_s = time.monotonic()
+            uplink.close_batch()
+            await _until(lambda seq=seq: seq in log.acked, LIMIT_S)
+            self.live_s.append(time.monotonic() - closed_s)
 
     def _backlog(self) -> bool:
         """Is there a row left that is neither an event nor the newest, live one?"""
