@@ -251,8 +251,11 @@ class Sender:
             if ranges:
                 judge = self.judge if log.info.name in names else None
                 wants.append(Want(log.key, ranges, self._catalogue.layout, judge))
+        return wants, self._ages()
+
+    def _ages(self) -> Ages:
         now_s, span_s = self._clock.unix_ms() // 1000, 2 * self._center.live_batch_s
-        return wants, Ages(now_s - span_s, now_s + span_s)
+        return Ages(now_s - span_s, now_s + span_s)
 
     def _most(self, leaf: str) -> int:
         assert self._link is not None
@@ -330,6 +333,10 @@ class Sender:
         self.wake.set()
 
     def _on_commit(self, changes: Changes) -> None:
+        # Rows of the past, from a board's log, begin a backlog; where one is under way, its landing asks for more.
+        if changes.oldest_s < self._ages().oldest_s and not self._flights.waiting_rows():
+            self._backlog = True
+            self.wake.set()
         if changes.events or self._flush:
             self.wake.set()
 

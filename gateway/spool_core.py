@@ -223,7 +223,11 @@ class Core:
         for lost_key, lost in dropped:
             self._lose_from_memory(lost_key, lost)
         changes = self._changes()
-        changes.events, changes.rows = (len(rows), 0) if info.kind == SOURCE_EVENTS else (0, len(rows))
+        for row in rows:
+            if info.kind == SOURCE_EVENTS:
+                changes.events += 1
+            else:
+                changes.count_row(row[2])
         self._tell_commit(changes)
 
     def _lose_from_memory(self, key: Key, lost: Ranges) -> None:

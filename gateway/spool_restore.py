@@ -123,8 +123,10 @@ def write_rows(db: sqlite3.Connection, changes: Changes, rows: list[tuple[Key, S
             continue
         done = db.execute("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*key, *row))
         changes.range(db, HELD, key).add(row[0], row[0])
-        changes.rows += done.rowcount and not is_event
-        changes.events += done.rowcount and is_event
+        if done.rowcount and is_event:
+            changes.events += 1
+        elif done.rowcount:
+            changes.count_row(row[2])
 
 
 def _acknowledgements(db: sqlite3.Connection, changes: Changes, missing: Missing) -> int:

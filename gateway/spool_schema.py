@@ -20,6 +20,7 @@ EVENTS_NAME = "events"
 
 STATE_TOLD = "state told "  # and a state's name, in `meta`: the last event that was told when it was kept.
 
+UNIX_S_MAX = 0xFFFFFFFF
 HELD, ACKED, GONE = 0, 1, 2  # `what` of a range: in rows; durably at the center; lost before we could read it.
 
 _SCHEMA = """
@@ -76,7 +77,13 @@ class Changes:
         self.conflicts: list[tuple[bytes, int, int]] = []
         self.events = 0
         self.rows = 0
+        self.oldest_s = UNIX_S_MAX  # Of the new rows; UNIX_S_MAX = there are none.
         self.duplicates = 0
+
+    def count_row(self, t_s: int) -> None:
+        """A new row, of unix second `t_s`."""
+        self.rows += 1
+        self.oldest_s = min(self.oldest_s, t_s)
 
     def range(self, db: sqlite3.Connection, what: int, key: Key) -> Ranges:
         """The ranges of a log, to be changed; written at the end of the transaction."""

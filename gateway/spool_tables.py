@@ -150,7 +150,7 @@ def append_rows(
         done = db.execute("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*key, *row))
         if done.rowcount:
             held.add(seq, seq)
-            changes.rows += 1
+            changes.count_row(row[2])
             continue
         held.add(seq, seq)
         (first,) = db.execute(_PACKED, (*key, seq)).fetchone()
@@ -175,7 +175,7 @@ def append_made(
         row = made_row(made, seq, key[1], stamp)
         db.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*key, *row))
         held.add(seq, seq)
-        changes.rows += 1
+        changes.count_row(row[2])
     return None
 
 

@@ -126,7 +126,7 @@ def shelves(draw):
                 row.t_s += draw(st.sampled_from([0, 0, 0, 1, 3_600]))
                 run.append(row)
             seq = part[-1].seq + draw(st.integers(1, 50))
-            t_s += draw(st.sampled_from([60, DAY_S, 5 * DAY_S, -45 * 60, -20 * 365 * DAY_S]))
+            t_s = max(t_s + draw(st.sampled_from([60, DAY_S, 5 * DAY_S, -45 * 60, -20 * 365 * DAY_S])), 0)
         rows[name] = run
     return rows
 

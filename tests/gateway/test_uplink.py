@@ -108,3 +108,15 @@ def test_the_clock_of_the_world_serves_too(tmp_path, broker):
             await chain.settled()
 
     asyncio.run(main())
+
+
+def test_rows_of_the_past_are_sent_as_they_come_though_no_batch_closes(tmp_path, broker):
+    async def main():
+        async with center(tmp_path, broker.port), running(Chain(tmp_path, broker.port)) as chain:
+            await chain.settled()
+            for _ in range(2):  # As a board's log is read; the station's clock stands, so no live batch closes.
+                await chain.append(3, minutes_ago=600)
+                await chain.settled()
+            assert chain.uplink.counters["live"] == 0
+
+    asyncio.run(main())
