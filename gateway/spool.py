@@ -136,7 +136,6 @@ class Spool(Core):
         At most the last `limit`; all of them where no state was found.
         """
         logs = [found for found in self.all_logs() if found.info.kind == SOURCE_EVENTS and not found.info.closed]
-        logs = [found for found in logs if found.held]  # One that only memory has is younger than any kept state.
         if not logs:
             return []
         first = self._states_told.get(state, 0) + 1

@@ -11,6 +11,7 @@ import sqlite3
 from binascii import crc32
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from gateway.spool_schema import EVENT_ROW, Key
@@ -88,6 +89,17 @@ def row_is_true(epoch: int, seq: int, packed: bytes) -> bool:
         return False
 
 
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection to a file that is there, for any thread, that cannot write. sqlite3.Error."""
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, check_same_thread=False, timeout=5.0)
+    try:
+        db.execute("PRAGMA query_only = 1")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
 class Reading:
     """The reader's thread and its connection, which cannot write."""
 
@@ -135,10 +147,8 @@ class Reading:
     def _opened(self) -> sqlite3.Connection:
         if self._db is None or self._generation != self._disk.generation:
             self._let_go()
-            path = self._disk.path.resolve().as_uri()
-            self._db = sqlite3.connect(f"{path}?mode=rw", uri=True, check_same_thread=False, timeout=5.0)
+            self._db = connect_to_read(self._disk.path)
             self._db.text_factory = bytes  # No row has text; where the card made some, it is no error of the disk.
-            self._db.execute("PRAGMA query_only = 1")
             self._generation = self._disk.generation
         return self._db
 

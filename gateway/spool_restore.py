@@ -14,7 +14,7 @@ from gateway import spool_schema as schema
 from gateway import spool_tables as tables
 from gateway.ranges import Ranges
 from gateway.spool_index import Log
-from gateway.spool_reader import Reader, Stored
+from gateway.spool_reader import Reader, Stored, connect_to_read
 from gateway.spool_room import MADE_PERMIL, make_room
 from gateway.spool_schema import ACKED, EVENT_ROW, GONE, HELD, Changes, Key, LogInfo
 from wire.telemetry import SOURCE_BOARD
@@ -104,14 +104,10 @@ def look(path: Path, reader: Reader) -> Loaded | None:
 
 
 def _looked(path: Path) -> Loaded:
-    with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=5.0)) as db:
-        db.execute("PRAGMA query_only = 1")
+    with contextlib.closing(connect_to_read(path)) as db:
         states, states_damaged = schema.load_states(db)
-        logs = [Log(info) for info in schema.load_logs(db)]
-        for log in logs:
-            log.held, log.acked, log.gone = (schema.load_ranges(db, what, log.key) for what in (HELD, ACKED, GONE))
         told, catalogues = schema.load_states_told(db), schema.load_catalogues(db)
-        return Loaded(logs, schema.meta(db, GENERATION), catalogues, states, states_damaged, told, 0)
+        return Loaded(_logs(db, Changes()), schema.meta(db, GENERATION), catalogues, states, states_damaged, told, 0)
 
 
 def write_rows(db: sqlite3.Connection, changes: Changes, rows: list[tuple[Key, Stored]]) -> None:
