@@ -133,10 +133,14 @@ class Bench(Rig):
         with contextlib.closing(sqlite3.connect(f"file:{self.station.spool_file}?mode=ro", uri=True)) as spool:
             return sum(bytes(source) in serials for (source,) in spool.execute("SELECT source FROM rows"))
 
-    def not_at_center(self) -> set[tuple[bytes, int, int, int]]:
-        """Those of `made` that the center's database has not."""
+    def wait_at_center(self, station_s: float, least_s: float) -> set[tuple[bytes, int, int, int]]:
+        """Until the center has every row that is made by now; these rows. What the boards make meanwhile is not waited
+        for: with a batch that closes just before the full minute there is always something under way.
+        """
         made = self.made()
-        return made - set(self.station.center_rows())
+        timeout_s = self.real_s(station_s, least_s)
+        self.station.wait_for(lambda: made <= set(self.station.center_rows()), timeout_s, "every row at the center")
+        return made
 
     def need(self, *abilities: str) -> None:
         """Skip the test, by name, on a rig that has not all of `abilities` (the file's `can`)."""

@@ -11,9 +11,8 @@ def started(rig):
 def all_arrived(rig, minutes=3):
     """The station goes on for some minutes; then every row that the boards made is at the center, each once."""
     pass_by(rig, minutes * 60_000)
-    made = rig.made()
     stored = set(rig.station.center_rows())
-    rig.station.wait_for(lambda: not made & rig.not_at_center(), rig.real_s(180, 20), "every row at the center")
+    made = rig.wait_at_center(180, 20)
     assert len(made) >= minutes * len(rig.boards)
     assert stored <= set(rig.station.center_rows())
 
@@ -63,7 +62,7 @@ def test_rows_made_while_no_gateway_ran_arrive_with_their_own_times(rig):
     pass_by(rig, 180_000)
     alone_to_ms = rig.unix_ms()
     rig.station.gateway.start()
-    rig.station.wait_for(lambda: not rig.not_at_center(), rig.real_s(180, 30), "every row at the center")
+    rig.wait_at_center(180, 30)
     serial = rig.boards["level"].serial
     sql = "SELECT count(*) FROM rows WHERE source = ? AND t_ms BETWEEN ? AND ?"
     assert rig.station.center_query(sql, serial, alone_from_ms, alone_to_ms)[0][0] >= 2

@@ -8,8 +8,7 @@ def test_every_row_that_a_board_made_arrives_at_the_center_with_its_crc(rig):
     rig.wait_for_values()
     rig.hurry()
     rig.wait_for(lambda: len(rig.made()) >= 3 * len(rig.boards), rig.real_s(300, 10), "three rows of each board")
-    made = rig.made()
-    rig.station.wait_for(lambda: made - rig.not_at_center() == made, rig.real_s(300, 20), "these rows at the center")
+    rig.wait_at_center(300, 20)
     rows = rig.station.center_rows()
     assert len(rows) == len(set(rows))
 
@@ -43,7 +42,7 @@ def test_stopping_the_line_stops_the_count_of_rows_within_one_scan(rig):
     assert rig.rows_at_gateway() == count
     assert len(rig.made()) >= count + len(rig.boards)
     rig.line.resume()
-    rig.station.wait_for(lambda: not rig.not_at_center(), rig.real_s(600, 30), "the rows that were held up")
+    rig.wait_at_center(600, 30)
 
 
 def test_every_sensor_kind_comes_from_stimulus_to_the_centers_database(rig):
