@@ -40,7 +40,7 @@ class Channel(Struct, frozen=True):
     level: Level | None = None  # only for gap_mm and head_mm: derived elevation (level_mm) is what rules judge
     low: int | None = None  # user span in the judged quantity's sub-unit: outside = suspect
     high: int | None = None
-    rate_suspect_per_min: int | None = None  # a faster change asks for one confirming sample
+    rate_per_min: int | None = None  # a faster change asks for one confirming sample
 
 
 class Source(Struct, frozen=True):

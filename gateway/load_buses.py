@@ -1,4 +1,4 @@
-"""Buses of station.toml with their boards, bought sensors and channels.
+"""Buses of station.toml with their boards and bought sensors.
 
 Rules of this file: what a board or a bought sensor can measure comes from boards/, never from station.toml; an address
 has one owner per bus, a name one in the station; a bus that cannot be scanned in time is refused with its arithmetic.
@@ -6,7 +6,6 @@ has one owner per bus, a name one in the station; a bus that cannot be scanned i
 
 import re
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -14,25 +13,20 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from gateway import wire_time
-from gateway.amounts import DIMENSION_OF
 from gateway.bought import plan
-from gateway.config import Bus, Channel, Level, Source
+from gateway.config import Bus, Channel, Source
+from gateway.load_channels import MINUTE_MS, read_channel
 from gateway.toml_table import Table
 from wire.modbus import ADDRESS_MAX
-from wire.reading import VALUE_MAX, VALUE_MIN
 from wire.registers import now_count
 
-DATUMS = ("wusong", "cn1985", "huanghai", "local")
 BAUDS = (1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200)
 FRAMINGS = ("8N1", "8E1", "8O1", "8N2")
 SCAN_MS_MIN = 100
 SCAN_MS_MAX = 3_600_000
-MINUTE_MS = 60_000
 _NAME = re.compile(r"[^\s\"'\\/#+]{1,32}")
 _SERIAL = re.compile(r"[0-9a-f]{16}")
 _UNITS = ("_mm", "_um", "_mdeg", "_mdbm", "_cdeg", "_mv", "_permil")
-_LEVEL_KEYS = ("gauge_zero", "offset", "datum", "surveyed")
-_HEIGHTS = ("gap_mm", "head_mm")
 
 
 MakeBoard = Callable[[str, dict[str, Any] | None, list[str] | None], dict[str, Any]]  # type, calibration, fit
@@ -248,7 +242,7 @@ class Reader:
         for item in table.tables("channel"):
             quantity = item.choice("quantity", columns) if columns else item.text("quantity", example="head_mm")
             name = self._unique(item, self._channel_names, "channel")
-            channel = _channel(item, name or "", source or "", quantity, columns)
+            channel = read_channel(item, name or "", source or "", quantity, columns)
             item.close()
             if quantity is not None and quantity in named:
                 item.problem("quantity", f'"{quantity}" of this source has a channel already; keep one of the two')
@@ -264,55 +258,6 @@ class Reader:
                 self._channel_names.setdefault(name, table.line("name"))
             channels.append(named.get(quantity) or Channel(name, source or "", column, quantity))
         return tuple(channels)
-
-
-def _channel(table: Table, name: str, source: str, quantity: str | None, columns: tuple[str, ...]) -> Channel | None:
-    """A channel with its elevation and its user span; None where it cannot be placed."""
-    level = _level(table, quantity)
-    dimension = DIMENSION_OF.get(quantity or "", "length")
-    low = table.amount("low", dimension, VALUE_MIN, VALUE_MAX, None, "150.00 m")
-    high = table.amount("high", dimension, VALUE_MIN, VALUE_MAX, None, "205.00 m")
-    if low is not None and high is not None and low >= high:
-        table.problem("high", f'"{table.values["high"]}" is not above low ("{table.values["low"]}"); exchange them')
-    rate = table.rate("rate_suspect", dimension, MINUTE_MS, VALUE_MAX, None, "0.3 m/5min")
-    if quantity is None or quantity not in columns or (level is None and any(table.has(key) for key in _LEVEL_KEYS)):
-        return None
-    return Channel(name, source, columns.index(quantity), quantity, level, low, high, rate)
-
-
-def _level(table: Table, quantity: str | None) -> Level | None:
-    """Gauge zero, offset, datum and survey: all of a level, or nothing."""
-    given = [key for key in _LEVEL_KEYS if table.has(key)]
-    zero_mm = table.amount("gauge_zero", "length", VALUE_MIN, VALUE_MAX, None, "160.00 m")
-    offset_mm = table.amount("offset", "length", VALUE_MIN, VALUE_MAX, 0, "0.00 m")
-    datum = table.choice("datum", DATUMS, None)
-    surveyed = _survey(table)
-    if not given:
-        return None
-    if quantity is not None and quantity not in _HEIGHTS:
-        table.problem(given[0], f"{quantity} has no elevation; take {', '.join(given)} out")
-        return None
-    for key, example in (("gauge_zero", "160.00 m"), ("datum", "wusong")):
-        if not table.has(key):
-            table.problem("", f'{key} is missing, an elevation needs it; add {key} = "{example}"')
-    if zero_mm is None or offset_mm is None or datum is None or surveyed is None:
-        return None
-    return Level(zero_mm, offset_mm, datum, surveyed)
-
-
-def _survey(table: Table) -> str | None:
-    value = table.values.get("surveyed")
-    if type(value) is date:  # A date without quotes is TOML too.
-        table.mark("surveyed")
-        return value.isoformat()
-    text = table.text("surveyed", "", "2020-05-30")
-    if text:
-        try:
-            date.fromisoformat(text)
-        except ValueError:
-            table.problem("surveyed", f'"{text[:40]}" is not a date; write it like "2020-05-30"')
-            return None
-    return text
 
 
 def _check_wire(table: Table, line: Line, scan_ms: int, made: list[Made]) -> None:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from gateway.amounts import DIMENSION_OF
 from gateway.config import Bus, Channel, Local, Rule, Step
-from gateway.load_buses import DATUMS, Declared
+from gateway.load_buses import Declared
+from gateway.load_channels import DATUMS
 from gateway.toml_table import Table
 from gateway.words import LEVEL_NAMES
 from wire.reading import QUANTITIES, VALUE_MAX, VALUE_MIN

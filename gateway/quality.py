@@ -21,7 +21,7 @@ class Watch:
         _, _, self._raw_low, self._raw_high, _, _ = QUANTITIES[QUANTITY_CODES[channel.quantity]]
         self._low = -_FAR if channel.low is None else channel.low
         self._high = _FAR if channel.high is None else channel.high
-        self._rate = channel.rate_suspect_per_min
+        self._rate = channel.rate_per_min
         self._ref: tuple[int, int] | None = None  # (time, value) that a rate is measured from
         self._held: int | None = None  # value of the doubted sample
         self._outside = False

@@ -51,7 +51,7 @@ datum = "wusong"
 surveyed = "2020-05-30"
 low = "150 m"
 high = "205.5 m"
-rate_suspect = "0.3 m/5min"
+rate = "0.3 m/5min"
 
 [[bus.board]]
 name = "rain"

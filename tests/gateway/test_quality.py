@@ -8,7 +8,7 @@ from gateway.config import Channel, Level
 from gateway.quality import Watch, usable
 from wire.reading import FAIL, GOOD, MISSING, NOT_EVALUATED, SUSPECT
 
-TEMP = Channel("air", "board", 0, "temp_cdeg", low=-3_000, high=5_000, rate_suspect_per_min=100)
+TEMP = Channel("air", "board", 0, "temp_cdeg", low=-3_000, high=5_000, rate_per_min=100)
 
 
 def judge(samples, channel=TEMP, every_ms=1_000):
