@@ -1,4 +1,4 @@
-"""What the sensors of an emulated station feel, second by second: recordings, and curves derived from them.
+"""What the sensors of an emulated station feel, second by second: recordings, curves derived from them, and floods.
 
 Rules of this file: a curve says in its label what was done to the recording; a blank of the recording stays a blank;
 the same name gives the same scenario on every machine.
@@ -14,11 +14,12 @@ import random
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from tools import flood
 from tools.failure import EXIT_WRONG_CALL, Failure
 
 ROOT = Path(__file__).parents[1]
@@ -67,28 +68,53 @@ class Scenario:
     @staticmethod
     def load(name: str = "demo") -> "Scenario":
         """The scenario `name`. Failure where there is none, or where a recording cannot be read."""
-        if name != "demo":
-            raise Failure(
-                f"There is no scenario {name!r}",
-                seen="known: demo",
-                likely="a slip in the name",
-                do=["give demo, or nothing"],
-                exit_code=EXIT_WRONG_CALL,
-            )
-        duration_s = int((RIVER_END - RIVER_START).total_seconds())
-        curves = {
-            "level": Curve(f"USGS Dead Run 2018-06-03, derived: x{RIVER_TIMES}", "head_mm", river_mm()),
-            "tilt": Curve("Munich bridge load test 2022-04-11, looped", "tilt_x_mdeg", tilt_mdeg()),
-            "smoke": Curve(f"synthetic, seed {SMOKE_SEED}", "smoke_mdbm", smoke_mdbm(duration_s)),
-        }
-        return Scenario(
-            name,
-            int(RIVER_START.timestamp()),
-            duration_s,
-            curves,
-            rain_tips(duration_s),
-            f"USGS Mukilteo 2015-11-17, derived: x{RAIN_TIMES}, spread in each 15 min (seed {RAIN_SEED})",
+        if name == "demo":
+            return _demo()
+        if name in flood.names():
+            return _flood(name)
+        raise Failure(
+            f"There is no scenario {name!r}",
+            seen=f"known: {', '.join(['demo', *flood.names()])}",
+            likely="a slip in the name",
+            do=["give one of these, or nothing"],
+            exit_code=EXIT_WRONG_CALL,
         )
+
+    def part(self, from_s: int, duration_s: int) -> "Scenario":
+        """The scenario from second `from_s` on, for `duration_s`, as one of its own. ValueError if it has none of it.
+
+        It begins with the first second of `self` that it shows: seconds and tips are counted from there.
+        """
+        if not 0 <= from_s < from_s + duration_s <= self.duration_s:
+            raise ValueError(f"{self.name} lasts {self.duration_s} s: there is no {from_s} s and {duration_s} s more")
+        curves = {name: replace(curve, at=_later(curve.at, from_s)) for name, curve in self.curves.items()}
+        tips = [(t_s - from_s, count) for t_s, count in self.tips if from_s <= t_s < from_s + duration_s]
+        return replace(
+            self, start_unix_s=self.start_unix_s + from_s, duration_s=duration_s, curves=curves, tips=tips
+        )
+
+
+def _demo() -> Scenario:
+    """A small flood with rain, a wall and a fire, for the demo."""
+    duration_s = int((RIVER_END - RIVER_START).total_seconds())
+    curves = {
+        "level": Curve(f"USGS Dead Run 2018-06-03, derived: x{RIVER_TIMES}", "head_mm", river_mm()),
+        "tilt": Curve("Munich bridge load test 2022-04-11, looped", "tilt_x_mdeg", tilt_mdeg()),
+        "smoke": Curve(f"synthetic, seed {SMOKE_SEED}", "smoke_mdbm", smoke_mdbm(duration_s)),
+    }
+    label = f"USGS Mukilteo 2015-11-17, derived: x{RAIN_TIMES}, spread in each 15 min (seed {RAIN_SEED})"
+    return Scenario("demo", int(RIVER_START.timestamp()), duration_s, curves, rain_tips(duration_s), label)
+
+
+def _flood(name: str) -> Scenario:
+    """A flood of tools/scenarios: one curve a gauge, elevations; no rain."""
+    it = flood.read(name)
+    curves = {gauge: Curve(it.title, "level_mm", at) for gauge, at in it.gauges.items()}
+    return Scenario(name, it.start_unix_s, it.duration_s, curves, [], "no rain")
+
+
+def _later(at: Callable[[float], int | None], by_s: int) -> Callable[[float], int | None]:
+    return lambda t_s: at(t_s + by_s)
 
 
 def data_folder() -> Path:

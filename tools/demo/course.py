@@ -55,7 +55,7 @@ class Course:
         with self._station:
             self._tap.port = self._station.broker.port
             self._tap.start()
-            player = Player(self._scenario, self._rig, site.RADAR_ZERO_MM)
+            player = Player(self._scenario, self._rig, site.DRIVES)
             player.prime()
             self._station.wait_for(self._all_seen, FIRST_ROWS_TIMEOUT_S, "a value on every channel")
             self._say(phrase("latencies", self._lang, trials=latency.TRIALS))

@@ -2,28 +2,36 @@
 
 import threading
 import time
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from tools.emulator.rig import Rig
 from tools.scenario import Scenario
 
-# Scenario curve -> (board or sensor, quantity). The radar looks at the same river from above.
-DRIVES = {
-    "level": (("level", "head_mm"),),
-    "tilt": (("tilt", "tilt_x_mdeg"),),
-    "smoke": (("smoke", "smoke_mdbm"),),
-}
+
+class Drive(NamedTuple):
+    """What a curve of the scenario does to a board or sensor: value = zero + sign * curve.
+
+    A level sensor hangs somewhere: pressure has zero = -(its height), sign = 1, a gap zero = its height, sign = -1.
+    """
+
+    curve: str
+    target: str
+    quantity: str
+    zero: int = 0
+    sign: int = 1
 
 
 class Player(threading.Thread):
-    """Plays `scenario` on `rig` from the moment it is started until its end or `stop()`. A failure is kept in
-    `.failure`.
+    """Plays `scenario` on `rig`, as `drives` say, from the moment it is started until its end or `stop()`. A failure is
+    kept in `.failure`. Curves that drive nothing are not played.
     """
 
-    def __init__(self, scenario: Scenario, rig: Rig, radar_zero_mm: int) -> None:
+    def __init__(self, scenario: Scenario, rig: Rig, drives: Sequence[Drive]) -> None:
         super().__init__(name="player", daemon=True)
         self._scenario = scenario
         self._rig = rig
-        self._radar_zero_mm = radar_zero_mm
+        self._drives = tuple(drives)
         self._halt = threading.Event()
         self._last: dict[tuple[str, str], int | None] = {}
         self._tips_played = 0
@@ -54,12 +62,9 @@ class Player(threading.Thread):
             self.failure = error
 
     def _apply(self, t_s: float) -> None:
-        for name, targets in DRIVES.items():
-            value = self._scenario.curves[name].at(t_s)
-            for target in targets:
-                self._set(target, value)
-            if name == "level":
-                self._set(("radar", "gap_mm"), None if value is None else self._radar_zero_mm - value)
+        for drive in self._drives:
+            value = self._scenario.curves[drive.curve].at(t_s)
+            self._set((drive.target, drive.quantity), None if value is None else drive.zero + drive.sign * value)
         due = 0
         while self._tips_played < len(self._scenario.tips) and self._scenario.tips[self._tips_played][0] <= t_s:
             due += self._scenario.tips[self._tips_played][1]

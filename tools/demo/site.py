@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tools.demo.play import Drive
 from tools.emulator.rig import BoardSpec, Rig, SensorSpec
 
 STATION_ID = "DEMO01"
@@ -16,6 +17,12 @@ BOARDS = (
     BoardSpec("smoke", ("smoke",), 14),
 )
 SENSORS = (SensorSpec("radar", "radar-60ghz", 21),)
+DRIVES = (
+    Drive("level", "level", "head_mm"),
+    Drive("level", "radar", "gap_mm", RADAR_ZERO_MM, -1),  # It looks at the same river from above.
+    Drive("tilt", "tilt", "tilt_x_mdeg"),
+    Drive("smoke", "smoke", "smoke_mdbm"),
+)
 
 # Thresholds lie where the stretched flood crosses each of them on its way up (they are the demo's, not a river's).
 STATION_TOML = f"""
