@@ -30,6 +30,14 @@ class Level(Struct, frozen=True):
         return self.gauge_zero_mm + self.offset_mm
 
 
+class Companion(Struct, frozen=True):
+    """A quantity of the same instrument that shows when that is dying: it cannot be outside `low`..`high`."""
+
+    quantity: str  # temp_cdeg or supply_mv
+    low: int
+    high: int
+
+
 class Channel(Struct, frozen=True):
     """One quantity of one source, with the name by which rules, events and people call it."""
 
@@ -40,7 +48,14 @@ class Channel(Struct, frozen=True):
     level: Level | None = None  # only for gap_mm and head_mm: derived elevation (level_mm) is what rules judge
     low: int | None = None  # user span in the judged quantity's sub-unit: outside = suspect
     high: int | None = None
-    rate_per_min: int | None = None  # a faster change asks for one confirming sample
+    rate_per_min: int | None = None  # a faster change asks for one confirming sample; None = any may be
+    spike: int | None = None  # further than this from the median of itself and its two neighbours = suspect; None = off
+    flat_after_ms: int = 0  # no change for so long = suspect; 0 = off
+    flat_tolerance: int = 0  # what counts as no change: highest minus lowest
+    flat_below: int | None = None  # base flow: at or below it a level may stand still
+    gap_after_ms: int = 0  # longer without a usable sample = a gap; 0 = two cadences
+    invalid: tuple[int, ...] = ()  # raw values that mean "no value", beside those of the profile
+    companions: tuple[Companion, ...] = ()
 
 
 class Source(Struct, frozen=True):
@@ -54,6 +69,7 @@ class Source(Struct, frozen=True):
     serial: str = ""  # hex; "" = accept whoever answers there
     channels: tuple[Channel, ...] = ()
     row_s: int = 60  # storage interval of a bought sensor's rows, cadence of a board's
+    cadence_ms: int = 0  # a bought sensor that may be asked less often than its bus is scanned; 0 = each scan
     alarmed: bool = False  # a rule judges one of its channels: it is asked first
     definition: str = ""  # SHA-256 (hex) of the board.json that a board should run; "" = not compared
 

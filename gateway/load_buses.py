@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from gateway import wire_time
 from gateway.bought import plan
 from gateway.config import Bus, Channel, Source
-from gateway.load_channels import MINUTE_MS, read_channel
+from gateway.load_channels import MINUTE_MS, default_channel, read_channel
 from gateway.toml_table import Table
 from wire.modbus import ADDRESS_MAX
 from wire.registers import now_count
@@ -182,8 +182,7 @@ class Reader:
         if board is None:
             self._channels(table, name, ())
             return None
-        columns = tuple(channel for sensor in board["sensors"] for channel in sensor["channels"])
-        channels = self._channels(table, name, columns)
+        channels = self._channels(table, name, tuple(tuple(sensor["channels"]) for sensor in board["sensors"]))
         if name is None or board_type is None:
             return None
         source = Source(
@@ -220,29 +219,34 @@ class Reader:
             except self._hardware.DefinitionError as error:
                 for found in error.found:
                     table.problem("profile", f'"{profile_name}" {found.key}: {found.reason}'.replace(" :", ":"))
-        columns = tuple(point.quantity for point in profile.points) if profile else ()
-        channels = self._channels(table, name, columns)
+        channels = self._channels(table, name, (profile.columns,) if profile else ())
         if name is None or profile is None or row_ms is None or profile_name is None:
             return None
+        reads = tuple(count for _, _, count in plan(profile))
         source = Source(
-            name=name, bus=line.name, address=address, profile=profile_name, channels=channels, row_s=row_ms // 1_000
-        )
-        return Made(source, tuple(count for _, _, count in plan(profile)), 0)
+            name=name, bus=line.name, address=address, profile=profile_name, channels=channels, row_s=row_ms // 1_000,
+            cadence_ms=len(reads) * profile.min_interval_ms,
+        )  # fmt: skip
+        return Made(source, reads, 0)
 
     def _definition_name(self, table: Table, key: str, example: str) -> str | None:
         """A name in boards/, or the path of a file beside station.toml."""
         name = table.text(key, example=example)
         return str(self._folder / name) if name is not None and name.endswith(".toml") else name
 
-    def _channels(self, table: Table, source: str | None, columns: tuple[str, ...]) -> tuple[Channel, ...]:
-        """One channel per column: as its [[channel]] says, or by default."""
+    def _channels(
+        self, table: Table, source: str | None, instruments: tuple[tuple[str, ...], ...]
+    ) -> tuple[Channel, ...]:
+        """One channel per quantity of the source's instruments: as its [[channel]] says, or by default."""
+        same = {quantity: instrument for instrument in instruments for quantity in instrument}
+        columns = tuple(quantity for instrument in instruments for quantity in instrument)
         if not columns and source is not None:
             self._declared.unclear.add(source)
         named: dict[str, Channel] = {}
         for item in table.tables("channel"):
             quantity = item.choice("quantity", columns) if columns else item.text("quantity", example="head_mm")
             name = self._unique(item, self._channel_names, "channel")
-            channel = read_channel(item, name or "", source or "", quantity, columns)
+            channel = read_channel(item, name or "", source or "", quantity, columns, same.get(quantity or "", ()))
             item.close()
             if quantity is not None and quantity in named:
                 item.problem("quantity", f'"{quantity}" of this source has a channel already; keep one of the two')
@@ -256,7 +260,8 @@ class Reader:
                     reason = f'its channel "{name}" is called like another in line {self._channel_names[name]}'
                     table.problem("name", f"{reason}; rename one")
                 self._channel_names.setdefault(name, table.line("name"))
-            channels.append(named.get(quantity) or Channel(name, source or "", column, quantity))
+            default = default_channel(name, source or "", columns, column, same[quantity])
+            channels.append(named.get(quantity) or default)
         return tuple(channels)
 
 

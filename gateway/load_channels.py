@@ -4,32 +4,114 @@ Rules of this file: an elevation is whole or not there; every amount has its uni
 """
 
 from datetime import date
+from typing import Any
 
 from gateway.amounts import DIMENSION_OF
-from gateway.config import Channel, Level
+from gateway.config import Channel, Companion, Level
 from gateway.toml_table import Table
-from wire.reading import VALUE_MAX, VALUE_MIN
+from wire.reading import QUANTITIES, QUANTITY_CODES, VALUE_MAX, VALUE_MIN
 
 DATUMS = ("wusong", "cn1985", "huanghai", "local")
 MINUTE_MS = 60_000
+LONG_MS_MAX = 30 * 86_400_000
+COMPANIONS = ("temp_cdeg", "supply_mv")
+RATE_MM_PER_MIN = 60  # 0.3 m in 5 minutes, and
+SPIKE_MM = 150  # field practice on the main stem: defaults of every level.
+FLAT_MM = 1
 _LEVEL_KEYS = ("gauge_zero", "offset", "datum", "surveyed")
 _HEIGHTS = ("gap_mm", "head_mm")
+_LEVELS = (*_HEIGHTS, "level_mm")
+_FLAT_KEYS = ("flat_after", "flat_tolerance", "flat_below")
+
+
+def default_channel(name: str, source: str, columns: tuple[str, ...], column: int, same: tuple[str, ...]) -> Channel:
+    """The channel of `columns[column]` where station.toml says nothing; `same` = all quantities of its instrument."""
+    quantity = columns[column]
+    rate, spike = (RATE_MM_PER_MIN, SPIKE_MM) if quantity in _LEVELS else (None, None)
+    companions = default_companions(quantity, same)
+    return Channel(name, source, column, quantity, rate_per_min=rate, spike=spike, companions=companions)
+
+
+def default_companions(quantity: str, same: tuple[str, ...]) -> tuple[Companion, ...]:
+    """Temperature and supply of the same instrument, impossible outside of what any sensor could give."""
+    return tuple(Companion(other, *_span(other)) for other in COMPANIONS if other in same and other != quantity)
 
 
 def read_channel(
-    table: Table, name: str, source: str, quantity: str | None, columns: tuple[str, ...]
+    table: Table, name: str, source: str, quantity: str | None, columns: tuple[str, ...], same: tuple[str, ...]
 ) -> Channel | None:
-    """A channel with its elevation and its user span; None where it cannot be placed."""
+    """A channel as its table says, one of the source's `columns`; None where it cannot be placed.
+
+    `same` = the quantities of the same instrument.
+    """
     level = _level(table, quantity)
     dimension = DIMENSION_OF.get(quantity or "", "length")
     low = table.amount("low", dimension, VALUE_MIN, VALUE_MAX, None, "150.00 m")
     high = table.amount("high", dimension, VALUE_MIN, VALUE_MAX, None, "205.00 m")
     if low is not None and high is not None and low >= high:
         table.problem("high", f'"{table.values["high"]}" is not above low ("{table.values["low"]}"); exchange them')
-    rate = table.rate("rate", dimension, MINUTE_MS, VALUE_MAX, None, "0.3 m/5min")
+    tests = _tests(table, quantity, dimension)
+    companions = _companions(table, quantity, columns, same)
     if quantity is None or quantity not in columns or (level is None and any(table.has(key) for key in _LEVEL_KEYS)):
         return None
-    return Channel(name, source, columns.index(quantity), quantity, level, low, high, rate)
+    column = columns.index(quantity)
+    return Channel(name, source, column, quantity, level, low, high, companions=companions, **tests)
+
+
+def _tests(table: Table, quantity: str | None, dimension: str) -> dict[str, Any]:
+    """What the tests of single samples need; defaults only where the quantity has some."""
+    is_level = quantity in _LEVELS
+    rate = table.rate("rate", dimension, MINUTE_MS, VALUE_MAX, RATE_MM_PER_MIN if is_level else None, "0.3 m/5min")
+    spike = table.amount("spike", dimension, 0, VALUE_MAX, SPIKE_MM if is_level else None, "0.15 m")
+    flat_after_ms = table.amount("flat_after", "time", 1_000, LONG_MS_MAX, 0, "6 h")
+    tolerance = table.amount("flat_tolerance", dimension, 0, VALUE_MAX, FLAT_MM if is_level else 0, "1 mm")
+    below = table.amount("flat_below", dimension, VALUE_MIN, VALUE_MAX, None, "0.20 m")
+    gap_after_ms = table.amount("gap_after", "time", 1, LONG_MS_MAX, 0, "5 min")
+    invalid = table.amounts("invalid", dimension, "9.999 m")
+    given = [key for key in _FLAT_KEYS if table.has(key)]
+    if given and quantity == "rain_um":
+        table.problem(given[0], f"a rain counter stands still while it is dry; take {', '.join(given)} out")
+    elif given and "flat_after" not in given:
+        table.problem(given[0], 'says nothing without flat_after; add flat_after = "6 h", or take it out')
+    if quantity == "rain_um" and table.has("spike"):
+        table.problem("spike", "a rain counter only counts up and has no spikes; take spike out")
+    return {
+        "rate_per_min": rate, "spike": spike, "flat_after_ms": flat_after_ms or 0, "flat_tolerance": tolerance or 0,
+        "flat_below": below, "gap_after_ms": gap_after_ms or 0, "invalid": invalid or (),
+    }  # fmt: skip
+
+
+def _companions(
+    table: Table, quantity: str | None, columns: tuple[str, ...], same: tuple[str, ...]
+) -> tuple[Companion, ...]:
+    """As given; by default temperature and supply of the same instrument. `companion = []` = none."""
+    given = table.tables("companion")
+    if not table.has("companion"):
+        return default_companions(quantity or "", same)
+    found: list[Companion] = []
+    for item in given:
+        name = item.choice("quantity", COMPANIONS)
+        lowest, highest = _span(name or "temp_cdeg")
+        low = item.amount("low", DIMENSION_OF[name], lowest, highest, lowest, "-30 degC") if name else None
+        high = item.amount("high", DIMENSION_OF[name], lowest, highest, highest, "60 degC") if name else None
+        for key in ("low", "high"):
+            item.mark(key)
+        item.close()
+        if name is None or low is None or high is None:
+            continue
+        if low >= high:
+            item.problem("high", f'"{item.values.get("high")}" is not above low; exchange them')
+        elif columns and (name not in columns or name == quantity):
+            others = [column for column in columns if column in COMPANIONS and column != quantity]
+            remedy = f"there is {' and '.join(others)}" if others else "it has none; take companion out"
+            item.problem("quantity", f"this source measures no other {name}; {remedy}")
+        else:
+            found.append(Companion(name, low, high))
+    return tuple(found)
+
+
+def _span(quantity: str) -> tuple[int, int]:
+    return QUANTITIES[QUANTITY_CODES[quantity]][2:4]
 
 
 def _level(table: Table, quantity: str | None) -> Level | None:

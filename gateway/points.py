@@ -105,17 +105,19 @@ class Point:
     """A channel: its newest sample and its rules."""
 
     __slots__ = (
-        "alarms", "bad", "board_quality", "channel", "faulty", "gap_ms", "good", "judges", "late_ms", "quality",
-        "quantity", "raw", "sample_ms", "sign", "stale_ms", "usable_ms", "usable_unix_ms", "value", "watch", "zero",
+        "alarms", "bad", "board_quality", "channel", "companions", "faulty", "gap_ms", "good", "judges", "late_ms",
+        "quality", "quantity", "raw", "sample_ms", "sign", "stale_ms", "usable_ms", "usable_unix_ms", "value", "watch",
+        "zero",
     )  # fmt: skip
 
-    def __init__(self, channel: Channel, scan_ms: int) -> None:
+    def __init__(self, channel: Channel, cadence_ms: int) -> None:
         self.channel = channel
         self.quantity = judged_quantity(channel)
         self.zero, self.sign = line(channel)
-        self.watch = Watch(channel)
-        self.late_ms = max(2 * scan_ms, LATE_MS_MIN)
-        self.stale_ms = max(10 * scan_ms, STALE_MS_MIN)
+        self.watch = Watch(channel, cadence_ms)
+        self.companions: list[tuple[int, int, int]] = []  # (column, lowest, highest possible raw value)
+        self.late_ms = max(2 * cadence_ms, LATE_MS_MIN)
+        self.stale_ms = max(10 * cadence_ms, STALE_MS_MIN)
         self.gap_ms = 0  # between the newest two samples
         self.judges: list[Judge] = []
         self.alarms: list[Alarm] = []
@@ -176,6 +178,7 @@ class Points:
     def __init__(self, config: Station, mono_ms: int, unix_ms: int) -> None:
         self.by_source: dict[str, dict[int, Point]] = {}
         self.by_channel: dict[str, Point] = {}
+        self.first: dict[str, frozenset[int]] = {}  # columns of a source that others of it depend on: judged first
         self.alarms: dict[str, Alarm] = {}
         self.lost: list[Lost] = []
         self.gauges: dict[str, Gauge] = {}
@@ -183,12 +186,28 @@ class Points:
         self.turns: dict[str, Turn] = {}
         for place in config.places:
             for source in place.sources:
-                points = [Point(channel, place.scan_ms) for channel in source.channels]
+                cadence_ms = max(place.scan_ms, source.cadence_ms)
+                points = [Point(channel, cadence_ms) for channel in source.channels]
                 self.by_source[source.name] = {point.channel.column: point for point in points}
                 self.by_channel.update((point.channel.name, point) for point in points)
+                self._accompany(source.name, points)
         self._add_gauges(config.rules)
         for rule in config.rules:
             self._add(rule, mono_ms, unix_ms)
+
+    def _accompany(self, source: str, points: list[Point]) -> None:
+        """Let the channels of one source look at their companions."""
+        measured = {point.channel.quantity: point for point in points}
+        columns: set[int] = set()
+        for point in points:
+            for one in point.channel.companions:
+                other = measured.get(one.quantity)
+                if other is not None and other is not point:
+                    point.watch.follow(other.watch, one.low, one.high)
+                    point.companions.append((other.channel.column, one.low, one.high))
+                    columns.add(other.channel.column)
+        if columns:
+            self.first[source] = frozenset(columns)
 
     def _add_gauges(self, rules: tuple[Rule, ...]) -> None:
         windows_s: dict[str, set[int]] = {}

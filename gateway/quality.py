@@ -1,75 +1,171 @@
-"""Quality of single samples: flags, and the question for one confirming sample.
+"""Quality of single samples: flags, their kinds, and the question for one confirming sample.
 
 Rules of this file: it flags and never deletes (QARTOD: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing).
-Outside what any sensor could give is fail. Outside the station's own span, or faster than its rate, is suspect: such a
-sample is doubted once, the next usable one is judged whatever it says; a true flash flood loses one sample, not more.
+Outside what any sensor could give is fail, a code that means "no value" is missing. Everything else is suspect and
+judged all the same: what is outside the site's own span, or faster than its rate, is doubted once, and the next usable
+sample is judged whatever it says; a true flash flood loses one sample, not more.
 """
 
+from collections import Counter
+
+from gateway.checks import Flat, Rate, Spike
 from gateway.config import Channel
 from wire.reading import FAIL, MISSING, QUANTITIES, QUANTITY_CODES, SUSPECT
 
-RATE_SPAN_MS = 60_000  # A rate per minute allows this minute's change within one sample: waves are not rates.
+KINDS = ("missing", "invalid", "range", "span", "rate", "spike", "flat", "gap", "companion", "double-count")
+(
+    NO_VALUE,  # [9] nothing came, or the board says that it has nothing
+    INVALID,  # [9] a number that means "no value"
+    RANGE,  # [4] outside the sensor's span, or the board says "fail"
+    SPAN,  # [3] outside the site's own span
+    RATE,  # [3] faster than the rate, or does not confirm what was
+    SPIKE,  # [3] the sample before this one was a spike: it is known one sample late, until then it is provisional
+    FLAT,  # [3] the line stands still for too long
+    GAP,  # no flag: the first usable sample after a gap
+    COMPANION,  # [3] temperature or supply of the same instrument is impossible
+    DOUBLE_COUNT,  # [3] a rain gauge that counts more than its neighbours, or faster than a bucket can tip
+) = (1 << i for i in range(len(KINDS)))
+NEAR_CADENCES = 2  # Further apart than this are no neighbours, and something is missing between.
+_SUSPECTS = SPAN | RATE | FLAT | COMPANION | DOUBLE_COUNT
 _FAR = 1 << 62
 
 
 class Watch:
-    """Flags the samples of one channel. After `judge`, `doubt` says whether the sample needs a confirming one."""
+    """Flags the samples of one channel. After `judge`: `kinds` = bits of why, `doubt` = it needs a confirming one.
 
-    __slots__ = ("_held", "_high", "_low", "_outside", "_rate", "_raw_high", "_raw_low", "_ref", "doubt")
+    `counts[kind]` counts since the start. `cadence_ms` is how often samples should come; 0 = at no fixed times: then
+    neither gaps nor spikes are looked for. `before_ms` is when the usable sample before the newest one was.
+    """
 
-    def __init__(self, channel: Channel) -> None:
+    __slots__ = (
+        "_at_ms", "_dependents", "_flat", "_gap_ms", "_high", "_ill", "_invalid", "_low", "_marks", "_next_bit",
+        "_outside", "_rate", "_raw_high", "_raw_low", "_spike", "before_ms", "counts", "doubt", "kinds",
+    )  # fmt: skip
+
+    def __init__(self, channel: Channel, cadence_ms: int) -> None:
         _, _, self._raw_low, self._raw_high, _, _ = QUANTITIES[QUANTITY_CODES[channel.quantity]]
+        self._invalid = frozenset(channel.invalid)
         self._low = -_FAR if channel.low is None else channel.low
         self._high = _FAR if channel.high is None else channel.high
-        self._rate = channel.rate_per_min
-        self._ref: tuple[int, int] | None = None  # (time, value) that a rate is measured from
-        self._held: int | None = None  # value of the doubted sample
+        near_ms = NEAR_CADENCES * cadence_ms
+        self._gap_ms = channel.gap_after_ms or near_ms or _FAR
+        self._rate = None if channel.rate_per_min is None else Rate(channel.rate_per_min)
+        self._spike = Spike(channel.spike, near_ms) if channel.spike is not None and cadence_ms else None
+        self._flat: Flat | None = None
+        if channel.flat_after_ms and channel.quantity != "rain_um":  # A counter stands still while it is dry.
+            self._flat = Flat(channel.flat_after_ms, channel.flat_tolerance, channel.flat_below)
+        self._dependents: list[tuple[int, int, Watch, int]] = []
+        self._next_bit = 1
+        self._ill = 0  # bits of the companions that are impossible now
+        self._marks = 0  # kinds that others have set: companions, neighbours
         self._outside = False
+        self._at_ms: int | None = None  # of the newest usable sample
+        self.before_ms: int | None = None
         self.doubt = False
+        self.kinds = 0
+        self.counts: Counter[str] = Counter()
 
     def judge(self, raw: int | None, value: int, quality: int, mono_ms: int) -> int:
-        """Flag of a sample: `raw` as measured, `value` as rules judge it, `quality` as the board says."""
-        doubted = self.doubt
+        """Flag of a sample: `raw` as measured, `value` as rules judge it, `quality` as the board says.
+
+        Where there is no usable value, what was doubted stays doubted: the next usable sample answers for it.
+        """
         if raw is None or quality == MISSING:
-            return MISSING  # What was doubted stays doubted: the next usable sample answers for it.
+            return self._refuse(NO_VALUE, MISSING)
+        if raw in self._invalid:
+            return self._refuse(INVALID, MISSING)
         if quality == FAIL or not self._raw_low <= raw <= self._raw_high:
-            return FAIL
-        self.doubt = False
-        outside = not self._low <= value <= self._high
-        asks = outside and not self._outside
-        self._outside = outside
-        if self._rate and self._fast(value, mono_ms, self._rate, doubted):
-            asks = True
-            quality = SUSPECT
-        if outside:
-            quality = SUSPECT
-        if asks and not doubted:
-            self.doubt = True
-            self._held = value
+            for _, _, watch, bit in self._dependents:
+                watch.companion(bit, True)
+            return self._refuse(RANGE, FAIL)
+        kinds = self._marks
+        asks = False
+        if self._low <= value <= self._high:
+            self._outside = False
+        else:
+            kinds |= SPAN
+            asks = not self._outside
+            self._outside = True
+        before_ms = self.before_ms = self._at_ms
+        self._at_ms = mono_ms
+        if before_ms is not None and mono_ms - before_ms > self._gap_ms:
+            kinds |= GAP
+        if self._rate is not None and self._rate.fast(value, mono_ms):
+            kinds |= RATE
+            asks = asks or self._rate.asks
+        if self._spike is not None and self._spike.before(value, mono_ms):
+            kinds |= SPIKE
+        if self._flat is not None and self._flat.still(value, mono_ms):
+            kinds |= FLAT
+        if self._dependents:
+            for low, high, watch, bit in self._dependents:
+                watch.companion(bit, not low <= raw <= high)
+        self.doubt = asks and not self.doubt  # Two in a row would delay an alarm by two samples.
+        self.kinds = kinds
+        if kinds:
+            self._count(kinds)
+            if kinds & _SUSPECTS:
+                return SUSPECT
         return quality
 
-    def stored(self, raw: int | None, value: int, quality: int) -> int:
-        """Flag of a stored row's reading, which has no neighbour in time here: spans only."""
-        if raw is None or quality == MISSING:
+    def stored(self, raw: int | None, value: int, quality: int, ill: bool = False) -> int:
+        """Flag of a stored row's reading, which has no neighbour in time here: spans, and companions of its row."""
+        if raw is None or quality == MISSING or raw in self._invalid:
             return MISSING
         if quality == FAIL or not self._raw_low <= raw <= self._raw_high:
             return FAIL
-        return quality if self._low <= value <= self._high else SUSPECT
+        return SUSPECT if ill or not self._low <= value <= self._high else quality
 
-    def _fast(self, value: int, mono_ms: int, rate: int, doubted: bool) -> bool:
-        """Did the value change faster than the rate? A confirmed jump becomes the new reference."""
-        if self._ref is None:
-            self._ref = (mono_ms, value)
-            return False
-        since_ms = mono_ms - self._ref[0]
-        fast = abs(value - self._ref[1]) * RATE_SPAN_MS > rate * max(since_ms, RATE_SPAN_MS)
-        if fast and doubted:
-            # This is the confirming sample. It is flagged itself only where it agrees with neither side.
-            fast = self._held is None or abs(value - self._held) > rate
-            self._ref = (mono_ms, value)
-        elif not fast and since_ms >= RATE_SPAN_MS:
-            self._ref = (mono_ms, value)
-        return fast
+    def follow(self, other: "Watch", low: int, high: int) -> None:
+        """From now on the channel that `other` watches is a companion: outside `low`..`high` this one is suspect."""
+        other._dependents.append((low, high, self, self._next_bit))
+        self._next_bit <<= 1
+
+    def companion(self, bit: int, impossible: bool) -> None:
+        """What a companion's newest usable, or failed, sample says; a missing one says nothing."""
+        self._ill = self._ill | bit if impossible else self._ill & ~bit
+        self.mark(COMPANION, bool(self._ill))
+
+    def mark(self, kind: int, on: bool) -> None:
+        """Set or lift a kind that others judge, from the next sample on."""
+        self._marks = self._marks | kind if on else self._marks & ~kind
+
+    def save(self, mono_ms: int) -> list[object]:
+        """Plain numbers, times as ages; what neighbours have marked is judged anew with their next sample."""
+        age_ms = None if self._at_ms is None else mono_ms - self._at_ms
+        tests = [test and test.save(mono_ms) for test in (self._rate, self._spike, self._flat)]
+        return [age_ms, self._outside, self.doubt, self._ill, *tests]
+
+    def restore(self, saved: list, mono_ms: int, down_ms: int) -> None:
+        """Take over what `save` gave `down_ms` ago, as far as the same tests are configured now."""
+        then_ms = mono_ms - down_ms
+        age_ms, self._outside, self.doubt, ill, *tests = saved
+        self._at_ms = None if age_ms is None else then_ms - age_ms
+        self._ill = ill & (self._next_bit - 1)
+        self.mark(COMPANION, bool(self._ill))
+        for test, state in zip((self._rate, self._spike, self._flat), tests, strict=True):
+            if test is not None and state is not None:
+                test.restore(state, then_ms)
+
+    def _refuse(self, kind: int, flag: int) -> int:
+        self.kinds = kind
+        self._count(kind)
+        return flag
+
+    def _count(self, kinds: int) -> None:
+        for i, name in enumerate(KINDS):
+            if kinds >> i & 1:
+                self.counts[name] += 1
+
+
+def names(kinds: int) -> list[str]:
+    """The kinds that are set."""
+    return [name for i, name in enumerate(KINDS) if kinds >> i & 1]
+
+
+def impossible(raw: int | None, quality: int, low: int, high: int) -> bool:
+    """Does a companion's reading in a row say that its instrument is dying? A missing one says nothing."""
+    return raw is not None and quality != MISSING and (quality == FAIL or not low <= raw <= high)
 
 
 def usable(quality: int) -> bool:

@@ -7,7 +7,7 @@ be judged now is told as held.
 from gateway.alarms import STATE_NAMES, Alarm
 from gateway.config import Rule
 from gateway.points import Point
-from gateway.quality import usable
+from gateway.quality import names, usable
 from gateway.words import LEVEL_NAMES
 from wire.reading import QUANTITIES
 
@@ -27,6 +27,8 @@ def channel_now(point: Point, now_ms: int) -> dict[str, object]:
         "decimals": decimals,
         "datum": channel.level.datum if channel.level is not None else None,
         "quality": point.quality,
+        "flags": names(point.watch.kinds),
+        "counts": dict(point.watch.counts),
         "age_ms": age_ms,
         "late": age_ms is None or age_ms > max(point.late_ms, 2 * point.gap_ms),
         "level": max((alarm.level for alarm in point.alarms), default=0),

@@ -12,6 +12,7 @@ from gateway.clock import Clock
 from gateway.config import Station as StationConfig
 from gateway.events import alarm_event, plain_event
 from gateway.points import GAP_MS_MAX, NowValue, Point, Points
+from gateway.quality import COMPANION, impossible
 from gateway.siren import Siren
 from gateway.snapshot import alarm_now, channel_now
 from gateway.station_state import StateError, pack_state, recall_events, unpack_state
@@ -27,6 +28,7 @@ SAME_MS = 250  # An equal value of nearly the same moment is the same sample, re
 FAULT_SAMPLES = 3  # A sensor is faulty, and back, after so many samples in a row.
 FAULT_REPEAT_MS = 600_000
 FAULTS_MAX = 256
+NO_READING = (None, MISSING)
 
 
 class Sink(Protocol):
@@ -60,6 +62,9 @@ class Station:
     def on_now(self, source: str, words: list[NowValue]) -> None:
         """Judge the now-values of one answer. KeyError for a source that the configuration has not."""
         points = self._points.by_source[source]
+        first = self._points.first.get(source)
+        if first is not None:
+            words = sorted(words, key=lambda word: word.column not in first)
         changes: list[Change] = []
         for word in words:
             point = points.get(word.column)
@@ -163,13 +168,17 @@ class Station:
         """{column: flag} where the gateway judges a stored row's reading otherwise than the board did."""
         out = {}
         points = self._points.by_source[source]
+        measured = {reading.channel: (reading.value, reading.quality) for reading in row.readings}
         for reading in row.readings:
             point = points.get(reading.channel)
             if point is None:
                 continue
             raw = reading.value
             value = point.zero + point.sign * raw if raw is not None else 0
-            flag = point.watch.stored(raw, value, reading.quality)
+            ill = any(
+                impossible(*measured.get(column, NO_READING), low, high) for column, low, high in point.companions
+            )
+            flag = point.watch.stored(raw, value, reading.quality, ill)
             if flag != reading.quality:
                 out[reading.channel] = flag
         return out
@@ -227,13 +236,15 @@ class Station:
         if flag >= FAIL:
             point.value = None
             point.hold()
-            self._count_bad(point, flag)
+            self._count_bad(point, QUALITY_NAMES[flag])
             return
         unix_ms = word.unix_ms - word.age_ms
         point.value = value
         point.usable_ms = sample_ms
         point.usable_unix_ms = unix_ms
-        if point.bad or point.faulty:
+        if point.watch.kinds & COMPANION:
+            self._count_bad(point, "companion impossible")
+        elif point.bad or point.faulty:
             self._count_good(point)
         doubt = point.watch.doubt
         for judge in point.judges:
@@ -241,12 +252,12 @@ class Station:
             if change is not None:
                 changes.append(change)
 
-    def _count_bad(self, point: Point, flag: int) -> None:
+    def _count_bad(self, point: Point, why: str) -> None:
         point.good = 0
         point.bad += 1
         if point.bad == FAULT_SAMPLES and not point.faulty:
             point.faulty = True
-            self._sensor_events.append(("sensor fault", point.channel.name, QUALITY_NAMES[flag]))
+            self._sensor_events.append(("sensor fault", point.channel.name, why))
 
     def _count_good(self, point: Point) -> None:
         point.bad = 0

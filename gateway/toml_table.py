@@ -132,6 +132,21 @@ class Table:
         """An amount with its unit, in the dimension's sub-unit; `lowest` and `highest` are allowed."""
         return self._measured(key, lambda value: amount(value, dimension), (lowest, highest), default, example)
 
+    def amounts(self, key: str, dimension: str, example: str) -> tuple[int, ...] | None:
+        """A list of amounts; empty if it is not there, None if it is wrong."""
+        found = []
+        values = self._take(key, None, "")
+        if values is not None and not isinstance(values, list):
+            self.problem(key, f'{shown(values)} is not a list; write {key} = ["{example}"]')
+            return None
+        for value in values or ():
+            try:
+                found.append(amount(value, dimension))
+            except AmountError as error:
+                self.problem(key, str(error))
+                return None
+        return tuple(found)
+
     def rate(
         self, key: str, dimension: str, per_ms: int, highest: int, default: Any = _NEEDED, example: str = ""
     ) -> int | None:
@@ -178,7 +193,7 @@ class Table:
         self, key: str, read: Callable[[object], int], limits: tuple[int, int], default: Any, example: str
     ) -> int | None:
         value = self._take(key, default, f'add {key} = "{example or "…"}"')
-        if value is default or value is None:
+        if key not in self.values:
             return value
         try:
             number = read(value)

@@ -23,7 +23,7 @@ def test_a_good_file_becomes_a_station_in_integer_sub_units(tmp_path):
     assert (bus.name, bus.port, bus.scan_ms, bus.char_bits) == ("main", "/dev/ttyAMA1", 1000, 11)
     river = made.sources[0].channels[0]
     level = Level(160_000, -250, "wusong", "2020-05-30")
-    assert river == Channel("river", "level", 0, "head_mm", level, 150_000, 205_500, 60)
+    assert river == Channel("river", "level", 0, "head_mm", level, 150_000, 205_500, 60, 150, flat_tolerance=1)
     assert level.zero_mm == 159_750
     assert [source.row_s for source in made.sources] == [60, 60, 60, 300]
     assert made.sources[0].serial == "0123456789abcdef"

@@ -54,7 +54,17 @@ REGIONS = (
         ("reading", "_registers", "_rounded"),
         ("tests/gateway/test_bought_edges.py", "tests/gateway/test_bought.py"),
     ),
-    Region("gateway/quality.py", ("Watch.judge", "Watch.stored", "usable"), ("tests/gateway/test_quality.py",)),
+    Region(
+        "gateway/quality.py",
+        ("Watch.judge", "Watch.stored", "Watch.companion", "impossible", "usable"),
+        ("tests/gateway/test_quality.py", "tests/gateway/test_companions.py"),
+    ),
+    # What may be doubted, and for how long.
+    Region(
+        "gateway/checks.py",
+        ("Rate.fast", "Rate._beyond", "Spike.before", "Flat.still"),
+        ("tests/gateway/test_quality.py",),
+    ),
     # Deadband: an alarm ends only below its margin.
     Region(
         "gateway/alarms.py",
