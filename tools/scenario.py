@@ -89,9 +89,7 @@ class Scenario:
             raise ValueError(f"{self.name} lasts {self.duration_s} s: there is no {from_s} s and {duration_s} s more")
         curves = {name: replace(curve, at=_later(curve.at, from_s)) for name, curve in self.curves.items()}
         tips = [(t_s - from_s, count) for t_s, count in self.tips if from_s <= t_s < from_s + duration_s]
-        return replace(
-            self, start_unix_s=self.start_unix_s + from_s, duration_s=duration_s, curves=curves, tips=tips
-        )
+        return replace(self, start_unix_s=self.start_unix_s + from_s, duration_s=duration_s, curves=curves, tips=tips)
 
 
 def _demo() -> Scenario:
