@@ -59,7 +59,7 @@ class Alarm:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.ats = tuple(step.at for step in rule.steps)
-        self.downs = tuple(at - rule.deadband for at in self.ats)  # below it a step is left
+        self.downs = tuple(step.at - step.deadband for step in rule.steps)  # ascending; below it a step is left
         self.index = 0  # steps reached: 0 = none, 1 = the first
         self.state = NORMAL
         self.episode_ms = 0  # unix ms of the first crossing: with rule and channel the identity of the episode
@@ -172,7 +172,7 @@ class Alarm:
                 start = starts[step]
                 if start is None:
                     starts[step] = start = (mono_ms, unix_ms)
-                if not doubt and mono_ms - start[0] >= self.rule.on_delay_ms:
+                if not doubt and mono_ms - start[0] >= self.rule.steps[step].on_delay_ms:
                     reached = step + 1
             elif not doubt:
                 starts[step] = None
@@ -197,7 +197,7 @@ class Alarm:
 
     def _lower(self, held: int, mono_ms: int, unix_ms: int) -> Change | None:
         assert self._below is not None
-        if mono_ms - self._below[0] < self.rule.off_delay_ms:
+        if mono_ms - self._below[0] < self.rule.steps[self.index - 1].off_delay_ms:
             return None
         if self.rule.latch:
             if self.state == LATCHED:

@@ -108,6 +108,9 @@ class Step(Struct, frozen=True):
     level: int
     at: int  # sub-unit of the judged quantity; a rate: sub-unit per day; a rain sum: micrometres
     name: str = ""  # guard, warning, guarantee, record, 100-year ...: what a person calls it
+    deadband: int = 0  # the step is left when the value is below at - deadband
+    on_delay_ms: int = 0
+    off_delay_ms: int = 0
 
 
 class Rule(Struct, frozen=True):
@@ -117,9 +120,6 @@ class Rule(Struct, frozen=True):
     kind: str  # high, rise, rain_sum, tilt, tilt_rate, smoke, lost
     channel: str  # channel name; for `lost` the channel or source name
     steps: tuple[Step, ...]
-    deadband: int = 0  # falls one level when below step.at - deadband
-    on_delay_ms: int = 0
-    off_delay_ms: int = 0
     window_ms: int = 0  # rise, rain_sum, tilt_rate: length of the window; high, tilt: median over it, 0 = none
     siren: bool = True
     datum: str = ""

@@ -17,7 +17,8 @@ import boards
 from gateway.config import Bus, Center, ConfigError, Rule, Siren, Spool, Station
 from gateway.load_buses import Reader, read_buses
 from gateway.load_local import read_local
-from gateway.load_rules import LEVELS, read_rules
+from gateway.load_rules import read_rules
+from gateway.load_steps import LEVELS
 from gateway.toml_lines import lines_of
 from gateway.toml_table import Problems, Table
 from wire.telemetry import MODES

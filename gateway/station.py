@@ -5,38 +5,27 @@ behind `sink`, which only takes things over. Delays run on the station's monoton
 clock changes nothing about the siren. A source that is lost lowers no alarm; not seeing is an alarm of its own.
 """
 
-from typing import Protocol
-
 from gateway.alarms import ESCALATED, NORMAL, RAISED, REBASED, Change
 from gateway.clock import Clock
 from gateway.config import Station as StationConfig
-from gateway.events import alarm_event, plain_event
-from gateway.points import GAP_MS_MAX, NowValue, Point, Points
-from gateway.quality import COMPANION, impossible
+from gateway.intake import Intake
+from gateway.kinds import make_points
+from gateway.points import NowValue
+from gateway.quality import impossible
 from gateway.siren import Siren
 from gateway.snapshot import alarm_now, channel_now
 from gateway.station_state import StateError, pack_state, recall_events, unpack_state
-from wire.reading import FAIL, MISSING, QUALITY_NAMES
+from gateway.telling import Sink, Telling
+from wire.reading import MISSING
 from wire.row import Row
 from wire.telemetry import MODES
 
 __all__ = ["NowValue", "Sink", "Station"]
 
 STATE = "alarms"  # name of the kept state
-STATE_PERIOD_MS = 10_000  # What changed without an event (rain, delays under way) is kept this often.
-SAME_MS = 250  # An equal value of nearly the same moment is the same sample, read twice.
-FAULT_SAMPLES = 3  # A sensor is faulty, and back, after so many samples in a row.
-FAULT_REPEAT_MS = 600_000
-FAULTS_MAX = 256
+STATE_PERIOD_MS = 10_000  # What changed without an event (rain, delays under way) is kept this often,
+WINDOWS_PERIOD_MS = 300_000  # what moves with every sample this often: a card is not made for more.
 NO_READING = (None, MISSING)
-
-
-class Sink(Protocol):
-    """Takes over what must be stored and published; never waits."""
-
-    def event(self, event: dict[int, object]) -> None: ...
-
-    def keep_state(self, name: str, data: bytes) -> None: ...
 
 
 class Station:
@@ -47,15 +36,18 @@ class Station:
         self._clock = clock
         self._siren = siren
         self._sink = sink
-        self._points = Points(config, clock.mono_ms(), clock.unix_ms())
-        self._serials = {s.name: bytes.fromhex(s.serial) for s in config.sources if s.serial}
+        self._points = make_points(config, clock.mono_ms(), clock.unix_ms())
+        self._intake = Intake()
+        self._telling = Telling(config, clock, sink)
         self._lost_sources: set[str] = set()
-        self._told: dict[tuple[str, str, str], int] = {}  # when a fault was told
-        self._sensor_events: list[tuple[str, str, str]] = []  # of the answer that is being judged: told after alarms
         self._siren_failed = ""
-        self._state_at_ms = clock.mono_ms()
-        self.mode = config.mode
+        self._kept_at_ms = self._looked_at_ms = clock.mono_ms()
         siren.set(0)
+
+    @property
+    def mode(self) -> str:
+        """actual, exercise or test: stands in every event."""
+        return self._telling.mode
 
     # What the pollers tell.
 
@@ -65,17 +57,18 @@ class Station:
         first = self._points.first.get(source)
         if first is not None:
             words = sorted(words, key=lambda word: word.column not in first)
+        intake = self._intake
         changes: list[Change] = []
         for word in words:
             point = points.get(word.column)
             if point is not None:
-                self._take(point, word, changes)
+                intake.take(point, word, changes)
         if changes:
             self._act(changes)
-        if self._sensor_events:
-            for kind, channel, detail in self._sensor_events:
-                self._tell(kind, source, detail, channel)
-            self._sensor_events.clear()
+        if intake.sensor_events:
+            for kind, channel, detail in intake.sensor_events:
+                self._telling.plain(kind, source, detail, channel)
+            intake.sensor_events.clear()
             self._keep()
 
     def on_lost(self, source: str, why: str, mono_ms: int) -> None:
@@ -84,41 +77,33 @@ class Station:
             point.lose()
         if source not in self._lost_sources:
             self._lost_sources.add(source)
-            self._tell("source lost", source, why)
+            self._telling.plain("source lost", source, why)
             self._keep()
 
     def on_back(self, source: str, mono_ms: int) -> None:
         if source in self._lost_sources:
             self._lost_sources.remove(source)
-            self._tell("source back", source, "")
+            self._telling.plain("source back", source, "")
             self._keep()
 
     def on_fault(self, kind: str, source: str, detail: str) -> None:
         """Tell a fault of a source; the same one again only after FAULT_REPEAT_MS. KeyError for no such kind."""
-        key = (kind, source, detail)
-        now_ms = self._clock.mono_ms()
-        if now_ms - self._told.get(key, now_ms - FAULT_REPEAT_MS) < FAULT_REPEAT_MS:
-            return
-        self._told.pop(key, None)
-        if len(self._told) >= FAULTS_MAX:
-            del self._told[next(iter(self._told))]
-        self._told[key] = now_ms
-        self._tell(kind, source, detail)
+        self._telling.fault(kind, source, detail)
 
     def identify(self, source: str, serial: bytes) -> None:
         """Events of `source` carry this serial from now on."""
-        self._serials[source] = serial
+        self._telling.identify(source, serial)
 
     def tick(self, mono_ms: int) -> None:
         """Judge what no sample brings: what is not seen, the siren's own times, the state that is due."""
-        changes = [change for lost in self._points.lost if (change := lost.look(mono_ms))]
+        changes = [change for judge in self._points.looks if (change := judge.look(mono_ms))]
         self._siren.tick(mono_ms)
         if changes:
             self._act(changes)
         self._tell_siren()
-        if mono_ms - self._state_at_ms >= STATE_PERIOD_MS:
-            self._state_at_ms = mono_ms
-            if self._restless():
+        if mono_ms - self._looked_at_ms >= STATE_PERIOD_MS:
+            self._looked_at_ms = mono_ms
+            if self._restless() or mono_ms - self._kept_at_ms >= WINDOWS_PERIOD_MS:
                 self._keep()
 
     # What people and the center do.
@@ -135,7 +120,7 @@ class Station:
         """Quiet the siren for a while; False if it does not sound. No alarm is acknowledged by it."""
         if not self._siren.silence(duration_ms):
             return False
-        self._tell("operator action", "", f"siren silenced by {actor}")
+        self._telling.plain("operator action", "", f"siren silenced by {actor}")
         return True
 
     def set_mode(self, mode: str, actor: str = "") -> None:
@@ -143,8 +128,8 @@ class Station:
         if mode not in MODES:
             raise ValueError(f"mode is one of {', '.join(MODES)}")
         if mode != self.mode:
-            self.mode = mode
-            self._tell("mode changed", "", f"{mode} {actor}".strip())
+            self._telling.mode = mode
+            self._telling.plain("mode changed", "", f"{mode} {actor}".strip())
             self._keep()
 
     # What others look at.
@@ -196,15 +181,17 @@ class Station:
         try:
             saved = unpack_state(data, self._points, self._config, self._now())
         except StateError as error:
-            self._tell("store failed", "", f"kept alarm state not readable: {error}")
+            self._telling.plain("store failed", "", f"kept alarm state not readable: {error}")
             return False
-        self.mode = saved.mode
+        self._telling.mode = saved.mode
         self._lost_sources = saved.lost_sources
         recall_events(self._points, events or [])
         self._siren.set(self._siren_level())
         self._tell_siren()
         for name in saved.gone:
-            self._tell("alarm rebased", "", f"rule {name} was active and is no longer configured")
+            self._telling.plain("alarm rebased", "", f"rule {name} was active and is no longer configured")
+        for name in saved.unread:
+            self._telling.plain("store failed", "", f"kept {name} not readable: it begins anew")
         return True
 
     def close(self) -> None:
@@ -212,59 +199,6 @@ class Station:
         self._keep()
 
     # Inside.
-
-    def _take(self, point: Point, word: NowValue, changes: list[Change]) -> None:
-        raw = word.value
-        quality = word.quality if word.age_ms <= point.stale_ms else MISSING
-        sample_ms = word.mono_ms - word.age_ms
-        last_ms = point.sample_ms
-        if last_ms is not None:
-            if sample_ms - last_ms < SAME_MS and raw == point.raw and quality == point.board_quality:
-                return
-            gap_ms = sample_ms - last_ms
-            if gap_ms > point.stale_ms and gap_ms > 3 * point.gap_ms:
-                point.hold()  # Nobody saw what was between: no off-delay may have run through it.
-            elif gap_ms <= 0:
-                gap_ms = 1  # The age is coarse; time never goes back.
-                sample_ms = last_ms + 1
-            point.gap_ms = gap_ms if gap_ms < GAP_MS_MAX else GAP_MS_MAX
-        point.sample_ms = sample_ms
-        point.raw = raw
-        point.board_quality = quality
-        value = point.zero + point.sign * raw if raw is not None else 0
-        point.quality = flag = point.watch.judge(raw, value, quality, sample_ms)
-        if flag >= FAIL:
-            point.value = None
-            point.hold()
-            self._count_bad(point, QUALITY_NAMES[flag])
-            return
-        unix_ms = word.unix_ms - word.age_ms
-        point.value = value
-        point.usable_ms = sample_ms
-        point.usable_unix_ms = unix_ms
-        if point.watch.kinds & COMPANION:
-            self._count_bad(point, "companion impossible")
-        elif point.bad or point.faulty:
-            self._count_good(point)
-        doubt = point.watch.doubt
-        for judge in point.judges:
-            change = judge.step(value, sample_ms, unix_ms, doubt)
-            if change is not None:
-                changes.append(change)
-
-    def _count_bad(self, point: Point, why: str) -> None:
-        point.good = 0
-        point.bad += 1
-        if point.bad == FAULT_SAMPLES and not point.faulty:
-            point.faulty = True
-            self._sensor_events.append(("sensor fault", point.channel.name, why))
-
-    def _count_good(self, point: Point) -> None:
-        point.bad = 0
-        point.good += 1
-        if point.faulty and point.good >= FAULT_SAMPLES:
-            point.faulty = False
-            self._sensor_events.append(("sensor back", point.channel.name, ""))
 
     def _act(self, changes: list[Change]) -> None:
         """The order of it: siren, events, state."""
@@ -274,8 +208,7 @@ class Station:
         for change in changes:
             if change.kind:
                 point = self._points.by_channel.get(change.alarm.rule.channel)
-                serial = self._serials.get(point.channel.source, b"") if point is not None else b""
-                self._sink.event(alarm_event(change, point, self.mode, detected_ms, siren_ms, serial))
+                self._telling.alarm(change, point, detected_ms, siren_ms)
         self._tell_siren()
         self._keep()
 
@@ -288,23 +221,20 @@ class Station:
     def _siren_level(self) -> int:
         return max((alarm.level for alarm in self._points.alarms.values() if alarm.rule.siren), default=0)
 
-    def _tell(self, kind: str, source: str, detail: str, channel: str = "") -> None:
-        serial = self._serials.get(source, b"")
-        self._sink.event(plain_event(kind, self._clock.unix_ms(), self.mode, source, detail, channel, serial))
-
     def _tell_siren(self) -> None:
         failed = self._siren.failed
         if failed and not self._siren_failed:
-            self._tell("siren failed", "", failed)
+            self._telling.plain("siren failed", "", failed)
         self._siren_failed = failed
 
     def _restless(self) -> bool:
-        moved = [gauge for gauge in self._points.gauges.values() if gauge.moved]
-        for gauge in moved:
-            gauge.moved = False
-        return bool(moved) or any(alarm.timing for alarm in self._points.alarms.values())
+        points = self._points
+        if any(kept.moved for of_kind in points.kept.values() for kept in of_kind.values()):
+            return True
+        return any(alarm.timing for alarm in points.alarms.values())
 
     def _keep(self) -> None:
+        self._kept_at_ms = self._clock.mono_ms()
         self._sink.keep_state(STATE, self.state_bytes())
 
     def _now(self) -> tuple[int, int]:

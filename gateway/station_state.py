@@ -8,10 +8,10 @@ import cbor2
 from msgspec import Struct
 
 from gateway.config import Station
-from gateway.points import Points
+from gateway.points import Kept, Points
 from wire.telemetry import E_DETAIL, E_EPISODE_MS, E_KIND, E_LEVEL, E_RULE, E_VALUE, EVENT_KINDS, MODES
 
-VERSION = 1
+VERSION = 2
 _ALARM_KINDS = frozenset(code for code, name in EVENT_KINDS.items() if name.startswith("alarm "))
 
 
@@ -25,6 +25,7 @@ class Saved(Struct, frozen=True):
     mode: str
     lost_sources: set[str]
     gone: list[str]  # rules that were active and are no longer configured
+    unread: list[str]  # windows, baselines ... that could not be taken over
 
 
 def pack_state(points: Points, config_mode: str, mode: str, lost_sources: set[str], now: tuple[int, int]) -> bytes:
@@ -37,9 +38,7 @@ def pack_state(points: Points, config_mode: str, mode: str, lost_sources: set[st
             1: unix_ms,
             2: [config_mode, mode],
             3: {name: [alarm.rule.channel, alarm.save(mono_ms)] for name, alarm in points.alarms.items()},
-            4: {name: gauge.rain.save(mono_ms // 1000) for name, gauge in points.gauges.items()},
-            5: {name: rise.save(mono_ms) for name, rise in points.rises.items()},
-            6: {name: turn.save() for name, turn in points.turns.items()},
+            4: _saved(points.kept, mono_ms),
             7: sorted(lost_sources),
             8: faulty,
         }
@@ -78,15 +77,7 @@ def _unpack(state: dict, points: Points, config: Station, now: tuple[int, int]) 
             alarm.restore(saved, mono_ms, down_ms)
         elif saved[2]:
             gone.append(name)
-    for name, saved in state[4].items():
-        if name in points.gauges:
-            points.gauges[name].rain.restore(saved, mono_ms // 1000, down_ms // 1000)
-    for name, saved in state[5].items():
-        if name in points.rises:
-            points.rises[name].restore(saved, mono_ms, down_ms)
-    for name, saved in state[6].items():
-        if name in points.turns:
-            points.turns[name].restore(saved)
+    unread = _restore(points.kept, state[4], mono_ms, down_ms)
     for name in state[8]:
         if name in points.by_channel:
             points.by_channel[name].faulty = True
@@ -94,4 +85,28 @@ def _unpack(state: dict, points: Points, config: Station, now: tuple[int, int]) 
     if mode not in MODES or config_mode != config.mode:
         mode = config.mode  # The configuration was changed since: it is newer.
     lost = {name for name in state[7] if name in points.by_source}
-    return Saved(mode, lost, gone)
+    return Saved(mode, lost, gone, unread)
+
+
+def _saved(kept: dict[str, dict[str, Kept]], mono_ms: int) -> dict[str, dict[str, object]]:
+    out = {}
+    for kind, of_kind in kept.items():
+        out[kind] = {name: one.save(mono_ms) for name, one in of_kind.items()}
+        for one in of_kind.values():
+            if one.moved:
+                one.moved = False
+    return out
+
+
+def _restore(kept: dict[str, dict[str, Kept]], saved: dict, mono_ms: int, down_ms: int) -> list[str]:
+    """Put back what the configuration still has; the names of what could not be read."""
+    unread = []
+    for kind, of_kind in kept.items():
+        for name, one in of_kind.items():
+            if name not in saved.get(kind, {}):
+                continue
+            try:
+                one.restore(saved[kind][name], mono_ms, down_ms)
+            except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
+                unread.append(f"{kind} {name}")
+    return unread

@@ -13,7 +13,7 @@ STILL_TRIES = 10  # Then the median of a restless window is taken: a noisy basel
 class Turn:
     """Absolute change from the baseline, by the median over the rule's window if it has one."""
 
-    __slots__ = ("_first", "_median", "_still_mdeg", "_tries", "baseline_mdeg")
+    __slots__ = ("_first", "_median", "_still_mdeg", "_tries", "baseline_mdeg", "moved")
 
     def __init__(self, window_ms: int, still_mdeg: int, baseline_mdeg: int | None = None) -> None:
         """`still_mdeg`: the widest spread of a first window that counts as standing still."""
@@ -22,6 +22,7 @@ class Turn:
         self._first: list[int] = []
         self._tries = 0
         self.baseline_mdeg = baseline_mdeg
+        self.moved = False  # Is there a baseline that was not kept yet?
 
     def feed(self, value: int, mono_ms: int, doubt: bool = False) -> int | None:
         """|change| in mdeg; None while there is no baseline, or too few samples for the median."""
@@ -36,12 +37,14 @@ class Turn:
             return None
         return abs(value - self.baseline_mdeg)
 
-    def save(self) -> int | None:
+    def save(self, mono_ms: int) -> int | None:
         return self.baseline_mdeg
 
-    def restore(self, baseline_mdeg: int | None) -> None:
+    def restore(self, saved: int | None, mono_ms: int, down_ms: int) -> None:
+        if not isinstance(saved, int | None):
+            raise TypeError("a baseline is an integer")
         if self.baseline_mdeg is None:
-            self.baseline_mdeg = baseline_mdeg
+            self.baseline_mdeg = saved
 
     def _settle(self, value: int) -> None:
         first = self._first
@@ -55,4 +58,5 @@ class Turn:
         spread_mdeg = ordered[-1 - tenth] - ordered[tenth]
         if spread_mdeg <= self._still_mdeg or self._tries >= STILL_TRIES:
             self.baseline_mdeg = ordered[len(ordered) // 2]
+            self.moved = True
         first.clear()

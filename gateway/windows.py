@@ -38,10 +38,11 @@ class Median:
 class Rise:
     """How far the newest value stands above the lowest of the last `window_ms`."""
 
-    __slots__ = ("_lowest", "_window_ms")
+    __slots__ = ("_lowest", "_window_ms", "moved")
 
     def __init__(self, window_ms: int) -> None:
         self._window_ms = window_ms
+        self.moved = False  # It moves with every sample: kept from time to time.
         self._lowest: deque[tuple[int, int]] = deque()  # ascending in time and in value: each may become the minimum
 
     def feed(self, value: int, mono_ms: int, doubt: bool = False) -> int:

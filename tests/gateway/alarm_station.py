@@ -66,17 +66,17 @@ class RecordingDriver:
         self.log.append("closed")
 
 
-def steps(*ats: int, first: int = 1) -> tuple[config.Step, ...]:
-    return tuple(config.Step(level, at) for level, at in enumerate(ats, start=first))
+def steps(*ats: int, first: int = 1, deadband: int = 0, on_ms: int = 0, off_ms: int = 0) -> tuple[config.Step, ...]:
+    return tuple(config.Step(level, at, "", deadband, on_ms, off_ms) for level, at in enumerate(ats, start=first))
 
 
 RULES = (
-    config.Rule("flood", "high", "river", steps(*FLOOD_MM), deadband=100, threshold_set="CYB-2020", datum="wusong"),
-    config.Rule("rise", "rise", "river", steps(1_000, first=3), deadband=100, window_ms=600_000),
+    config.Rule("flood", "high", "river", steps(*FLOOD_MM, deadband=100), threshold_set="CYB-2020", datum="wusong"),
+    config.Rule("rise", "rise", "river", steps(1_000, first=3, deadband=100), window_ms=600_000),
     config.Rule("rain-1h", "rain_sum", "rain", steps(20_000, 30_000), window_ms=3_600_000),
     config.Rule("rain-10m", "rain_sum", "rain", steps(10_000, first=2), window_ms=600_000),
-    config.Rule("wall", "tilt", "tilt_x", steps(500, 1_000, first=3), deadband=50),
-    config.Rule("smoke", "smoke", "smoke", (config.Step(2, 100), config.Step(4, 200)), deadband=20),
+    config.Rule("wall", "tilt", "tilt_x", steps(500, 1_000, first=3, deadband=50)),
+    config.Rule("smoke", "smoke", "smoke", (config.Step(2, 100, "", 20), config.Step(4, 200, "", 20))),
     config.Rule("lost-river", "lost", "river", (config.Step(3, 10_000),)),
     config.Rule("lost-rain", "lost", "rain-board", (config.Step(2, 10_000),), siren=False),
 )

@@ -12,9 +12,9 @@ from tests.gateway.alarm_oracle import Oracle
 LATER_MS = 1_600_000_000_000  # unix time of monotonic 0
 
 
-def flood(ats=(1000, 2000, 3000, 4000), **more) -> Rule:
-    steps = tuple(Step(level, at) for level, at in enumerate(ats, start=1))
-    return Rule("flood", "high", "river", steps, deadband=more.pop("deadband", 100), **more)
+def flood(ats=(1000, 2000, 3000, 4000), deadband=100, on_delay_ms=0, off_delay_ms=0, **more) -> Rule:
+    steps = tuple(Step(level, at, "", deadband, on_delay_ms, off_delay_ms) for level, at in enumerate(ats, start=1))
+    return Rule("flood", "high", "river", steps, **more)
 
 
 def feed(alarm: Alarm, samples, start_s=0):
@@ -200,8 +200,8 @@ def test_a_threshold_set_that_only_changed_its_name_is_said_once():
 def test_the_same_steps_with_other_levels_are_judged_anew():
     alarm = Alarm(flood(ats=(1000, 2000)))
     feed(alarm, [2500])
-    steps = (Step(2, 1000), Step(4, 2000))
-    after = restarted(alarm, Rule("flood", "high", "river", steps, deadband=100), 1000)
+    steps = (Step(2, 1000, "", 100), Step(4, 2000, "", 100))
+    after = restarted(alarm, Rule("flood", "high", "river", steps), 1000)
     assert after.level == 2  # no worse than it was
     change = after.step(2500, 51_000, LATER_MS)
     assert change is not None

@@ -13,7 +13,7 @@ from msgspec import structs
 import boards
 from gateway.clock_steps import Anchor, StepWatch, is_known
 from gateway.sensor_link import SensorLink
-from tests.gateway.alarm_station import RULES, Rig
+from tests.gateway.alarm_station import FLOOD_MM, RULES, Rig, steps
 from tests.gateway.poll_rig import radar
 from tests.gateway.small_station import HandClock, small_station
 from wire.reading import NEVER, SYNCED
@@ -128,7 +128,7 @@ def test_a_watch_tells_a_step_once_and_never_a_slew():
 @pytest.mark.parametrize("step_ms", STEPS_MS.values(), ids=STEPS_MS)
 def test_alarms_and_their_delays_are_the_same_whatever_the_clock_does(step_ms):
     """A clock that steps in the middle of an on-delay and of an off-delay, and of a window, moves nothing."""
-    rules = (structs.replace(RULES[0], on_delay_ms=30_000, off_delay_ms=40_000), *RULES[1:])
+    rules = (structs.replace(RULES[0], steps=steps(*FLOOD_MM, deadband=100, on_ms=30_000, off_ms=40_000)), *RULES[1:])
     told = []
     for stepped_ms in (0, step_ms):
         rig = Rig(rules)

@@ -51,16 +51,24 @@ def test_every_board_carries_the_hash_of_its_board_json(tmp_path):
     assert made.sources[3].definition == ""
 
 
+def test_a_step_may_have_a_deadband_and_delays_of_its_own(tmp_path):
+    own = 'guard = { at = "180.00 m", deadband = "0.20 m", off_delay = "5 min" }'
+    flood = station(tmp_path, GOOD.replace('guard = "180.00 m"', own)).rules[0]
+    assert flood.steps[0] == Step(1, 180_000, "guard", 200, 0, 300_000)
+    assert flood.steps[1] == Step(2, 182_000, "warning", 100, 0, 60_000)
+
+
 def test_rules_take_their_steps_from_a_threshold_set_or_from_colours(tmp_path):
     rules = {rule.name: rule for rule in station(tmp_path).rules}
 
     flood = rules["flood"]
     assert [(step.level, step.at, step.name) for step in flood.steps] == [
         (1, 180_000, "guard"), (2, 182_000, "warning"), (3, 185_000, "guarantee"), (4, 191_500, "record")]  # fmt: skip
-    assert (flood.deadband, flood.off_delay_ms, flood.datum, flood.threshold_set) == (100, 60_000, "wusong", "CYB-2020")
+    assert {(step.deadband, step.on_delay_ms, step.off_delay_ms) for step in flood.steps} == {(100, 0, 60_000)}
+    assert (flood.datum, flood.threshold_set) == ("wusong", "CYB-2020")
     assert rules["rain-1h"].steps == (Step(1, 20_000), Step(4, 80_500))
     assert rules["rain-1h"].window_ms == 3_600_000
-    assert (rules["wall"].steps, rules["wall"].baseline) == ((Step(2, 100),), -250)
+    assert (rules["wall"].steps, rules["wall"].baseline) == ((Step(2, 100, "", 50),), -250)
 
 
 def test_every_source_without_a_lost_rule_gets_a_quiet_one(tmp_path):

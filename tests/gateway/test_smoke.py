@@ -6,7 +6,7 @@ from gateway.alarms import Alarm
 from gateway.config import Rule, Step
 from gateway.smoke import Smoke
 
-RULE = Rule("smoke", "smoke", "smoke", (Step(2, 100), Step(4, 200)), deadband=20)
+RULE = Rule("smoke", "smoke", "smoke", (Step(2, 100, "", 20), Step(4, 200, "", 20)))
 OPEN, CLOSED = "open", "closed"
 BLIND, CUT = "blind", "cut"  # chamber, contact not seen
 

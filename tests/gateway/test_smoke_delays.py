@@ -6,11 +6,10 @@ from gateway.alarms import Alarm
 from gateway.config import Rule, Step
 from gateway.smoke import Smoke
 
-STEPS = (Step(2, 100), Step(4, 200))
-
 
 def smoke_with(on_delay_ms: int = 0, off_delay_ms: int = 0) -> Smoke:
-    return Smoke(Alarm(Rule("smoke", "smoke", "smoke", STEPS, 20, on_delay_ms, off_delay_ms)), contact=True)
+    steps = (Step(2, 100, "", 20, on_delay_ms, off_delay_ms), Step(4, 200, "", 20, on_delay_ms, off_delay_ms))
+    return Smoke(Alarm(Rule("smoke", "smoke", "smoke", steps)), contact=True)
 
 
 def test_a_closed_contact_runs_its_on_delay_while_only_the_chamber_is_heard():

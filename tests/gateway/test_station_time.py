@@ -3,15 +3,16 @@
 import pytest
 
 from gateway import config
-from gateway.station import FAULTS_MAX, STATE_PERIOD_MS
+from gateway.station import STATE_PERIOD_MS
+from gateway.telling import FAULTS_MAX
 from tests.gateway.alarm_station import RULES, Rig, steps
 from wire.reading import FAIL, GOOD
 from wire.telemetry import E_CHANNEL, E_KIND, E_LEVEL, E_SOURCE, EVENT_CODES
 
 CALM_MM = 15_000
 HIGH_MM = 15_050  # above the threshold by less than what asks for a confirmation
-SLOW = config.Rule("slow", "high", "river", steps(175_050), off_delay_ms=60_000)
-PATIENT = config.Rule("patient", "high", "river", steps(175_050), on_delay_ms=30_000)
+SLOW = config.Rule("slow", "high", "river", steps(175_050, off_ms=60_000))
+PATIENT = config.Rule("patient", "high", "river", steps(175_050, on_ms=30_000))
 
 
 def test_no_off_delay_runs_through_a_gap_that_nobody_saw():

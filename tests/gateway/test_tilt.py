@@ -45,7 +45,7 @@ def test_one_passing_lorry_does_not_spoil_the_baseline():
 def test_a_given_baseline_is_used_at_once_and_kept_over_what_was_saved():
     turn = Turn(0, 100, baseline_mdeg=0)
     assert feed(turn, [-700]) == [700]
-    turn.restore(300)
+    turn.restore(300, 0, 0)
     assert turn.baseline_mdeg == 0
 
 
@@ -53,7 +53,7 @@ def test_a_baseline_survives_a_restart():
     turn = Turn(0, 100)
     feed(turn, [500] * STILL_SAMPLES)
     after = Turn(0, 100)
-    after.restore(turn.save())
+    after.restore(turn.save(0), 0, 0)
     assert feed(after, [900]) == [400]
 
 

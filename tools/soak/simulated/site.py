@@ -43,9 +43,9 @@ def station(folder: Path, scan_s: int) -> config.Station:
         "radar", "main", RADAR_ADDRESS, profile="radar-60ghz", row_s=RADAR_ROW_S,
         channels=(config.Channel("radar", "radar", 0, "gap_mm", level),),
     )  # fmt: skip
-    steps = (config.Step(2, YELLOW_MM, "warning"), config.Step(4, RED_MM, "record"))
+    steps = (config.Step(2, YELLOW_MM, "warning", DEADBAND_MM), config.Step(4, RED_MM, "record", DEADBAND_MM))
     rules = (
-        config.Rule("flood", "high", "river", steps, deadband=DEADBAND_MM, datum="wusong", threshold_set="SIM-1"),
+        config.Rule("flood", "high", "river", steps, datum="wusong", threshold_set="SIM-1"),
         config.Rule("rain-1h", "rain_sum", "rain", (config.Step(2, 20_000),), window_ms=3_600_000, siren=False),
         config.Rule("blind", "lost", "level", (config.Step(3, LOST_MS),), siren=False),
     )

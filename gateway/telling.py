@@ -1,0 +1,60 @@
+"""What a station tells: events with their mode and the serial of their source, on their way to the sink.
+
+Rules of this file: nothing waits; a fault that lasts is told again only after a while.
+"""
+
+from typing import Protocol
+
+from gateway.alarms import Change
+from gateway.clock import Clock
+from gateway.config import Station
+from gateway.events import alarm_event, plain_event
+from gateway.points import Point
+
+FAULT_REPEAT_MS = 600_000
+FAULTS_MAX = 256
+
+
+class Sink(Protocol):
+    """Takes over what must be stored and published; never waits."""
+
+    def event(self, event: dict[int, object]) -> None: ...
+
+    def keep_state(self, name: str, data: bytes) -> None: ...
+
+
+class Telling:
+    """Makes events and hands them over; `mode` stands in each of them."""
+
+    def __init__(self, config: Station, clock: Clock, sink: Sink) -> None:
+        self._clock = clock
+        self._sink = sink
+        self._serials = {s.name: bytes.fromhex(s.serial) for s in config.sources if s.serial}
+        self._told: dict[tuple[str, str, str], int] = {}  # when a fault was told
+        self.mode = config.mode
+
+    def identify(self, source: str, serial: bytes) -> None:
+        """Events of `source` carry this serial from now on."""
+        self._serials[source] = serial
+
+    def alarm(self, change: Change, point: Point | None, detected_ms: int, siren_ms: int | None) -> None:
+        """A change of an alarm, of `point` where it judges one."""
+        serial = self._serials.get(point.channel.source, b"") if point is not None else b""
+        self._sink.event(alarm_event(change, point, self.mode, detected_ms, siren_ms, serial))
+
+    def plain(self, kind: str, source: str, detail: str, channel: str = "") -> None:
+        """Everything that is no alarm. KeyError for no such kind."""
+        serial = self._serials.get(source, b"")
+        self._sink.event(plain_event(kind, self._clock.unix_ms(), self.mode, source, detail, channel, serial))
+
+    def fault(self, kind: str, source: str, detail: str) -> None:
+        """A fault of a source; the same one again only after FAULT_REPEAT_MS. KeyError for no such kind."""
+        key = (kind, source, detail)
+        now_ms = self._clock.mono_ms()
+        if now_ms - self._told.get(key, now_ms - FAULT_REPEAT_MS) < FAULT_REPEAT_MS:
+            return
+        self._told.pop(key, None)
+        if len(self._told) >= FAULTS_MAX:
+            del self._told[next(iter(self._told))]
+        self._told[key] = now_ms
+        self.plain(kind, source, detail)
