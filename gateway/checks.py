@@ -119,8 +119,8 @@ class Flat:
 
     def restore(self, saved: list | None, mono_ms: int) -> None:
         if saved is not None:
-            age_ms, self._low, self._high = saved
-            self._since_ms = mono_ms - age_ms
+            age_ms, low, high = map(int, saved)
+            self._since_ms, self._low, self._high = mono_ms - age_ms, low, high
 
 
 def _aged(sample: Sample | None, mono_ms: int) -> list[int] | None:
@@ -128,4 +128,4 @@ def _aged(sample: Sample | None, mono_ms: int) -> list[int] | None:
 
 
 def _dated(saved: list | None, mono_ms: int) -> Sample | None:
-    return None if saved is None else (mono_ms - saved[0], saved[1])
+    return None if saved is None else (mono_ms - int(saved[0]), int(saved[1]))

@@ -152,6 +152,8 @@ class Points:
                 self.by_source[source.name] = {point.channel.column: point for point in points}
                 self.by_channel.update((point.channel.name, point) for point in points)
                 self._accompany(source.name, points)
+                for point in points:
+                    self.keep("watch", point.channel.name, point.watch)
 
     def point(self, channel: str, rule: str) -> Point:
         """The point of the channel that `rule` names. ConfigError."""

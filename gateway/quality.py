@@ -7,6 +7,8 @@ sample is judged whatever it says; a true flash flood loses one sample, not more
 """
 
 from collections import Counter
+from copy import copy
+from typing import TypeVar
 
 from gateway.checks import Flat, Rate, Spike
 from gateway.config import Channel
@@ -29,6 +31,8 @@ NEAR_CADENCES = 2  # Further apart than this are no neighbours, and something is
 _SUSPECTS = SPAN | RATE | FLAT | COMPANION | DOUBLE_COUNT
 _FAR = 1 << 62
 
+T = TypeVar("T", Rate, Spike, Flat)
+
 
 class Watch:
     """Flags the samples of one channel. After `judge`: `kinds` = bits of why, `doubt` = it needs a confirming one.
@@ -39,7 +43,7 @@ class Watch:
 
     __slots__ = (
         "_at_ms", "_dependents", "_flat", "_gap_ms", "_high", "_ill", "_invalid", "_low", "_marks", "_next_bit",
-        "_outside", "_rate", "_raw_high", "_raw_low", "_spike", "before_ms", "counts", "doubt", "kinds",
+        "_outside", "_rate", "_raw_high", "_raw_low", "_spike", "before_ms", "counts", "doubt", "kinds", "moved",
     )  # fmt: skip
 
     def __init__(self, channel: Channel, cadence_ms: int) -> None:
@@ -63,6 +67,7 @@ class Watch:
         self.before_ms: int | None = None
         self.doubt = False
         self.kinds = 0
+        self.moved = False  # Did a companion's verdict change since the state was last kept?
         self.counts: Counter[str] = Counter()
 
     def judge(self, raw: int | None, value: int, quality: int, mono_ms: int) -> int:
@@ -123,8 +128,11 @@ class Watch:
 
     def companion(self, bit: int, impossible: bool) -> None:
         """What a companion's newest usable, or failed, sample says; a missing one says nothing."""
-        self._ill = self._ill | bit if impossible else self._ill & ~bit
-        self.mark(COMPANION, bool(self._ill))
+        ill = self._ill | bit if impossible else self._ill & ~bit
+        if ill != self._ill:
+            self._ill = ill
+            self.moved = True
+            self.mark(COMPANION, bool(ill))
 
     def mark(self, kind: int, on: bool) -> None:
         """Set or lift a kind that others judge, from the next sample on."""
@@ -133,19 +141,24 @@ class Watch:
     def save(self, mono_ms: int) -> list[object]:
         """Plain numbers, times as ages; what neighbours have marked is judged anew with their next sample."""
         age_ms = None if self._at_ms is None else mono_ms - self._at_ms
-        tests = [test and test.save(mono_ms) for test in (self._rate, self._spike, self._flat)]
-        return [age_ms, self._outside, self.doubt, self._ill, *tests]
+        tests = (self._rate, self._spike, self._flat)
+        return [age_ms, self._outside, self.doubt, self._ill, *(test and test.save(mono_ms) for test in tests)]
 
     def restore(self, saved: list, mono_ms: int, down_ms: int) -> None:
         """Take over what `save` gave `down_ms` ago, as far as the same tests are configured now."""
         then_ms = mono_ms - down_ms
-        age_ms, self._outside, self.doubt, ill, *tests = saved
-        self._at_ms = None if age_ms is None else then_ms - age_ms
-        self._ill = ill & (self._next_bit - 1)
-        self.mark(COMPANION, bool(self._ill))
-        for test, state in zip((self._rate, self._spike, self._flat), tests, strict=True):
-            if test is not None and state is not None:
-                test.restore(state, then_ms)
+        age_ms, outside, doubt, ill, rate, spike, flat = saved
+        at_ms = None if age_ms is None else then_ms - int(age_ms)
+        ill = int(ill) & (self._next_bit - 1)
+        tests = (
+            _later(self._rate, rate, then_ms),
+            _later(self._spike, spike, then_ms),
+            _later(self._flat, flat, then_ms),
+        )
+        self._rate, self._spike, self._flat = tests
+        self._at_ms, self._outside, self.doubt = at_ms, bool(outside), bool(doubt)
+        self._ill = ill
+        self.mark(COMPANION, bool(ill))
 
     def _refuse(self, kind: int, flag: int) -> int:
         self.kinds = kind
@@ -156,6 +169,14 @@ class Watch:
         for i, name in enumerate(KINDS):
             if kinds >> i & 1:
                 self.counts[name] += 1
+
+
+def _later(test: T | None, saved: list | None, then_ms: int) -> T | None:
+    """A copy of `test` with what was saved of it; what cannot be read so leaves all as it is."""
+    test = copy(test)
+    if test is not None and saved is not None:
+        test.restore(saved, then_ms)
+    return test
 
 
 def names(kinds: int) -> list[str]:

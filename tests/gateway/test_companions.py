@@ -61,12 +61,24 @@ def test_a_flood_that_a_dying_transducer_sees_is_an_alarm_all_the_same():
     assert rig.levels()["flood"] == 4
 
 
+def test_what_the_companion_said_last_survives_a_restart():
+    rig = transducer()
+    rig.now("level", CALM_MM, DYING_CDEG)
+    kept = rig.station.state_bytes()
+    rig.start()
+    assert rig.station.restore(kept)
+    rig.now("level", CALM_MM, None)
+    assert rig.station.channels()[0]["flags"] == ["companion"]
+
+
 def test_a_stored_row_is_suspect_by_the_companion_in_that_row_alone():
     judge = transducer().station.gateway_quality
     for temp, quality, flags in (
         (400, GOOD, {}),
         (DYING_CDEG, GOOD, {0: SUSPECT, 1: FAIL}),
         (5_001, GOOD, {0: SUSPECT}),
+        (5_000, GOOD, {}),
+        (-3_000, GOOD, {}),
         (5_000, FAIL, {0: SUSPECT}),
         (DYING_CDEG, MISSING, {}),
     ):

@@ -1,5 +1,7 @@
 """Flags of single samples, and the one question that a suspect sample asks."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,7 @@ CASES = {
     "a jump asks, its confirmation is good": ([0, 500, 505], [GOOD_ONE, ASKED, GOOD_ONE]),
     "a spike asks, what follows is good": ([0, 500, 3], [GOOD_ONE, ASKED, GOOD_ONE]),
     "a second jump is flagged and not asked about": ([0, 500, 900, 905], [GOOD_ONE, ASKED, FLAGGED, GOOD_ONE]),
+    "what comes back and leaves again asks again": ([5_001, 4_999, 5_001], [ASKED, GOOD_ONE, ASKED]),
     "outside the user's span asks once": ([4_950, 5_001, 5_002, 5_003], [GOOD_ONE, ASKED, FLAGGED, FLAGGED]),
     "the user's span includes its ends": ([4_990, 5_000, -3_000, -3_000], [GOOD_ONE, GOOD_ONE, ASKED, GOOD_ONE]),
     "beyond any sensor is fail": ([0, 15_001, 0], [GOOD_ONE, (FAIL, False), GOOD_ONE]),
@@ -113,6 +116,8 @@ SPIKES = {
     "up": ([0, 0, 151, 0, 0], 3),
     "down among negative values": ([-300, -290, -500, -305, -300], 3),
     "not at its limit": ([0, 0, 150, 0, 0], None),
+    "nor at its limit below": ([0, 0, -150, 0, 0], None),
+    "just beyond it below": ([0, 0, -151, 0, 0], 3),
     "not a step": ([0, 0, 500, 500, 500], None),
     "not a slope": ([0, 200, 400, 600], None),
     "by the nearer neighbour": ([0, 300, 140, 140], 2),
@@ -136,6 +141,21 @@ def test_a_line_stands_still_only_after_its_time_and_not_at_base_flow():
     for level, expected in ((101, [GOOD] * 4 + [SUSPECT] * 2), (100, [GOOD] * 6)):
         watch = Watch(channel, 1_000)
         assert [watch.judge(level, level, GOOD, 1_000 * i) for i in range(6)] == expected
+
+
+FLATS = {
+    "within the tolerance": ([5, 6, 5, 6], [False, False, True, True]),
+    "a creep within it from one to the next": ([5, 6, 7, 8, 9], [False] * 5),
+    "down as well": ([5, 4, 3, 2, 1], [False] * 5),
+    "both ends of the run count": ([5, 4, 6, 5], [False, False, False, False]),
+}
+
+
+@pytest.mark.parametrize("name", FLATS)
+def test_a_run_is_as_wide_as_its_highest_and_lowest(name):
+    values, still = FLATS[name]
+    watch = Watch(Channel("river", "b", 0, "head_mm", flat_after_ms=2_000, flat_tolerance=1), 1_000)
+    assert [watch.judge(v, v, GOOD, 1_000 * i) == SUSPECT for i, v in enumerate(values)] == still
 
 
 def test_a_rain_counter_may_stand_still():
@@ -188,6 +208,17 @@ def test_a_channel_is_suspect_while_its_companion_is_impossible(name):
         found.append(level.judge(2_000, 2_000, GOOD, 1_000 * i))
     assert found == flags
     assert level.counts["companion"] == flags.count(SUSPECT)
+
+
+def test_a_companions_verdict_is_to_be_kept_when_it_changes():
+    level, temp = pair()
+    temp.judge(2_000, 2_000, GOOD, 0)
+    assert not level.moved
+    temp.judge(5_001, 5_001, GOOD, 1)
+    assert level.moved
+    level.moved = False
+    temp.judge(5_002, 5_002, GOOD, 2)
+    assert not level.moved
 
 
 def test_what_two_companions_say_is_kept_apart():
@@ -271,3 +302,18 @@ def test_a_state_of_other_tests_is_taken_over_as_far_as_it_fits():
     other.restore(bare.save(1), 1, 0)
     assert other.judge(50, 50, GOOD, 2) == GOOD
     assert other.judge(-50, -50, GOOD, 3) == SUSPECT
+
+
+@pytest.mark.parametrize("place", range(7))
+@pytest.mark.parametrize("rubbish", ["x", [1], {}, [[], []]])
+def test_a_state_that_cannot_be_read_changes_nothing(place, rubbish):
+    watch = Watch(CHANNEL, 1_000)
+    for i, value in enumerate([5, 50, 7, 7]):
+        watch.judge(value, value, GOOD, 1_000 * i)
+    saved = watch.save(4_000)
+    damaged = list(watch.save(4_500))
+    damaged[place] = rubbish
+    with contextlib.suppress(ValueError, TypeError, KeyError, IndexError):
+        watch.restore(damaged, 4_500, 0)
+        return  # A truth value may be anything.
+    assert watch.save(4_000) == saved
