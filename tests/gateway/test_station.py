@@ -277,7 +277,7 @@ def test_a_stored_row_is_flagged_by_spans_only_where_the_board_said_otherwise():
     judge = rig.station.gateway_quality
     assert judge("level", Row(1, 1, SYNCED, 0, 0, [Reading(0, CALM_MM)], [])) == {}
     assert judge("level", Row(1, 1, SYNCED, 0, 0, [Reading(0, 50_000)], [])) == {0: SUSPECT}
-    assert judge("level", Row(1, 1, SYNCED, 0, 0, [Reading(0, 70_000)], [])) == {0: FAIL}
+    assert judge("level", Row(1, 1, SYNCED, 0, 0, [Reading(0, 300_001)], [])) == {0: FAIL}
     assert judge("level", Row(1, 1, SYNCED, 0, 0, [Reading(0, None, MISSING)], [])) == {}
 
 

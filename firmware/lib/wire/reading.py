@@ -32,7 +32,7 @@ VALUE_MAX = 0x7FFFFFFF
 # The range is what any sensor of the field could give; a profile narrows it. Outside it a reading is FAIL.
 QUANTITIES = {
     1: ("gap_mm", "mm", 0, 60_000, "m", 3),  # Air gap from the sensor down to the water (radar, ultrasonic).
-    2: ("head_mm", "mm", -1_000, 60_000, "m", 3),  # Pressure head of water above the sensor.
+    2: ("head_mm", "mm", -1_000, 300_000, "m", 3),  # Pressure head of water above the sensor; boreholes are deep.
     3: ("rain_um", "um", 0, VALUE_MAX, "mm", 3),  # Cumulative rain, wraps at RAIN_WRAP_UM.
     4: ("tilt_x_mdeg", "mdeg", -90_000, 90_000, "deg", 3),
     5: ("tilt_y_mdeg", "mdeg", -90_000, 90_000, "deg", 3),
