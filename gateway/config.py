@@ -38,6 +38,14 @@ class Companion(Struct, frozen=True):
     high: int
 
 
+class DoubleCount(Struct, frozen=True):
+    """When a rain gauge counts double: by its sum over a window against the median of its neighbours' sums."""
+
+    permil: int  # more than this share of the median is suspect
+    window_ms: int
+    least_um: int  # of the median: a drizzle proves nothing
+
+
 class Channel(Struct, frozen=True):
     """One quantity of one source, with the name by which rules, events and people call it."""
 
@@ -56,6 +64,8 @@ class Channel(Struct, frozen=True):
     gap_after_ms: int = 0  # longer without a usable sample = a gap; 0 = two cadences
     invalid: tuple[int, ...] = ()  # raw values that mean "no value", beside those of the profile
     companions: tuple[Companion, ...] = ()
+    neighbours: tuple[str, ...] = ()  # channels of other rain gauges
+    double_count: DoubleCount | None = None
 
 
 class Source(Struct, frozen=True):

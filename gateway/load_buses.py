@@ -93,11 +93,25 @@ class Reader:
         self._channel_names: dict[str, int] = {}
         self._ports: dict[str, int] = {}
         self._declared = Declared()
+        self._gauges: list[tuple[Table, Channel]] = []  # that are held against neighbours
 
     def names(self) -> Declared:
         """The names that have been declared so far."""
         self._declared.names |= {*self._source_names, *self._channel_names}
         return self._declared
+
+    def check_neighbours(self, channels: tuple[Channel, ...]) -> None:
+        """Name what a gauge calls its neighbour and is none, now that all `channels` of the station are known."""
+        rains = [channel.name for channel in channels if channel.quantity == "rain_um"]
+        for table, gauge in self._gauges:
+            others = [name for name in rains if name != gauge.name]
+            shown = f"there are {', '.join(others[:12])}" if others else "there is no other; take the key out"
+            for name in gauge.neighbours:
+                unread = name in self.names() and name not in [channel.name for channel in channels]
+                if name not in others and not unread:  # What is wrong with one that is unread has been said.
+                    table.problem("neighbours", f'no other rain gauge is called "{name[:40]}"; {shown}')
+            if not gauge.neighbours and gauge.double_count:
+                table.problem("double_count", f"says nothing without neighbours; {shown}")
 
     def bus(self, table: Table) -> Bus | None:
         name = self._unique(table, self._bus_names, "bus")
@@ -252,6 +266,8 @@ class Reader:
                 item.problem("quantity", f'"{quantity}" of this source has a channel already; keep one of the two')
             elif channel and name is not None:
                 named[channel.quantity] = channel
+                if channel.quantity == "rain_um" and (channel.neighbours or channel.double_count):
+                    self._gauges.append((item, channel))
         channels = []
         for column, quantity in enumerate(columns):
             name = default_name(source or "", quantity)

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from gateway.amounts import DIMENSION_OF
-from gateway.config import Channel, Companion, Level
+from gateway.config import Channel, Companion, DoubleCount, Level
 from gateway.toml_table import Table
 from wire.reading import QUANTITIES, QUANTITY_CODES, VALUE_MAX, VALUE_MIN
 
@@ -21,6 +21,7 @@ FLAT_MM = 1
 _LEVEL_KEYS = ("gauge_zero", "offset", "datum", "surveyed")
 _HEIGHTS = ("gap_mm", "head_mm")
 _LEVELS = (*_HEIGHTS, "level_mm")
+_DOUBLE_COUNT_KEYS = ("double_count", "double_count_window", "double_count_least")
 _FLAT_KEYS = ("flat_after", "flat_tolerance", "flat_below")
 
 
@@ -52,10 +53,15 @@ def read_channel(
         table.problem("high", f'"{table.values["high"]}" is not above low ("{table.values["low"]}"); exchange them')
     tests = _tests(table, quantity, dimension)
     companions = _companions(table, quantity, columns, same)
+    neighbours = tuple(table.texts("neighbours") or ())
+    double_count = _double_count(table, quantity)
     if quantity is None or quantity not in columns or (level is None and any(table.has(key) for key in _LEVEL_KEYS)):
         return None
     column = columns.index(quantity)
-    return Channel(name, source, column, quantity, level, low, high, companions=companions, **tests)
+    return Channel(
+        name, source, column, quantity, level, low, high, companions=companions, neighbours=neighbours,
+        double_count=double_count, **tests,
+    )  # fmt: skip
 
 
 def _tests(table: Table, quantity: str | None, dimension: str) -> dict[str, Any]:
@@ -79,6 +85,21 @@ def _tests(table: Table, quantity: str | None, dimension: str) -> dict[str, Any]
         "rate_per_min": rate, "spike": spike, "flat_after_ms": flat_after_ms or 0, "flat_tolerance": tolerance or 0,
         "flat_below": below, "gap_after_ms": gap_after_ms or 0, "invalid": invalid or (),
     }  # fmt: skip
+
+
+def _double_count(table: Table, quantity: str | None) -> DoubleCount | None:
+    """How a rain gauge is held against its neighbours; which they are, Reader.check_neighbours knows."""
+    permil = table.amount("double_count", "share", 1_001, 100_000, None, "150 %")
+    window_ms = table.amount("double_count_window", "time", 60_000, 3 * 86_400_000, 86_400_000, "24 h")
+    least_um = table.amount("double_count_least", "fine_length", 1, VALUE_MAX, 6_000, "6 mm")
+    given = [key for key in ("neighbours", *_DOUBLE_COUNT_KEYS) if table.has(key)]
+    if given and quantity not in ("rain_um", None):
+        table.problem(given[0], f"only rain gauges have neighbours; take {', '.join(given)} out")
+    elif given and not table.has("double_count"):
+        table.problem(given[0], 'says nothing without double_count; add double_count = "150 %", or take it out')
+    if permil is None or window_ms is None or least_um is None:
+        return None
+    return DoubleCount(permil, window_ms, least_um)
 
 
 def _companions(

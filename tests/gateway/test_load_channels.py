@@ -3,7 +3,7 @@
 import pytest
 
 from boards.definition import FOLDER
-from gateway.config import Companion
+from gateway.config import Companion, DoubleCount
 from tests.gateway.station_toml import GOOD, line_of, problems, station
 
 RATE = 'rate = "0.3 m/5min"\n'
@@ -106,3 +106,54 @@ def test_a_rain_counter_has_neither_flat_line_nor_spike(tmp_path, line, said):
     channel = f'[[bus.board.channel]]\nname = "rain"\nquantity = "rain_um"\n{line}\n'
     text = GOOD.replace(RAIN, RAIN + channel, 1).replace("rain.rain", "rain").replace('name = "rain"', 'name = "r"', 1)
     assert [problem.partition(" ")[2] for problem in problems(tmp_path, text)] == [said]
+
+
+TWO_GAUGES = GOOD.replace(
+    "[[bus.sensor]]",
+    '[[bus.board]]\nname = "rain2"\naddress = 14\ntype = "esp32-rs485"\nfit = ["rain"]\n\n[[bus.sensor]]',
+    1,
+)
+GAUGE = '[[bus.board.channel]]\nname = "gauge"\nquantity = "rain_um"\n'
+NEIGHBOURS = 'neighbours = ["rain2.rain"]\n'
+
+
+def gauge(keys):
+    return TWO_GAUGES.replace(RAIN, RAIN + GAUGE + keys, 1).replace('"rain.rain"', '"gauge"')
+
+
+def test_a_rain_gauge_is_held_against_its_neighbours(tmp_path):
+    keys = 'double_count = "116 %"\ndouble_count_window = "12 h"\ndouble_count_least = "4.5 mm"\n'
+    made = {channel.name: channel for channel in station(tmp_path, gauge(NEIGHBOURS + keys)).channels}["gauge"]
+    assert (made.neighbours, made.double_count) == (("rain2.rain",), DoubleCount(1_160, 43_200_000, 4_500))
+    made = {c.name: c for c in station(tmp_path, gauge(NEIGHBOURS + 'double_count = "150 %"\n')).channels}["gauge"]
+    assert made.double_count == DoubleCount(1_500, 86_400_000, 6_000)
+
+
+WRONG_NEIGHBOURS = [
+    (NEIGHBOURS, "neighbours", 'says nothing without double_count; add double_count = "150 %"'),
+    ('double_count = "150 %"\n', "double_count", "says nothing without neighbours; there are rain2.rain"),
+    ('double_count_least = "6 mm"\n', "double_count_least", "says nothing without double_count"),
+    (NEIGHBOURS + 'double_count = "100 %"\n', "double_count", '"100 %" is out of range; write it like "150 %"'),
+    (NEIGHBOURS + "double_count = 150\n", "double_count", '150 has no unit; write "150 %"'),
+    ('neighbours = ["rian"]\ndouble_count = "150 %"\n', "neighbours", 'no other rain gauge is called "rian"; there'),
+    ('neighbours = ["gauge"]\ndouble_count = "150 %"\n', "neighbours", 'no other rain gauge is called "gauge"; there'),
+    (
+        'neighbours = ["river"]\ndouble_count = "150 %"\n',
+        "neighbours",
+        'no other rain gauge is called "river"; there',
+    ),
+    ('neighbours = "rain2.rain"\ndouble_count = "150 %"\n', "neighbours", "is not a list of texts"),
+]
+
+
+@pytest.mark.parametrize(("keys", "key", "said"), WRONG_NEIGHBOURS)
+def test_a_wrong_neighbour_is_told_with_line_key_and_remedy(tmp_path, keys, key, said):
+    text = gauge(keys)
+    found = problems(tmp_path, text)
+    assert any(f"gauge.{key}: " in one and said in one for one in found), found
+    assert found[0].startswith(f"station.toml:{line_of(text, key)} ")
+
+
+def test_only_rain_gauges_have_neighbours(tmp_path):
+    (found,) = problems(tmp_path, GOOD.replace(RATE, RATE + NEIGHBOURS + 'double_count = "150 %"\n', 1))
+    assert "river.neighbours: only rain gauges have neighbours; take neighbours, double_count out" in found
