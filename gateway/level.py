@@ -7,8 +7,9 @@ in its place. An elevation without datum does not exist.
 from gateway.config import Channel
 from wire.reading import QUANTITY_CODES
 
-# Raw quantity of a level sensor: +1 if more of it means more water (pressure), -1 if less (air gap).
-SIGNS = {"head_mm": 1, "gap_mm": -1}
+# Raw quantity of a level sensor: +1 if more of it means more water (pressure), -1 if less (air gap). A recording may
+# hold the elevation itself (tools/replay).
+SIGNS = {"head_mm": 1, "gap_mm": -1, "level_mm": 1}
 
 DATUM_NAMES = {
     "wusong": ("吴淞高程", "Wusong datum"),

@@ -57,7 +57,7 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
     station_id = _station_id(station)
     name = station.text("name", example="菜园坝")
     name_en = station.text("name_en", name or "")
-    time_zone = _time_zone(station)
+    time_zone = read_zone(station)
     mode = station.choice("mode", MODES, "actual")
     serial = station.text("gateway_serial", _serial_of(station_id or ""))
     if serial is not None and not _SERIAL.fullmatch(serial):
@@ -127,7 +127,8 @@ def _serial_of(station_id: str) -> str:
     return sha256(b"riverpost gateway " + station_id.encode()).hexdigest()[:16]
 
 
-def _time_zone(table: Table) -> str | None:
+def read_zone(table: Table) -> str | None:
+    """The station's time zone; None where it is missing or wrong."""
     name = table.text("time_zone", example="Asia/Shanghai")
     if name is None:
         return None

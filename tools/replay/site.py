@@ -1,0 +1,262 @@
+"""The station that a recording is judged as: made by the gateway's own readers of channels, threshold sets and rules.
+
+Rules of this file: one sensor is one source with one channel (and a temperature where the recording has one). Nothing
+is parsed here that gateway/ parses. Which site it is, and what was left out of a station.toml, is said in `notes`.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from gateway import config
+from gateway.config import ConfigError
+from gateway.load import load, read_zone
+from gateway.load_buses import Declared
+from gateway.load_channels import default_channel, read_channel
+from gateway.load_rules import read_rules
+from gateway.toml_lines import lines_of
+from gateway.toml_table import Problems, Table
+from tools.failure import Failure
+from tools.replay.phrases import Note
+from tools.replay.quantities import QUANTITIES
+from tools.replay.recording import INVALID, Ask, wrong
+
+OWN_TABLES = ("recording", "episode", "flags", "quiet")  # What only a replay reads.
+_NAME = re.compile(r"[\s\"'\\/#+]+")
+DAY_MS = 86_400_000
+
+# What stands where no site is known: the national storm signals, observed, and the proposals for tilt and smoke.
+DEFAULT_RULES: dict[str, list[dict[str, str]]] = {
+    "rain": [
+        {"name": "storm-12h", "kind": "rain_sum", "window": "12 h", "blue": "50 mm"},
+        {"name": "storm-6h", "kind": "rain_sum", "window": "6 h", "yellow": "50 mm"},
+        {"name": "storm-3h", "kind": "rain_sum", "window": "3 h", "orange": "50 mm", "red": "100 mm"},
+    ],
+    "tilt": [
+        {"name": "tilt", "kind": "tilt", "blue": "0.25 deg", "yellow": "0.5 deg", "orange": "1 deg", "red": "2 deg"},
+    ],
+    "smoke": [{"name": "smoke", "kind": "smoke", "yellow": "0.10 dB/m", "red": "0.20 dB/m"}],
+}
+DEFAULT_RULES["rain-tips"] = DEFAULT_RULES["rain"]
+
+
+@dataclass
+class Sensor:
+    """One source of the station: its columns as (label for people, channel), and where its cells stand in a row."""
+
+    source: str
+    columns: list[tuple[str, str]]
+    first: int
+    temperature: bool
+
+
+@dataclass
+class Site:
+    """A station with its sensors. `judged`: there is a rule, else only quality is."""
+
+    config: config.Station
+    sensors: list[Sensor]
+    quantity: str
+    cadence_ms: int
+    described: Note = ("site_none", {})
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def judged(self) -> bool:
+        return bool(self.config.rules)
+
+    @property
+    def longest_window_ms(self) -> int:
+        return max((rule.window_ms for rule in self.config.rules), default=0)
+
+
+def described(path: Path) -> tuple[dict[str, Any], Problems]:
+    """A TOML file and where its keys stand. Failure where it is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return tomllib.loads(text), Problems(path.name, lines_of(text))
+    except (OSError, ValueError, RecursionError) as error:
+        raise wrong(
+            f"{path} cannot be read as TOML",
+            str(error),
+            "a slip in the path, or in the line that is named",
+            "riverpost gateway station.toml --check names every error",
+        ) from None
+
+
+def default_document(ask: Ask) -> tuple[dict[str, Any], Problems]:
+    """What stands where nobody said which site it is: the documented default rules, none for levels."""
+    names = channel_names(ask.values)
+    rules = []
+    for name in names:
+        for rule in DEFAULT_RULES.get(ask.quantity, []):
+            called = rule["name"] if len(names) == 1 else f"{rule['name']}-{name}"
+            rules.append({**rule, "name": called, "channel": name})
+    return {"channel": [{"name": name} for name in names], "rule": rules}, Problems("default rules", {})
+
+
+def channel_names(labels: list[str]) -> list[str]:
+    """A channel's name for each value, from its column."""
+    names: list[str] = []
+    for number, label in enumerate(labels, 1):
+        name = _NAME.sub("-", label)[:28] or f"value-{number}"
+        names.append(name if name not in names else f"{name}-{number}")
+    return names
+
+
+def station_document(path: Path, ask: Ask, channels: list[str]) -> tuple[dict[str, Any], Problems, list[str]]:
+    """Of a real station.toml: the channels that the recording stands for, their threshold sets and their rules."""
+    try:
+        station = load(path)
+    except ConfigError as error:
+        raise bad_station(path, error.problems) from None
+    document, problems = described(path)
+    chosen = _chosen(station, ask, channels, path)
+    names = [channel.name for channel in chosen]
+    tables = {table.get("name"): table for table in _channel_tables(document)}
+    rules = [rule for rule in document.get("rule", []) if rule.get("channel") in names]
+    left = [str(rule.get("name")) for rule in document.get("rule", []) if rule not in rules or rule["kind"] == "lost"]
+    picked = {
+        "station": document["station"],
+        "channel": [{k: v for k, v in tables.get(name, {"name": name}).items() if k != "quantity"} for name in names],
+        "threshold_set": [item for item in document.get("threshold_set", []) if item.get("channel") in names],
+        "rule": [rule for rule in rules if rule["kind"] != "lost"],
+    }
+    return picked, Problems(path.name, {}), left
+
+
+def build(document: dict[str, Any], problems: Problems, ask: Ask, cadence_ms: int) -> Site:
+    """The site that `document` describes, for a recording of this cadence. Failure names everything that is wrong."""
+    root = Table(document, (), "recording", problems)
+    for key in OWN_TABLES:
+        root.mark(key)
+    station = root.table("station")
+    name = station.text("name", ask.file.stem)
+    name_en = station.text("name_en", name)
+    zone = read_zone(station) if station.has("time_zone") else ask.zone or "UTC"
+    for key in ("id", "gateway_serial", "mode"):
+        station.mark(key)
+    station.close()
+    sensors, sources = _sources(root, ask)
+    place = config.Bus("recording", "", 9_600, "8N1", cadence_ms, sources)
+    rules = read_rules(root, (place,), Declared())
+    root.close()
+    if problems.texts():
+        raise bad_station(ask.file, problems.texts())
+    given = {rule.get("name") for rule in document.get("rule", [])}
+    own = tuple(rule for rule in rules if rule.name in given)
+    place = replace(place, sources=tuple(_as_recorded(source, ask) for source in sources))
+    made = config.Station(
+        id="replay", name=name or "", name_en=name_en or "", time_zone=zone or "UTC",
+        gateway_serial="00" * 8, mode="test", buses=(place,), rules=own, siren=config.Siren(),
+        spool=config.Spool(""), center=config.Center(),
+    )  # fmt: skip
+    return Site(made, sensors, ask.quantity, cadence_ms)
+
+
+def bad_station(path: Path, problems: list[str]) -> Failure:
+    return wrong(
+        f"The station of {path.name} is not right",
+        "\n".join(problems),
+        "a slip in the lines that are named",
+        "put them right; each line says how",
+    )
+
+
+def _sources(root: Table, ask: Ask) -> tuple[list[Sensor], tuple[config.Source, ...]]:
+    """One source for each value; the axes of a tilt are columns of one."""
+    tables = root.tables("channel")
+    quantities = measured(ask.quantity, len(ask.values))
+    groups = [range(len(ask.values))] if ask.quantity == "tilt" else [range(i, i + 1) for i in range(len(ask.values))]
+    sensors: list[Sensor] = []
+    sources: list[config.Source] = []
+    fallbacks = channel_names(ask.values)
+    for number, group in enumerate(groups, 1):
+        source = f"sensor-{number}"
+        columns = tuple(quantities[index] for index in group) + (("temp_cdeg",) if ask.temperature else ())
+        channels: list[config.Channel] = []
+        for column, index in enumerate(group):
+            table = tables[index] if index < len(tables) else None
+            channel = _channel(table, fallbacks[index], source, columns, column)
+            if channel is not None:
+                channels.append(channel)
+        named = [(ask.values[i], channel.name) for i, channel in zip(group, channels, strict=False)]
+        sensors.append(Sensor(source, named, group[0], bool(ask.temperature)))
+        if ask.temperature:
+            channels.append(config.Channel(f"{source}.temperature", source, len(group), "temp_cdeg"))
+        sources.append(config.Source(source, "recording", number, channels=tuple(channels)))
+    for table in tables[len(ask.values) :]:
+        table.problem("name", f"there are {len(ask.values)} values, and this is one channel more; take it out")
+    return sensors, tuple(sources)
+
+
+def _channel(
+    table: Table | None, name: str, source: str, columns: tuple[str, ...], column: int
+) -> config.Channel | None:
+    """The channel of one value: as its [[channel]] says, else by the name of its column."""
+    if table is None:
+        return default_channel(name, source, columns, column, columns)
+    channel = read_channel(table, table.text("name", name) or name, source, columns[column], columns, columns)
+    table.close()
+    return channel
+
+
+def measured(quantity: str, values: int) -> tuple[str, ...]:
+    """The station's quantity of each value. A level is read as a head, so that it may have a datum."""
+    if quantity == "tilt":
+        return ("tilt_x_mdeg", "tilt_y_mdeg")[:values]
+    return (QUANTITIES[quantity].measured.replace("level_mm", "head_mm"),) * values
+
+
+def _as_recorded(source: config.Source, ask: Ask) -> config.Source:
+    """A recorded level is an elevation already: gauge zero and offset have been added by whoever recorded it."""
+    channels = []
+    for channel in source.channels:
+        if ask.quantity == "level" and channel.quantity == "head_mm":
+            level = channel.level and replace(channel.level, gauge_zero_mm=0, offset_mm=0)
+            channel = replace(channel, quantity="level_mm", level=level)
+        if ask.invalid and channel.quantity != "temp_cdeg":
+            channel = replace(channel, invalid=(*channel.invalid, INVALID))
+        channels.append(channel)
+    return replace(source, channels=tuple(channels))
+
+
+def _chosen(station: config.Station, ask: Ask, channels: list[str], path: Path) -> list[config.Channel]:
+    """The channels that the values of the recording stand for, in their order."""
+    fitting = [channel for channel in station.channels if _fits(channel, ask.quantity)]
+    names = ", ".join(channel.name for channel in fitting) or "none"
+    if channels:
+        found = {channel.name: channel for channel in fitting}
+        strange = [name for name in channels if name not in found]
+        if strange:
+            raise wrong(
+                f'{path.name} has no channel "{strange[0]}" of {ask.quantity}',
+                f"channels of {ask.quantity}: {names}",
+                "a slip in the name, or another quantity",
+                "--channel with one of these names",
+            )
+        fitting = [found[name] for name in channels]
+    if len(fitting) != len(ask.values):
+        raise wrong(
+            f"{path.name} has {len(fitting)} channels of {ask.quantity} for {len(ask.values)} recorded values",
+            f"channels of {ask.quantity}: {names}",
+            "which channel a value stands for must be said" if fitting else "the station measures something else",
+            "--channel NAME once for each --value, in the same order",
+        )
+    return fitting
+
+
+def _fits(channel: config.Channel, quantity: str) -> bool:
+    if quantity == "level":
+        return channel.level is not None
+    return channel.quantity in measured(quantity, 2)
+
+
+def _channel_tables(document: dict[str, Any]) -> list[dict[str, Any]]:
+    places = [*document.get("bus", []), document.get("local", {})]
+    sources = [source for place in places for kind in ("board", "sensor") for source in place.get(kind, [])]
+    return [channel for source in sources for channel in source.get("channel", [])]
