@@ -9,6 +9,7 @@ from functools import partial
 from typing import NamedTuple, Protocol, TypeVar
 
 from gateway.batches import Ages, Batch, Taken, Want, messages, take
+from gateway.mode_log import StandOf
 from gateway.ranges import Ranges
 from gateway.spool_reader import Reader, Stored
 from gateway.spool_schema import Key
@@ -45,7 +46,7 @@ class Made(NamedTuple):
     unfit: list[tuple[Key, Ranges]]
 
 
-async def make(spool: Spool, wants: list[Want], ages: Ages, mode: int, aim: Aim) -> Made:
+async def make(spool: Spool, wants: list[Want], ages: Ages, stand_of: StandOf, aim: Aim) -> Made:
     """The next messages: mostly one, more where rows took more bytes than expected. StoreError."""
     begins = []
     for want in wants:
@@ -64,7 +65,7 @@ async def make(spool: Spool, wants: list[Want], ages: Ages, mode: int, aim: Aim)
             of_log, not_fit = await _gather(spool, want, ages, until_s, most)
             taken += of_log
             unfit += [(want.key, not_fit)] if not_fit else []
-    made = await spool.read(lambda _: messages(taken, mode, aim.bytes_max, deflated=True))
+    made = await spool.read(lambda _: messages(taken, stand_of, aim.bytes_max, deflated=True))
     return Made(made, unfit)
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import cbor2
 
 from gateway.catalogue import Layout
+from gateway.mode_log import Stand, StandOf
 from gateway.ranges import Ranges
 from gateway.spool_reader import Reader, Stored
 from gateway.spool_schema import Key
@@ -23,11 +24,11 @@ from wire.telemetry import (
     K_ALIVE,
     K_BASE_S,
     K_CATALOGUE,
+    K_CONFIG,
     K_EPOCH,
     K_EVENT,
     K_LOGS,
     K_MAJOR,
-    K_MODE,
     K_PUBLISHED_MS,
     K_SEGMENTS,
     K_SEQ,
@@ -79,13 +80,13 @@ class Taken(NamedTuple):
     row: Row
 
 
-def live_batches(reader: Reader, wants: list[Want], ages: Ages, mode: int, bytes_max: int) -> list[Batch]:
+def live_batches(reader: Reader, wants: list[Want], ages: Ages, stand_of: StandOf, bytes_max: int) -> list[Batch]:
     """Messages of the wanted rows that are live."""
     taken: list[Taken] = []
     share = max(LIVE_ROWS_MAX // max(len(wants), 1), 1)
     for want in wants:
         taken += take(want, _young(reader, want, ages, share))[0]
-    return messages(taken, mode, bytes_max)
+    return messages(taken, stand_of, bytes_max)
 
 
 def take(want: Want, stored: list[Stored]) -> tuple[list[Taken], Ranges]:
@@ -103,17 +104,18 @@ def take(want: Want, stored: list[Stored]) -> tuple[list[Taken], Ranges]:
     return taken, unfit
 
 
-def messages(taken: list[Taken], mode: int, bytes_max: int, *, deflated: bool = False) -> list[Batch]:
-    """Messages of these rows, each of at most `bytes_max` bytes as it is sent, oldest first.
+def messages(taken: list[Taken], stand_of: StandOf, bytes_max: int, *, deflated: bool = False) -> list[Batch]:
+    """Messages of these rows, each of at most `bytes_max` bytes as it is sent, oldest first; rows of one mode in each.
 
     A row that alone is larger goes alone.
     """
-    by_version: dict[int, list[Taken]] = {}
+    alike: dict[tuple[int, Stand], list[Taken]] = {}
     for one in taken:
-        by_version.setdefault(one.layout.version, []).append(one)
+        stand = stand_of(one.row.t_s, one.layout.cadence_s)
+        alike.setdefault((one.layout.version, stand), []).append(one)
     made = []
-    for version, rows in sorted(by_version.items()):
-        made += _messages(version, rows, mode, bytes_max, deflated)
+    for (version, stand), rows in sorted(alike.items(), key=lambda one: (one[0][0], one[1][0].row.t_s)):
+        made += _messages(version, rows, stand, bytes_max, deflated)
     return made
 
 
@@ -137,11 +139,15 @@ def event_message(key: Key, seq: int, event: bytes, catalogue: int, published_ms
     )
 
 
-def state_message(alive: bool, catalogue: int, logs: list[tuple[bytes, int, int, int]], mode: int) -> bytes:
-    """Birth (and how far each log reaches), or death."""
-    message: dict[int, object] = {K_MAJOR: MAJOR, K_ALIVE: alive}
-    if alive:
-        message |= {K_CATALOGUE: catalogue, K_LOGS: [list(log) for log in logs]} | ({K_MODE: mode} if mode else {})
+def state_message(catalogue: int, logs: list[tuple[bytes, int, int, int]], stand: Stand, config: int) -> bytes:
+    """Birth: how far each log reaches, which modes hold, which station.toml runs."""
+    message: dict[int, object] = {K_MAJOR: MAJOR, K_ALIVE: True, K_CATALOGUE: catalogue, K_CONFIG: config}
+    message[K_LOGS] = [list(log) for log in logs]
+    return cbor2.dumps(message | stand.keys(), canonical=True)
+
+
+def death_message() -> bytes:
+    message = {K_MAJOR: MAJOR, K_ALIVE: False}
     return cbor2.dumps(message, canonical=True)
 
 
@@ -155,7 +161,7 @@ def _young(reader: Reader, want: Want, ages: Ages, most: int) -> list[Stored]:
     return [row for row in reversed(found) if ages.is_live(row[2])]
 
 
-def _messages(version: int, rows: list[Taken], mode: int, bytes_max: int, deflated: bool) -> list[Batch]:
+def _messages(version: int, rows: list[Taken], stand: Stand, bytes_max: int, deflated: bool) -> list[Batch]:
     base_s = min(taken.row.t_s for taken in rows)
     segments = []
     parts: dict[Key, Ranges] = {}
@@ -170,13 +176,12 @@ def _messages(version: int, rows: list[Taken], mode: int, bytes_max: int, deflat
         _add_judgement(cut, run, layout.name, of_log[0].want.judge)
         segments += cut
     message: dict[int, object] = {K_MAJOR: MAJOR, K_CATALOGUE: version, K_BASE_S: base_s, K_SEGMENTS: shorten(segments)}
-    if mode:
-        message[K_MODE] = mode
+    message |= stand.keys()
     plain = cbor2.dumps(message, canonical=True)
     payload = deflate(plain) if deflated else plain
     too_big = len(plain) > MESSAGE_BYTES_MAX or len(segments) > SEGMENTS_MAX or len(payload) > bytes_max
     if len(rows) > 1 and too_big:
-        return [batch for half in _halves(rows) for batch in _messages(version, half, mode, bytes_max, deflated)]
+        return [batch for half in _halves(rows) for batch in _messages(version, half, stand, bytes_max, deflated)]
     return [Batch(payload, list(parts.items()), sum(len(taken.row.readings) for taken in rows))]
 
 

@@ -164,6 +164,17 @@ class Center(Struct, frozen=True):
     ack_timeout_s: int = 30  # real seconds until an unacknowledged message is sent again
 
 
+class OperatingMode(Struct, frozen=True):
+    """One [[mode]]: on which days of the station's zone it holds, and what is denser then (0 = as elsewhere)."""
+
+    place: int  # in wire.telemetry.OPERATING
+    ranges: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = ()  # (month, day) to (month, day), both included
+    days: tuple[tuple[int, int, int], ...] = ()  # (year, month, day); year 0 = every year
+    scan_ms: int = 0
+    row_s: int = 0  # of bought sensors' rows: a board's interval is part of its definition
+    report_s: int = 0  # a live batch closes after so long
+
+
 class Station(Struct, frozen=True):
     """A whole station."""
 
@@ -179,6 +190,8 @@ class Station(Struct, frozen=True):
     spool: Spool
     center: Center
     local: Local | None = None
+    modes: tuple[OperatingMode, ...] = ()
+    version: int = 0  # CRC-32 of station.toml: a command may be meant for this one only
 
     @property
     def places(self) -> tuple[Bus | Local, ...]:

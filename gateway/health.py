@@ -15,6 +15,7 @@ from typing import Any
 
 from gateway.clock import Clock
 from gateway.config import Station as StationConfig
+from gateway.duty import Duty
 from gateway.local import LocalListener
 from gateway.rs485 import BusPoller
 from gateway.spool import Spool
@@ -35,6 +36,7 @@ class Health:
         config: StationConfig,
         clock: Clock,
         station: Station,
+        duty: Duty,
         pollers: list[BusPoller],
         spool: Spool,
         uplink: Uplink,
@@ -43,6 +45,7 @@ class Health:
         self._config = config
         self._clock = clock
         self._station = station
+        self._duty = duty
         self._pollers = pollers
         self._spool = spool
         self._uplink = uplink
@@ -58,7 +61,7 @@ class Health:
             "pid": os.getpid(),
             "unix_ms": self._clock.unix_ms(),
             "up_s": round(time.monotonic() - self._started_s, 1),
-            "mode": self._config.mode,
+            **self._duty.document(),
             "channels": self._station.channels(),
             "alarms": self._station.alarms(),
             "buses": [

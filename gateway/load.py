@@ -7,6 +7,7 @@ that a person wrote is ignored. Files that it names are meant relative to statio
 import re
 import tomllib
 import zoneinfo
+from binascii import crc32
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from msgspec.structs import replace
 
 import boards
 from gateway.config import Bus, Center, ConfigError, Rule, Siren, Spool, Station
-from gateway.load_buses import Reader, read_buses
+from gateway.load_buses import SCAN_MS_MAX, Reader, read_buses
 from gateway.load_local import read_local
+from gateway.load_modes import read_modes
 from gateway.load_rules import read_rules
 from gateway.load_steps import LEVELS
 from gateway.toml_lines import lines_of
@@ -47,7 +49,8 @@ def load(path: Path | str) -> Station:
         lines = lines_of(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError([_syntax(path.name, error)]) from error
-    return build(document, Problems(path.name, lines), path.absolute().parent)
+    made = build(document, Problems(path.name, lines), path.absolute().parent)
+    return replace(made, version=crc32(raw))
 
 
 def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station:
@@ -66,7 +69,8 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
     center = _center(root, folder)
     spool = _spool(root, folder)
     siren = _siren(root, folder)
-    reader = Reader(boards, folder)
+    modes = read_modes(root)
+    reader = Reader(boards, folder, min((mode.scan_ms for mode in modes if mode.scan_ms), default=SCAN_MS_MAX))
     buses = read_buses(root, reader)
     local = read_local(root, reader, station_id or "", folder)
     places = buses if local is None else (*buses, local)
@@ -92,6 +96,7 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
         spool=spool,
         center=center,
         local=local,
+        modes=modes,
     )
 
 

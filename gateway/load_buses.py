@@ -83,9 +83,12 @@ def default_name(source: str, quantity: str) -> str:
 
 
 class Reader:
-    """Reads sources one behind another and remembers the names that are taken; `hardware` is the package boards."""
+    """Reads sources one behind another and remembers the names that are taken; `hardware` is the package boards,
+    `dense_scan_ms` the scan of the most intensive operating mode: that must fit on the wire too.
+    """
 
-    def __init__(self, hardware: ModuleType | Any, folder: Path) -> None:
+    def __init__(self, hardware: ModuleType | Any, folder: Path, dense_scan_ms: int = SCAN_MS_MAX) -> None:
+        self._dense_scan_ms = dense_scan_ms
         self._hardware = hardware
         self._folder = folder
         self._bus_names: dict[str, int] = {}
@@ -137,7 +140,7 @@ class Reader:
         if not owners and not made:
             table.problem("", "has no [[bus.board]] and no [[bus.sensor]]; add one, or take the bus out")
         if scan_ms is not None and baud is not None and framing is not None:
-            _check_wire(table, line, scan_ms, made)
+            _check_wire(table, line, min(scan_ms, self._dense_scan_ms), made)
         if None in (name, port, baud, framing, scan_ms):
             return None
         return Bus(

@@ -77,6 +77,15 @@ class BusPoller:
         self._offset_ms: int | None = None
         self._use: deque[tuple[int, int]] = deque(maxlen=1_024)
 
+    def measure_every(self, scan_ms: int, row_s: int) -> None:
+        """Scan and close bought sensors' rows at least so often from now on; 0 = as station.toml says.
+
+        A board closes its rows as its definition says: nothing on the line tells it otherwise.
+        """
+        self._scan_us = min(scan_ms or self.bus.scan_ms, self.bus.scan_ms) * 1_000
+        for sensor in self._sensors:
+            sensor.row_s = min(row_s or sensor.source.row_s, sensor.source.row_s)
+
     def bus_use_permil(self) -> int:
         """Share of the last minute in which the line was in use, silences included."""
         if len(self._use) < 2:

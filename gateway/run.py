@@ -15,12 +15,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+from gateway import commands
 from gateway.catalogue import Catalogue
 from gateway.clock import Clock
 from gateway.clock_steps import StepWatch
 from gateway.commit import Committer
 from gateway.config import Bus
 from gateway.config import Station as StationConfig
+from gateway.duty import STATE as MODES_STATE
+from gateway.duty import Duty
 from gateway.health import Health
 from gateway.line import Line
 from gateway.link import Link
@@ -56,12 +59,13 @@ class Sink:
     """Where the station's events go: stored at once, or kept in memory, then published. Handing over never waits."""
 
     def __init__(self, spool: Spool, uplink: Uplink) -> None:
+        self.mark: Callable[[dict[int, object]], dict[int, object]] | None = None  # adds what all events carry
         self._spool = spool
         self._uplink = uplink
         self._running: set[asyncio.Future[int]] = set()
 
     def event(self, event: dict[int, object]) -> None:
-        stored = self._spool.submit_event(event)
+        stored = self._spool.submit_event(event if self.mark is None else self.mark(event))
         self._running.add(stored)
         stored.add_done_callback(self._stored)
         if event[E_KIND] in _ALARM_KINDS:
@@ -96,16 +100,20 @@ async def serve(
     saved = spool.load_state("alarms")
     if saved:
         station.restore(saved, await spool.events_after("alarms", RESTORED_EVENTS))
+    duty = Duty(config, clock, station, uplink.modes, sink.event, spool.keep_state)
     pollers = [BusPoller(bus, clock, station, spool, parts.line) for bus in config.buses]
     local = LocalListener(config, config.local, clock, station, spool) if config.local else None
-    health = Health(config, clock, station, pollers, spool, uplink, local)
+    health = Health(config, clock, station, duty, pollers, spool, uplink, local)
+    await _take_over(duty, uplink, spool, sink, clock)
+    duty.on_modes = lambda: _apply(duty, uplink, pollers)
+    duty.on_modes()
     sink.event(_event(clock, "gateway started", f"version {version('riverpost')}"))
 
     async with asyncio.TaskGroup() as group:
         inward = [group.create_task(poller.run(), name=f"bus {poller.bus.name}") for poller in pollers]
         if local is not None:
             inward.append(group.create_task(local.run(), name="local"))
-        inward.append(group.create_task(_tick(station, clock, sink), name="tick"))
+        inward.append(group.create_task(_tick(station, duty, clock, sink), name="tick"))
         outward = [group.create_task(uplink.run(), name="uplink")]
         if status:
             outward.append(group.create_task(health.write_to(status), name="health"))
@@ -140,7 +148,27 @@ def run(config: StationConfig, status: Path | None = None) -> int:
     return 0
 
 
-async def _tick(station: Station, clock: Clock, sink: Sink) -> None:
+async def _take_over(duty: Duty, uplink: Uplink, spool: Spool, sink: Sink, clock: Clock) -> None:
+    """What people set before this start: modes, and the ids of the commands that were carried out."""
+    sink.mark = duty.mark
+    uplink.commands.act = duty.act
+    told = await spool.events_after(commands.STATE, RESTORED_EVENTS)
+    whole = duty.restore(spool.load_state(MODES_STATE))
+    if not uplink.commands.restore(spool.load_state(commands.STATE), told) or not whole:
+        sink.event(_event(clock, "store failed", "kept modes or commands not readable"))
+    duty.tick()
+
+
+def _apply(duty: Duty, uplink: Uplink, pollers: list[BusPoller]) -> None:
+    """Other modes hold: measure and report as they want it."""
+    now = duty.modes.now
+    uplink.report_every(now.report_s)
+    for poller in pollers:
+        poller.measure_every(now.scan_ms, now.row_s)
+    uplink.tell_modes()
+
+
+async def _tick(station: Station, duty: Duty, clock: Clock, sink: Sink) -> None:
     """Let the station's own times pass, on the monotonic clock; tell it when the other one steps."""
     watch = StepWatch()
     while True:
@@ -148,6 +176,7 @@ async def _tick(station: Station, clock: Clock, sink: Sink) -> None:
         stepped_ms = watch.look(*clock.both())
         if stepped_ms:
             sink.event(_event(clock, "clock stepped", f"by {stepped_ms / 1000:+.3f} s"))
+        duty.tick(stepped=bool(stepped_ms))
         await clock.sleep_ms(TICK_MS)
 
 

@@ -16,6 +16,7 @@ from gateway.clock import Clock
 from gateway.config import Station
 from gateway.flight import EVENT, LATE, LIVE, Flight, Flights
 from gateway.link import REFUSED, UNHEARD, Link
+from gateway.mode_log import ModeLog, Stand
 from gateway.pace import CENTER_FIRST, CENTER_MESSAGE_MIN, LINK_FIRST, LINK_MESSAGE_MIN, Pace
 from gateway.ranges import Ranges
 from gateway.refusals import Refusals
@@ -44,7 +45,8 @@ class Sender:
         self.landed = asyncio.Event()
         self.acked_rows = 0
         self.judge: Judge | None = None
-        self.mode = MODES.index(config.mode)
+        self.modes = ModeLog(Stand(MODES.index(config.mode)))
+        self.report_s = 0  # of an intensified mode; 0 = as station.toml says
         self.refusals = Refusals()
         self._config = config
         self._center = config.center
@@ -71,7 +73,8 @@ class Sender:
 
     @property
     def _batch_ms(self) -> int:
-        return self._center.live_batch_s * 1000
+        usual_s = self._center.live_batch_s
+        return min(self.report_s or usual_s, usual_s) * 1000
 
     # A connection
 
@@ -97,6 +100,12 @@ class Sender:
     def flush_now(self) -> None:
         """Close the live batch at the next look."""
         self._flush = True
+
+    def tell_modes(self) -> None:
+        """Other modes hold: close the live batch, and say so in the state."""
+        self._flush = True
+        self._told_version = -1
+        self.wake.set()
 
     def acknowledged(self, *, again: bool) -> None:
         """The center has spoken; `again`: it wants what we thought to be there."""
@@ -180,7 +189,7 @@ class Sender:
             self._told_version, self._told_state_ms = version, now_ms
         while self._due and self._link.room > 0 and self.refusals.free_s(self._due[0], _now_s()) == 0:
             leaf = self._due.pop(0)
-            state = batches.state_message(True, version, self._spool.logs(), self.mode)
+            state = batches.state_message(version, self._spool.logs(), self.modes.now, self._config.version)
             self.publish(leaf, self._catalogue.content if leaf == "catalogue" else state)
 
     async def _send_events(self) -> bool:
@@ -200,7 +209,9 @@ class Sender:
     async def _send_live(self) -> None:
         wants, ages = self._wants()
         if wants:
-            collect = partial(batches.live_batches, wants=wants, ages=ages, mode=self.mode, bytes_max=self._most(LIVE))
+            collect = partial(
+                batches.live_batches, wants=wants, ages=ages, stand_of=self.modes.at, bytes_max=self._most(LIVE)
+            )
             for batch in await self._spool.read(collect):
                 self._fly(LIVE, batch)
 
@@ -230,7 +241,9 @@ class Sender:
             wants, ages = self._wants()
             version = self._catalogue.version
             most = min(self._most(LATE), 2 * self._link_pace.message)
-            made = await backlog.make(self._spool, wants, ages, self.mode, Aim(min(int(rows), backlog.ROWS_MAX), most))
+            made = await backlog.make(
+                self._spool, wants, ages, self.modes.at, Aim(min(int(rows), backlog.ROWS_MAX), most)
+            )
             if version == self._catalogue.version:  # Otherwise a new one may name what was unfit by the old.
                 for key, unfit in made.unfit:
                     self._set_unfit(key, unfit)

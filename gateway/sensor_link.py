@@ -36,6 +36,7 @@ class SensorLink(Link):
     def __init__(self, source: Source, profile: Profile, line: Line, clock: Clock, judge: Judge) -> None:
         super().__init__(source, line, clock, judge)
         self.profile = profile
+        self.row_s = source.row_s  # shorter in an intensified mode
         self.rows: deque[MadeRow] = deque(maxlen=ROWS_MAX)
         self.storing = False
         self._plan = plan(profile)
@@ -113,7 +114,7 @@ class SensorLink(Link):
         """Make the row of the interval that has ended by now, if one has; before it say what time it is, if it
         stepped or is known for the first time. A step ends the interval early, one that is slewed ends on its time.
         """
-        row_s = self.source.row_s
+        row_s = self.row_s
         known = is_known(unix_ms)
         stepped = self._watch.look(unix_ms, mono_ms)
         if known and (stepped or self._unknown):

@@ -47,7 +47,8 @@ class Uplink:
         self._spool = spool
         self._link = link
         self._sender = Sender(config, spool, clock, catalogue, self.counters)
-        self._commands = Commands(spool.ask_again, clock.unix_ms)
+        self.modes = self._sender.modes
+        self.commands = Commands(spool.ask_again, clock.unix_ms, config.version, spool.keep_state)
         self._replies: list[bytes] = []
         self._refused = ""
         self._stop = asyncio.Event()
@@ -96,6 +97,14 @@ class Uplink:
         """Close the live batch with the next commit: an alarm changed, and its event goes first."""
         self._sender.flush_now()
 
+    def report_every(self, report_s: int) -> None:
+        """Close live batches after so many seconds from now on; 0 = as station.toml says."""
+        self._sender.report_s = report_s
+
+    def tell_modes(self) -> None:
+        """Other modes hold: what came before goes out under the old ones, and the state says the new."""
+        self._sender.tell_modes()
+
     def close_batch(self) -> None:
         """Close the live batch now."""
         self._sender.flush_now()
@@ -119,7 +128,7 @@ class Uplink:
 
     async def _session(self) -> None:
         identifier = f"rp-{self._config.id}-{self._config.gateway_serial}"
-        link = self._link(self._center, identifier, self._topic("state"), _death())
+        link = self._link(self._center, identifier, self._topic("state"), batches.death_message())
         async with link:
             self.connected = True
             self._refused = ""
@@ -166,7 +175,7 @@ class Uplink:
                 sender.publish("reply", self._replies.pop(0))
             if not busy:
                 await _wait_for(sender.wake, sender.pause_s())
-        goodbye = link.send(self._topic("state"), _death(), retain=True)
+        goodbye = link.send(self._topic("state"), batches.death_message(), retain=True)
         await asyncio.wait([goodbye], timeout=DEATH_S)
 
     def _on_heard(self, leaf: str, answered: asyncio.Future[int]) -> None:
@@ -194,21 +203,20 @@ class Uplink:
 
     def _on_command(self, payload: object) -> None:
         try:
-            reply = self._commands.answer(payload)
+            self.commands.answer(payload, self._reply)
         except CommandError:
             self.counters["bad_commands"] += 1
             return
         self.counters["commands"] += 1
+        self._sender.acknowledged(again=True)
+
+    def _reply(self, reply: bytes) -> None:
         if len(self._replies) < REPLIES_MAX:
             self._replies.append(reply)
-        self._sender.acknowledged(again=True)
+        self._sender.wake.set()
 
     def _topic(self, leaf: str) -> str:
         return topic(self._config.id, leaf)
-
-
-def _death() -> bytes:
-    return batches.state_message(False, 0, [], 0)
 
 
 async def _wait_for(event: asyncio.Event, limit_s: float) -> None:

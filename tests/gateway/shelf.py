@@ -7,6 +7,7 @@ import cbor2
 
 from gateway.batches import Ages, Want, live_batches
 from gateway.catalogue import Layout
+from gateway.mode_log import ModeLog
 from gateway.ranges import Ranges
 from gateway.spool_reader import Reader
 from gateway.spool_schema import Changes, LogInfo, connect
@@ -65,8 +66,8 @@ class Shelf:
     async def read(self, function):
         return function(Reader(self.db, {}))
 
-    def live(self, wants, ages=ALL_LIVE, mode=0, bytes_max=MESSAGE_BYTES_MAX):
-        return live_batches(Reader(self.db, {}), wants, ages, mode, bytes_max)
+    def live(self, wants, ages=ALL_LIVE, modes=None, bytes_max=MESSAGE_BYTES_MAX):
+        return live_batches(Reader(self.db, {}), wants, ages, (modes or ModeLog()).at, bytes_max)
 
     def layout(self, name, key, stamped):
         codes = tuple(QUANTITY_CODES[quantity] for quantity in STATION[name])

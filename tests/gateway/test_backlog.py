@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gateway import backlog
 from gateway.backlog import DAY_S, LOOKED_MAX, ROWS_MAX, SOURCE_ROWS_MAX, Aim, make
 from gateway.batches import Ages, Want
+from gateway.mode_log import ModeLog
 from gateway.ranges import Ranges
 from tests.gateway.shelf import ALL_LATE, ALL_LIVE, STATION, Shelf, minutes
 from tests.gateway.small_station import START_S
@@ -36,7 +37,7 @@ def drained(shelf, wanted, ages=ALL_LATE, aim=ALL_OF_IT, most=200):
     batches = []
     for _ in range(most):
         wants = [shelf.want(name, *ranges) for name, ranges in left.items() if ranges]
-        made = asyncio.run(make(shelf, wants, ages, 0, aim))
+        made = asyncio.run(make(shelf, wants, ages, ModeLog().at, aim))
         if not made.batches:
             return batches, left
         _, parts = shelf.back(made.batches)
@@ -93,7 +94,7 @@ def test_rows_that_cannot_be_sent_are_named_and_do_not_hold_back_the_others(shel
     shelf.put("level", minutes("level", 4, random.Random(6)))
     shelf.put("radar", minutes("radar", 4, random.Random(6)))
     no_layout = Want(shelf.keys["radar"], Ranges([(1, 4)]), lambda key, stamped: None, None)
-    made = asyncio.run(make(shelf, [shelf.want("level", (1, 4)), no_layout], ALL_LATE, 0, ALL_OF_IT))
+    made = asyncio.run(make(shelf, [shelf.want("level", (1, 4)), no_layout], ALL_LATE, ModeLog().at, ALL_OF_IT))
     assert made.unfit == [(shelf.keys["radar"], Ranges([(1, 4)]))]
     assert [batch.parts for batch in made.batches] == [[(shelf.keys["level"], Ranges([(1, 4)]))]]
 
@@ -104,7 +105,7 @@ def test_no_more_rows_are_looked_at_than_a_limit_where_none_is_late(shelf, monke
     looks = []
     plain = shelf.read
     shelf.read = lambda function: looks.append(function) or plain(function)
-    assert asyncio.run(make(shelf, [shelf.want("level", (1, 200))], ALL_LIVE, 0, ALL_OF_IT)).batches == []
+    assert asyncio.run(make(shelf, [shelf.want("level", (1, 200))], ALL_LIVE, ModeLog().at, ALL_OF_IT)).batches == []
     assert len(looks) == 1
     assert LOOKED_MAX > SOURCE_ROWS_MAX
 

@@ -7,6 +7,7 @@ import cbor2
 import pytest
 
 from gateway.batches import LIVE_ROWS_MAX, Ages, Want, messages, take
+from gateway.mode_log import ModeLog
 from gateway.ranges import Ranges
 from gateway.spool_reader import Reader
 from tests.gateway.shelf import STATION, VERSION, Shelf, minutes
@@ -88,9 +89,9 @@ def test_a_deflated_message_is_held_to_its_limit_before_and_after(shelf):
     shelf.put("radar", minutes("radar", 1_400, random.Random(9)))
     want = shelf.want("radar", (1, 1_400))
     taken, _ = take(want, Reader(shelf.db, {}).rows(want.key, 1, 1_400, 1_400))
-    whole, *none = messages(taken, 0, MESSAGE_BYTES_MAX, deflated=True)
+    whole, *none = messages(taken, ModeLog().at, MESSAGE_BYTES_MAX, deflated=True)
     assert none == []
-    parts = messages(taken, 0, len(whole.payload) - 1, deflated=True)
+    parts = messages(taken, ModeLog().at, len(whole.payload) - 1, deflated=True)
     assert [batch.parts[0][1].flat() for batch in parts] == [[1, 700], [701, 1_400]]
 
 

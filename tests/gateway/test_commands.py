@@ -36,8 +36,14 @@ def commands(asked):
     return Commands(asked.append, lambda: NOW_MS)
 
 
+def answers(commands, payload):
+    replies = []
+    commands.answer(payload, replies.append)
+    return replies
+
+
 def answer(commands, payload):
-    reply = commands.answer(payload)
+    (reply,) = answers(commands, payload)
     assert CONTRACT.validate(reply).errors == ()
     message = cbor2.loads(reply)
     return message[K_ID], STATUSES[message[K_STATUS]], message.get(K_REASON)
@@ -109,7 +115,7 @@ def test_a_command_that_breaks_the_contract_is_refused_with_a_reason(commands, a
 )  # fmt: skip
 def test_what_names_no_command_gets_no_reply(commands, asked, payload):
     with pytest.raises(CommandError):
-        commands.answer(payload)
+        answers(commands, payload)
     assert asked == []
 
 
@@ -135,7 +141,7 @@ def test_whatever_cbor_gives_is_refused_with_one_error_or_answered(structure):
         with suppress(CommandError, cbor2.CBOREncodeError, ValueError, TypeError):
             encoded = cbor2.dumps(payload, canonical=True)
             with suppress(CommandError):
-                assert len(commands.answer(encoded)) > 4
+                assert len(answers(commands, encoded)) == 1
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 255)), max_size=4), st.binary(max_size=3))

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.wire.strategies import data_rows, epochs, logs, readings, structures
-from wire import telemetry
+from wire import actions, telemetry
 from wire.reading import FAIL, GOOD, HOLDOVER, MISSING, NEVER, SUSPECT, SYNCED
 from wire.row import ANCHOR, CHANNELS_MAX, Reading, Row, pack
 from wire.telemetry import ROWS_MAX, TelemetryError, gateway_qualities, rows_of, run_lengths, segments_of
@@ -358,8 +358,10 @@ def test_topics_stand_below_the_station():
     assert telemetry.topic("CYB01", "live") == "rp/1/CYB01/live"
 
 
-@pytest.mark.parametrize("prefix", ["K_", "F_", "E_"])
-def test_keys_of_a_map_are_unique_and_fit_one_byte(prefix):
-    keys = [value for name, value in vars(telemetry).items() if name.startswith(prefix)]
+@pytest.mark.parametrize(
+    ("module", "prefix"), [(telemetry, "K_"), (telemetry, "F_"), (telemetry, "E_"), (actions, "A_")]
+)
+def test_keys_of_a_map_are_unique_and_fit_one_byte(module, prefix):
+    keys = [value for name, value in vars(module).items() if name.startswith(prefix)]
     assert len(set(keys)) == len(keys) > 3
-    assert all(0 <= key <= 23 for key in keys)
+    assert all(-24 <= key <= 23 for key in keys)

@@ -7,6 +7,7 @@ import cbor2
 
 from gateway.batches import Batch, Want, deflate, messages, take
 from gateway.catalogue import Layout
+from gateway.mode_log import ModeLog
 from gateway.ranges import Ranges
 from gateway.spool_reader import Stored
 from tools.bench import recorded
@@ -57,7 +58,7 @@ def costs(repeat: int) -> list[Figure]:
     for _ in range(repeat):
         began_s = time.process_time()
         taken = [one for name, of_source in stored.items() for one in take(_want(name), of_source)[0]]
-        batches = messages(taken, 0, MESSAGE_BYTES_MAX, deflated=True)
+        batches = messages(taken, ModeLog().at, MESSAGE_BYTES_MAX, deflated=True)
         readings = sum(batch.readings for batch in batches)
         encode_us.append(1e6 * (time.process_time() - began_s) / readings)
         began_s = time.process_time()
@@ -83,7 +84,7 @@ def _batches(rows: dict[str, list[Row]], begin_s: int, seconds: int) -> Iterator
             near = of_source[first : first + seconds // recorded.ROW_S + 200]
             fit = [_stored(row) for row in near if at_s < row.t_s <= at_s + seconds]
             taken += take(_want(name), fit)[0]
-        yield from messages(taken, 0, MESSAGE_BYTES_MAX)
+        yield from messages(taken, ModeLog().at, MESSAGE_BYTES_MAX)
 
 
 def _mean(sizes: list[int], batches: list[Batch]) -> float:

@@ -6,6 +6,7 @@ both ends.
 `telemetry.cddl` beside this file is the contract; keys are never reused, unknown keys are ignored.
 """
 
+from wire.columns import STEP_MAX, TelemetryError, delta, is_int, need, undelta
 from wire.reading import GOOD, MISSING, QUALITIES, SYNCED, TIME_QUALITIES
 from wire.row import CHANNELS_MAX, DATA, Reading, Row, RowError, pack, unpack
 
@@ -14,8 +15,6 @@ ROWS_MAX = 1_500  # Rows of one segment: a day of 1-minute rows, and room.
 SEGMENTS_MAX = 256
 MESSAGE_BYTES_MAX = 65_536  # Of a message as CBOR, so also of what a payload on /late inflates to.
 DEFLATE_WBITS = -15  # Raw deflate (RFC 1951), in zlib's way of saying so: payloads on /late.
-RUN_MIN = 3  # So many differences of zero in a row travel as one array that counts them.
-_STEP_MAX = 1 << 44  # No difference is larger: 2^32 s in ms. A longer integer would grow with every row it is added to.
 
 # Keys of a message map.
 K_MAJOR = 0
@@ -39,6 +38,10 @@ K_EXPIRES_MS = 17
 K_AGAIN = 18  # [[serial, epoch, [first, last, ...]], ...]: rows that the center asks for
 K_STATUS = 19  # place in STATUSES
 K_REASON = 20
+K_ACTION = 21  # of a command: what a person wants done, as a map with the keys A_*
+K_CONFIG = 22  # CRC-32 of station.toml: of a state, the one that runs; of a command, the one it was meant for
+K_OPERATING = 23  # [place in OPERATING, who set it, until (unix s, 0 = no end)]; absent = normal
+K_MODE_BY = -1  # [who set the mode of K_MODE, until (unix s, 0 = no end)]; absent = actual
 
 STATUSES = ("accepted", "done", "refused")  # of a command
 
@@ -69,6 +72,10 @@ E_SOURCE = 14
 E_RANGE = 15  # [first, last] seq of a dropped range
 E_EPISODE_MS = 16  # t_event of the episode's first crossing: (rule, channel, this) is the identity of an episode
 E_EPOCH = 17  # of the log that E_SOURCE and E_RANGE speak of
+E_LATE = 21  # true: judged for the record from rows that came late; no siren, no change of the present state
+E_OPERATING = 22  # place in OPERATING at the time of detection; absent = normal
+E_ACTOR = 23  # who did it: of what a person did or observed
+E_COMMAND = -1  # id of the command that caused it
 
 EVENT_KINDS = {
     1: "alarm raised",
@@ -86,6 +93,9 @@ EVENT_KINDS = {
     20: "mode changed",
     21: "operator action",
     22: "clock stepped",
+    23: "operating mode changed",
+    24: "late rows judged",
+    25: "manual observation",
     30: "rows dropped",
     31: "epoch begun",
     32: "catalogue",
@@ -98,6 +108,7 @@ EVENT_KINDS = {
 EVENT_CODES = {name: code for code, name in EVENT_KINDS.items()}
 
 MODES = ("actual", "exercise", "test")
+OPERATING = ("normal", "holiday", "flood season", "fire danger", "emergency")  # How densely it measures and reports.
 
 # Kinds of source in a catalogue.
 SOURCE_BOARD = 0
@@ -108,14 +119,6 @@ SOURCE_EVENTS = 2
 def topic(station: str, leaf: str) -> str:
     """Topic of `leaf` (event, live, late, state, catalogue, ack, command, reply) of a station."""
     return "rp/1/%s/%s" % (station, leaf)
-
-
-class TelemetryError(ValueError):
-    """A message or segment that breaks the contract; `reason` says where."""
-
-    def __init__(self, reason):
-        super().__init__(reason)
-        self.reason = reason
 
 
 def segments_of(index: int, cadence_s: int, epoch: int, rows: list, base_s: int, channels: int) -> list:
@@ -152,34 +155,34 @@ def rows_of(segment: list, cadence_s: int, epoch: int, base_s: int, channels: in
 
 def packed_rows_of(segment: list, cadence_s: int, epoch: int, base_s: int, channels: int) -> list:
     """As `rows_of`: (row, its packed bytes) of each."""
-    _need(isinstance(segment, (list, tuple)) and len(segment) >= 3, "segment is not an array of 3 or more")
+    need(isinstance(segment, (list, tuple)) and len(segment) >= 3, "segment is not an array of 3 or more")
     if len(segment) == 3:
-        _need(isinstance(segment[2], bytes), "segment of three needs packed bytes")
+        need(isinstance(segment[2], bytes), "segment of three needs packed bytes")
         try:
             row = unpack(segment[2], epoch)
         except RowError as error:
             raise TelemetryError("packed row: " + error.reason) from None
-        _need(_is_int(segment[1]) and row.seq == segment[1], "packed row has another seq")
+        need(is_int(segment[1]) and row.seq == segment[1], "packed row has another seq")
         return [(row, bytes(segment[2]))]
-    _need(6 <= len(segment) <= 7, "segment is not 3, 6 or 7 long")
+    need(6 <= len(segment) <= 7, "segment is not 3, 6 or 7 long")
     columns = segment[5]
     flags = _flags(segment)
-    _need(_is_int(channels) and 1 <= channels <= CHANNELS_MAX, "catalogue with no channel or too many")
-    _need(isinstance(columns, (list, tuple)) and len(columns) == channels, "segment has not the catalogue's columns")
+    need(is_int(channels) and 1 <= channels <= CHANNELS_MAX, "catalogue with no channel or too many")
+    need(isinstance(columns, (list, tuple)) and len(columns) == channels, "segment has not the catalogue's columns")
     _, seq, start_s, boot, count = segment[:5]
     for number in (seq, start_s, boot, count, base_s, cadence_s):
-        _need(_is_int(number) and -_STEP_MAX <= number <= _STEP_MAX, "segment head holds integers")
-    _need(1 <= count <= ROWS_MAX, "rows per segment: 1..%d" % ROWS_MAX)
+        need(is_int(number) and -STEP_MAX <= number <= STEP_MAX, "segment head holds integers")
+    need(1 <= count <= ROWS_MAX, "rows per segment: 1..%d" % ROWS_MAX)
     time_quality = flags.get(F_TIME_QUALITY, SYNCED)
-    _need(_is_int(time_quality) and time_quality in TIME_QUALITIES, "no such time quality")
-    offsets = _undelta(flags.get(F_OFFSETS, [0]), count, "offsets")
-    values = [_undelta(column, count, "column") for column in columns]
+    need(is_int(time_quality) and time_quality in TIME_QUALITIES, "no such time quality")
+    offsets = undelta(flags.get(F_OFFSETS, [0]), count, "offsets")
+    values = [undelta(column, count, "column") for column in columns]
     qualities = _qualities(values, _by_column(flags, F_QUALITY, channels), count)
     stats = _stats(values, _by_column(flags, F_STATS, channels), count)
     tips = _tips(flags.get(F_TIPS, []), count)
     rows = []
     for i in range(count):
-        _need(offsets[i] is not None, "a row needs its time")
+        need(offsets[i] is not None, "a row needs its time")
         at_ms = (base_s + start_s + i * cadence_s) * 1000 + offsets[i]
         readings = []
         try:
@@ -195,7 +198,7 @@ def packed_rows_of(segment: list, cadence_s: int, epoch: int, base_s: int, chann
 
 def gateway_qualities(segment: list, count: int) -> dict:
     """{column: [flag of each row]} where the gateway judged otherwise than the board; {} if nowhere."""
-    _need(isinstance(segment, (list, tuple)) and _is_int(count) and 1 <= count <= ROWS_MAX, "segment without rows")
+    need(isinstance(segment, (list, tuple)) and is_int(count) and 1 <= count <= ROWS_MAX, "segment without rows")
     out = {}
     for column, runs in _by_column(_flags(segment), F_GATEWAY_QUALITY, CHANNELS_MAX).items():
         out[column] = _expand(runs, count)
@@ -220,13 +223,13 @@ def _flags(segment):
 def _by_column(flags, key, channels):
     columns = _map(flags.get(key, {}), "a flag of columns")
     for column in columns:
-        _need(_is_int(column) and 0 <= column < channels, "flag of no column")
+        need(is_int(column) and 0 <= column < channels, "flag of no column")
     return columns
 
 
 def _map(value, what):
     # A decoder may give an immutable map that is no dict: what counts is that it has items.
-    _need(callable(getattr(value, "items", None)), what + " are a map")
+    need(callable(getattr(value, "items", None)), what + " are a map")
     return dict(value.items())
 
 
@@ -240,16 +243,16 @@ def _close(out, run, index, cadence_s, base_s):
         flags[F_TIME_QUALITY] = first.time_quality
     offsets = [(r.t_s - first.t_s - i * cadence_s) * 1000 + r.ms for i, r in enumerate(run)]
     if any(offsets):
-        flags[F_OFFSETS] = _delta(offsets)
+        flags[F_OFFSETS] = delta(offsets)
     qualities = {}
     stats = {}
     for c in range(len(first.readings)):
         column = [r.readings[c] for r in run]
-        segment[5].append(_delta([r.value for r in column]))
+        segment[5].append(delta([r.value for r in column]))
         if any(r.quality not in (GOOD, MISSING) for r in column):
             qualities[c] = run_lengths([r.quality for r in column])
         if any(r.low is not None for r in column):
-            stats[c] = [_delta([_stat(r, which) for r in column], 0) for which in range(3)]
+            stats[c] = [delta([_stat(r, which) for r in column], 0) for which in range(3)]
     if qualities:
         flags[F_QUALITY] = qualities
     if stats:
@@ -275,8 +278,8 @@ def _stat(reading, which):
 def _stats(values, packed, count):
     out = {}
     for c, columns in packed.items():
-        _need(isinstance(columns, (list, tuple)) and len(columns) == 3, "stats are three columns")
-        below, above, spread = [_undelta(column, count, "stats", 0) for column in columns]
+        need(isinstance(columns, (list, tuple)) and len(columns) == 3, "stats are three columns")
+        below, above, spread = [undelta(column, count, "stats", 0) for column in columns]
         rows = []
         for i in range(count):
             if below[i] is None or above[i] is None or spread[i] is None:
@@ -288,101 +291,32 @@ def _stats(values, packed, count):
     return out
 
 
-def _delta(values, last=None):
-    """First value (or its difference from `last`), then differences; None stays None and is stepped over.
-
-    Zeros at the end are left out; RUN_MIN of them and more elsewhere are counted: [3].
-    """
-    out = []
-    start = last
-    for value in values:
-        if value is None:
-            out.append(None)
-        else:
-            out.append(value if last is None else value - last)
-            last = value
-    if last is None:
-        return []
-    first = 0
-    while start is None and out[first] is None:
-        first += 1
-    least = first + 1 if start is None else 0
-    while len(out) > least and out[-1] == 0:
-        out.pop()
-    return _count_zeros(out, least)
-
-
-def _count_zeros(steps, least):
-    """`steps` with the runs of zeros from place `least` on counted."""
-    out = steps[:least]
-    i = least
-    while i < len(steps):
-        run = 1
-        if steps[i] == 0:
-            while steps[i + run] == 0:  # No zero is last.
-                run += 1
-        if run >= RUN_MIN:
-            out.append([run])
-        else:
-            out += steps[i : i + run]
-        i += run
-    return out
-
-
-def _undelta(column, count, what, last=None):
-    _need(isinstance(column, (list, tuple)) and len(column) <= count, what + " longer than its rows")
-    out = []
-    for step in column:
-        if step is None:
-            out.append(None)
-        elif isinstance(step, (list, tuple)):
-            _need(last is not None and len(step) == 1 and _is_int(step[0]), what + " counts zeros behind a value")
-            _need(1 <= step[0] <= count - len(out), what + " longer than its rows")
-            out += [last] * step[0]
-        else:
-            _need(_is_int(step) and -_STEP_MAX <= step <= _STEP_MAX, what + " holds integers of 44 bits and null")
-            last = step if last is None else last + step
-            out.append(last)
-    _need(len(out) <= count, what + " longer than its rows")
-    out += [last] * (count - len(out))
-    return out
-
-
 def _qualities(values, packed, count):
     out = []
     for c, column in enumerate(values):
         flags = _expand(packed[c], count) if c in packed else [MISSING if v is None else GOOD for v in column]
         for i, flag in enumerate(flags):
-            _need((flag == MISSING) == (column[i] is None), "null and quality 9 belong together")
+            need((flag == MISSING) == (column[i] is None), "null and quality 9 belong together")
         out.append(flags)
     return out
 
 
 def _expand(runs, count):
-    _need(isinstance(runs, (list, tuple)) and len(runs) % 2 == 0, "quality is pairs of flag and run")
+    need(isinstance(runs, (list, tuple)) and len(runs) % 2 == 0, "quality is pairs of flag and run")
     out = []
     for i in range(0, len(runs), 2):
-        _need(_is_int(runs[i]) and runs[i] in QUALITIES, "no such quality")
-        _need(_is_int(runs[i + 1]) and 1 <= runs[i + 1] <= count - len(out), "quality runs past its rows")
+        need(is_int(runs[i]) and runs[i] in QUALITIES, "no such quality")
+        need(is_int(runs[i + 1]) and 1 <= runs[i + 1] <= count - len(out), "quality runs past its rows")
         out += [runs[i]] * runs[i + 1]
-    _need(len(out) == count, "quality covers not all rows")
+    need(len(out) == count, "quality covers not all rows")
     return out
 
 
 def _tips(flat, count):
-    _need(isinstance(flat, (list, tuple)) and len(flat) % 3 == 0, "tips are triples")
+    need(isinstance(flat, (list, tuple)) and len(flat) % 3 == 0, "tips are triples")
     out = [[] for _ in range(count)]
     for i in range(0, len(flat), 3):
-        _need(_is_int(flat[i]) and 0 <= flat[i] < count, "tips of no row")
-        _need(_is_int(flat[i + 1]) and _is_int(flat[i + 2]), "tips hold integers")
+        need(is_int(flat[i]) and 0 <= flat[i] < count, "tips of no row")
+        need(is_int(flat[i + 1]) and is_int(flat[i + 2]), "tips hold integers")
         out[flat[i]].append((flat[i + 1], flat[i + 2]))
     return out
-
-
-def _is_int(value):
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _need(condition, reason):
-    if not condition:
-        raise TelemetryError(reason)

@@ -1,0 +1,213 @@
+"""What people and the calendar do to a station: the center's actions carried out, and the modes that hold.
+
+Rules of this file: an action that was refused has changed nothing, and the reason is a sentence for the person who
+asked. What was done stands in an event with the actor, before the center hears "done". Nothing here waits.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import cbor2
+
+from gateway.actions import Action
+from gateway.clock import Clock
+from gateway.config import Station as StationConfig
+from gateway.mode_log import ModeLog, Stand
+from gateway.modes import COMMAND_MS_MAX, Modes
+from gateway.observations import observation
+from gateway.station import Station
+from gateway.words import LEVEL_NAMES
+from wire.telemetry import (
+    E_ACTOR,
+    E_AT_MS,
+    E_COMMAND,
+    E_DETAIL,
+    E_DETECTED_MS,
+    E_KIND,
+    E_MODE,
+    E_OPERATING,
+    EVENT_CODES,
+    MODES,
+    OPERATING,
+)
+
+log = logging.getLogger("gateway")
+
+STATE = "modes"  # name of the kept state
+KEEP_MS = 60_000  # The time of day is kept so often: a start with an older one does not believe its clock.
+AHEAD_MS = 60_000  # A time of observation may be so far ahead of our clock.
+
+DONE = ("done", "")
+
+
+class Duty:
+    """`act` for the center's commands, `tick` regularly. `tell(event)` takes events over, `keep(name, data)` state."""
+
+    def __init__(
+        self,
+        config: StationConfig,
+        clock: Clock,
+        station: Station,
+        mode_log: ModeLog,
+        tell: Callable[[dict[int, object]], None],
+        keep: Callable[[str, bytes], object],
+    ) -> None:
+        self.on_modes: Callable[[], None] = lambda: None  # Called when other modes hold.
+        self.modes = Modes(config.modes, ZoneInfo(config.time_zone))
+        self._config = config
+        self._clock = clock
+        self._station = station
+        self._log = mode_log
+        self._tell = tell
+        self._keep = keep
+        self._command: int | None = None  # id of the one that is being carried out
+        self._kept_mono_ms = clock.mono_ms()
+        self._acts: dict[str, Callable[[Action], str]] = {
+            "acknowledge": self._acknowledge,
+            "silence": self._silence,
+            "reset": self._reset,
+            "mode": self._mode,
+            "operating": self._operating,
+            "observe": self._observe,
+        }
+
+    def act(self, number: int, action: Action) -> tuple[str, str]:
+        """Carry out the action of command `number`: ("done", "") or ("refused", why)."""
+        carry_out = self._acts.get(action.kind)
+        if carry_out is None:
+            return "refused", f"this station cannot {action.kind.replace('-', ' ')} yet"
+        self._command = number
+        try:
+            refused = carry_out(action)
+        finally:
+            self._command = None
+        self._note()
+        return ("refused", refused) if refused else DONE
+
+    def mark(self, event: dict[int, object]) -> dict[int, object]:
+        """`event` with the command that is being carried out, and the operating mode; where they are any."""
+        marks: dict[int, object] = {}
+        if self._command is not None:
+            marks[E_COMMAND] = self._command
+        if self.modes.now.place:
+            marks[E_OPERATING] = self.modes.now.place
+        return event | marks
+
+    def tick(self, *, stepped: bool = False) -> None:
+        """Let calendar and limits of time pass; `stepped`: the time of day was just set."""
+        unix_ms, mono_ms = self._clock.both()
+        if self.modes.look(unix_ms, stepped=stepped):
+            now = self.modes.now
+            detail = f"{OPERATING[now.place]}, by {now.by}{self._until(now.until_ms)}"
+            self._event("operating mode changed", detail, now.by)
+        self._note()
+        if mono_ms - self._kept_mono_ms >= KEEP_MS:
+            self._kept_mono_ms = mono_ms
+            self._keep_state()
+
+    def restore(self, data: bytes | None) -> bool:
+        """Take over the kept state; False where it cannot be read: the calendar alone counts then."""
+        if data is None:
+            return True
+        try:
+            modes, spans = cbor2.loads(data)
+            self.modes.restore(modes)
+            self._log.restore(spans)
+        except (cbor2.CBORDecodeError, ValueError, TypeError):
+            return False
+        return True
+
+    def document(self) -> dict[str, object]:
+        """The modes as they stand, for the health document."""
+        stand = self._log.now
+        return {
+            "mode": MODES[stand.mode],
+            "mode_by": stand.mode_by,
+            "mode_until_s": stand.mode_until_s or None,
+            "operating": OPERATING[stand.operating],
+            "operating_by": stand.operating_by,
+            "operating_until_s": stand.operating_until_s or None,
+            "clock_known": self.modes.known,
+        }
+
+    # Actions: "" or why not
+
+    def _acknowledge(self, action: Action) -> str:
+        alarm = next((alarm for alarm in self._station.alarms() if alarm["rule"] == action.rule), None)
+        if alarm is None:
+            return f"no alarm of {action.rule} stands"
+        level = int(str(alarm["level"]))
+        if action.level is not None and level > action.level:
+            return f"it has become {LEVEL_NAMES[level]}: acknowledge again"
+        return (
+            "" if self._station.acknowledge(action.rule, action.actor) else f"nothing of {action.rule} to acknowledge"
+        )
+
+    def _silence(self, action: Action) -> str:
+        return "" if self._station.silence(action.duration_ms or 600_000, action.actor) else "the siren is quiet"
+
+    def _reset(self, action: Action) -> str:
+        try:
+            done = self._station.reset(action.rule, action.actor)
+        except KeyError:
+            return f"there is no rule {action.rule}"
+        return "" if done else f"{action.rule} is not held"
+
+    def _mode(self, action: Action) -> str:
+        self._station.set_mode(MODES[action.mode or 0], action.actor)
+        return ""
+
+    def _operating(self, action: Action) -> str:
+        place = action.operating
+        if place is not None:
+            if action.until_ms is None:
+                return "a mode by command needs a time until which it holds"
+            now_ms = self._clock.unix_ms()
+            if self.modes.known and not now_ms < action.until_ms <= now_ms + COMMAND_MS_MAX:
+                return f"it holds until a time within {COMMAND_MS_MAX // 86_400_000} days from now"
+        self.modes.set(place, action.actor, action.until_ms or 0)
+        self.tick()
+        self._keep_state()
+        return ""
+
+    def _observe(self, action: Action) -> str:
+        now_ms = self._clock.unix_ms()
+        if self.modes.known and action.at_ms is not None and action.at_ms > now_ms + AHEAD_MS:
+            return "it was observed in the future: look at the clock"
+        event = observation(action, self._station.channels())
+        if isinstance(event, str):
+            return event
+        self._tell(event | {E_DETECTED_MS: now_ms, E_MODE: MODES.index(self._station.mode)})
+        return ""
+
+    # Inside
+
+    def _event(self, kind: str, detail: str, actor: str) -> None:
+        now_ms = self._clock.unix_ms()
+        event: dict[int, object] = {
+            E_KIND: EVENT_CODES[kind],
+            E_AT_MS: now_ms,
+            E_DETECTED_MS: now_ms,
+            E_DETAIL: detail,
+            E_ACTOR: actor,
+        }
+        self._tell(event | {E_MODE: MODES.index(self._station.mode)})
+
+    def _note(self) -> None:
+        """Tell whoever sends and measures when other modes hold."""
+        now = self.modes.now
+        operating = (now.place, now.by if now.place else "", now.until_ms // 1000 if now.place else 0)
+        if self._log.note(self._clock.unix_ms(), Stand(MODES.index(self._station.mode), "", 0, *operating)):
+            self._keep_state()
+            self.on_modes()
+
+    def _keep_state(self) -> None:
+        self._keep(STATE, cbor2.dumps([self.modes.save(self._clock.unix_ms()), self._log.save()], canonical=True))
+
+    def _until(self, unix_ms: int) -> str:
+        if not unix_ms:
+            return ""
+        at = datetime.fromtimestamp(unix_ms // 1000, UTC).astimezone(ZoneInfo(self._config.time_zone))
+        return f", until {at:%Y-%m-%d %H:%M %z}"
