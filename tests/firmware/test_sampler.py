@@ -164,10 +164,10 @@ def test_a_row_that_could_not_hold_its_scans_until_the_full_minute_closes_when_t
 
 
 def test_a_value_outside_its_quantity_is_fail_and_one_outside_32_bits_is_missing():
-    world = World(Scripted(("head_mm", "supply_mv"), [(60_001, GOOD), (1 << 40, GOOD)]))
+    world = World(Scripted(("head_mm", "supply_mv"), [(500_001, GOOD), (1 << 40, GOOD)]))
     world.run(61)
     (row,) = world.rows()
-    assert [(r.value, r.quality) for r in row.readings] == [(60_001, FAIL), (None, MISSING)]
+    assert [(r.value, r.quality) for r in row.readings] == [(500_001, FAIL), (None, MISSING)]
 
 
 def test_a_failed_reading_without_a_value_is_missing():

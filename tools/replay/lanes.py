@@ -36,10 +36,10 @@ class Lane:
 
     def admit(self, unix_ms: int, cell: int | str) -> bool:
         """May this cell be judged? If not it is counted."""
-        kind = cell if isinstance(cell, str) else self._order.judge(unix_ms, cell)
-        if kind:
+        kinds = (cell,) if isinstance(cell, str) else self._order.judge(unix_ms, cell)
+        for kind in kinds:
             self.flag(kind, unix_ms)
-        return not kind
+        return not kinds
 
     def keep(self, unix_ms: int, value: int, kinds: int) -> None:
         """A sample that was judged, with the kinds of flags that it was given."""
