@@ -66,6 +66,7 @@ class Channel(Struct, frozen=True):
     companions: tuple[Companion, ...] = ()
     neighbours: tuple[str, ...] = ()  # channels of other rain gauges
     double_count: DoubleCount | None = None
+    tip_um: int = 0  # rain_um of a board of ours: micrometres of a tip of its rows; 0 = its rows tell no tips
 
 
 class Source(Struct, frozen=True):
@@ -127,7 +128,7 @@ class Rule(Struct, frozen=True):
     """One alarm object: a channel, what of it is judged, and its steps in ascending order."""
 
     name: str
-    kind: str  # high, rise, rain_sum, tilt, tilt_rate, smoke, lost
+    kind: str  # high, rise, rain_sum, storm, tilt, tilt_rate, smoke, lost
     channel: str  # channel name; for `lost` the channel or source name
     steps: tuple[Step, ...]
     window_ms: int = 0  # rise, rain_sum, tilt_rate: length of the window; high, tilt: median over it, 0 = none
@@ -135,6 +136,7 @@ class Rule(Struct, frozen=True):
     datum: str = ""
     threshold_set: str = ""
     latch: bool = False
+    windows_ms: tuple[int, ...] = ()  # storm: length of the window of each step
     baseline: int | None = None  # tilt: what a change is measured from; None = the first stable value
 
 

@@ -48,7 +48,7 @@ def alarm_event(
             E_THRESHOLD_SET: change.threshold_set or None,
             E_DATUM: datum_of(rule, point) or None,
             E_MODE: MODES.index(mode),
-            E_DETAIL: change.detail or None,
+            E_DETAIL: change.detail or ("observed" if rule.kind == "storm" else None),
             E_QUANTITY: point.quantity if point is not None else None,
             E_SIREN_MS: siren_ms if rule.siren else None,
             E_SOURCE: serial or None,

@@ -200,6 +200,8 @@ class Reader:
             self._channels(table, name, ())
             return None
         channels = self._channels(table, name, tuple(tuple(sensor["channels"]) for sensor in board["sensors"]))
+        tip_um = next((sensor["um_per_tip"] for sensor in board["sensors"] if "um_per_tip" in sensor), 0)
+        channels = tuple(replace(one, tip_um=tip_um) if one.quantity == "rain_um" else one for one in channels)
         if name is None or board_type is None:
             return None
         source = Source(

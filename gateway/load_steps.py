@@ -72,10 +72,12 @@ def read_steps(
     return tuple(steps) if good else None
 
 
-def resolve(table: Table, steps: tuple[ReadStep, ...], defaults: Defaults) -> tuple[Step, ...] | None:
-    """The steps with what the rule says; None where one would be left only below the one under it."""
+def resolve(
+    table: Table, steps: tuple[ReadStep, ...], defaults: Defaults, *, rising: bool = True
+) -> tuple[Step, ...] | None:
+    """The steps with what the rule says; None where of `rising` ones one would be left only below the one under it."""
     made = tuple(step.step(defaults) for step in steps)
-    for lower, upper in pairwise(sorted(made, key=lambda step: step.at)):
+    for lower, upper in pairwise(sorted(made, key=lambda step: step.at) if rising else ()):
         if upper.at - upper.deadband <= lower.at - lower.deadband:
             reason = f"the deadband of {_name(upper)} reaches below that of {_name(lower)}"
             table.problem("", f"{reason}; a worse level must be left first: make it smaller")

@@ -92,16 +92,19 @@ class RuleTable:
         siren: bool = True,
         datum: str = "",
         window_ms: int | None = 0,
+        rising: bool = True,
         **more: Any,
     ) -> Rule | None:
-        """The rule, if all of it is right; `siren` is the kind's default, `more` are fields of the kind's own."""
+        """The rule, if all of it is right; `siren` is the kind's default, `more` are fields of the kind's own. Steps
+        that are not `rising` are not of one value: each is judged by itself.
+        """
         siren = self.table.flag("siren", siren)
         on_delay_ms, off_delay_ms = self._delays
         if self.name is None or self.target is None or self._deadband is None or not steps:
             return None
         if on_delay_ms is None or off_delay_ms is None or window_ms is None:
             return None
-        made = resolve(self.table, steps, Defaults(self._deadband, on_delay_ms, off_delay_ms))
+        made = resolve(self.table, steps, Defaults(self._deadband, on_delay_ms, off_delay_ms), rising=rising)
         if made is None:
             return None
         return Rule(

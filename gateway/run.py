@@ -28,6 +28,7 @@ from gateway.health import Health
 from gateway.line import Line
 from gateway.link import Link
 from gateway.local import LocalListener
+from gateway.refill import refill
 from gateway.rs485 import BusPoller
 from gateway.siren import Driver, Siren
 from gateway.spool import Spool
@@ -97,6 +98,7 @@ async def serve(
     sink = Sink(spool, uplink)
     station = Station(config, clock, siren, sink)
     uplink.judge = station.gateway_quality
+    spool.on_rows = station.on_rows
     saved = spool.load_state("alarms")
     if saved:
         station.restore(saved, await spool.events_after("alarms", RESTORED_EVENTS))
@@ -113,6 +115,7 @@ async def serve(
         inward = [group.create_task(poller.run(), name=f"bus {poller.bus.name}") for poller in pollers]
         if local is not None:
             inward.append(group.create_task(local.run(), name="local"))
+        inward.append(group.create_task(refill(station, spool, clock), name="refill"))
         inward.append(group.create_task(_tick(station, duty, clock, sink), name="tick"))
         outward = [group.create_task(uplink.run(), name="uplink")]
         if status:

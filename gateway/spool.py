@@ -89,6 +89,7 @@ class Spool(Core):
             return tables.append_rows(db, changes, key, rows, stamp.now_ms)
 
         await self._guard.write(job, lambda: self._keep(info, [row for row in rows if self._is_new(key, row)]))
+        self.on_rows(source_name, epoch, packed_rows)
 
     async def append_made(self, source_name: str, rows: list) -> None:
         """Store rows (t_s, ms, time quality, readings) of a bought sensor: they get epoch and seq here. Else as

@@ -54,6 +54,7 @@ class Core:
         self.catalogue_version = 0  # Set by the catalogue: rows are stamped with it.
         self.counters: Counter[str] = Counter()
         self.on_commit: list[Callable[[Changes], None]] = []  # Called in the loop when something was stored.
+        self.on_rows: Callable[[str, int, list[bytes]], None] = _nobody  # Told rows of a board: source, epoch, packed.
         self.on_conflict: list[Callable[[bytes, int, int], None]] = []  # Same key, other content: serial, epoch, seq.
         self.memory = Volatile()
         self._clock = clock
@@ -393,3 +394,7 @@ class Core:
         """A bought sensor's log as it is wanted; its epoch is drawn when it begins."""
         serial = schema.sensor_serial(self.gateway, name)
         return LogInfo(serial, 0, 0, name, SOURCE_SENSOR, self._columns.get(name, ()))
+
+
+def _nobody(source_name: str, epoch: int, packed_rows: list[bytes]) -> None:
+    """Nobody wants to hear of rows."""

@@ -5,9 +5,13 @@ behind `sink`, which only takes things over. Delays run on the station's monoton
 clock changes nothing about the siren. A source that is lost lowers no alarm; not seeing is an alarm of its own.
 """
 
+from zoneinfo import ZoneInfo
+
 from gateway.alarms import ESCALATED, NORMAL, RAISED, REBASED, Change
 from gateway.clock import Clock
 from gateway.config import Station as StationConfig
+from gateway.gauge import KEPT as RAIN
+from gateway.gauge import Gauge, gauges_of
 from gateway.intake import Intake
 from gateway.kinds import make_points
 from gateway.points import NowValue
@@ -17,7 +21,7 @@ from gateway.snapshot import alarm_now, channel_now
 from gateway.station_state import StateError, pack_state, recall_events, unpack_state
 from gateway.telling import Sink, Telling
 from wire.reading import MISSING
-from wire.row import Row
+from wire.row import Row, unpack
 from wire.telemetry import MODES
 
 __all__ = ["NowValue", "Sink", "Station"]
@@ -37,8 +41,10 @@ class Station:
         self._siren = siren
         self._sink = sink
         self._points = make_points(config, clock.mono_ms(), clock.unix_ms())
+        self._gauges = gauges_of(self._points)
         self._intake = Intake()
         self._telling = Telling(config, clock, sink)
+        self._zone = ZoneInfo(config.time_zone)
         self._lost_sources: set[str] = set()
         self._siren_failed = ""
         self._kept_at_ms = self._looked_at_ms = clock.mono_ms()
@@ -90,6 +96,17 @@ class Station:
         """Tell a fault of a source; the same one again only after FAULT_REPEAT_MS. KeyError for no such kind."""
         self._telling.fault(kind, source, detail)
 
+    def on_rows(self, source: str, epoch: int, packed_rows: list[bytes]) -> None:
+        """Stored rows of a board: what its log says of rain takes the place of what was guessed."""
+        for packed in packed_rows if source in self._gauges else ():
+            row = unpack(packed, epoch)
+            for gauge in self._gauges[source]:
+                gauge.refill(row)
+
+    def gauges(self) -> dict[str, bool]:
+        """Sources that measure rain, and whether their counters have been seen: before that no row can be placed."""
+        return {source: all(gauge.rain.seen for gauge in gauges) for source, gauges in self._gauges.items()}
+
     def identify(self, source: str, serial: bytes) -> None:
         """Events of `source` carry this serial from now on."""
         self._telling.identify(source, serial)
@@ -136,8 +153,13 @@ class Station:
 
     def channels(self) -> list[dict[str, object]]:
         """Every channel as it is now, for tables and the health document."""
-        now_ms = self._clock.mono_ms()
-        return [channel_now(point, now_ms) for point in self._points.by_channel.values()]
+        now_ms, unix_ms = self._now()
+        told = []
+        for name, point in self._points.by_channel.items():
+            gauge = self._points.kept_as(RAIN, name, Gauge)
+            rain = None if gauge is None else gauge.now(now_ms, unix_ms, self._zone)
+            told.append(channel_now(point, now_ms) | ({"rain": rain} if rain is not None else {}))
+        return told
 
     def alarms(self) -> list[dict[str, object]]:
         """Every alarm that is not normal, worst first."""

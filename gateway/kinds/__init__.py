@@ -5,7 +5,8 @@ Rules of this folder: a kind registers in `KINDS` and nowhere else. `read` names
 """
 
 from gateway.config import ConfigError, Station
-from gateway.kinds import high, lost, rain_sum, rise, smoke, tilt
+from gateway.gauge import add_gauges
+from gateway.kinds import high, lost, rain_sum, rise, smoke, storm, tilt
 from gateway.kinds.kind import Kind
 from gateway.points import Points
 
@@ -13,6 +14,7 @@ KINDS: dict[str, Kind] = {
     "high": high.KIND,
     "rise": rise.KIND,
     "rain_sum": rain_sum.KIND,
+    "storm": storm.KIND,
     "tilt": tilt.KIND,
     "smoke": smoke.KIND,
     "lost": lost.KIND,
@@ -22,6 +24,7 @@ KINDS: dict[str, Kind] = {
 def make_points(config: Station, mono_ms: int, unix_ms: int) -> Points:
     """The points of a station that starts now, with the judges of all its rules. ConfigError."""
     points = Points(config, mono_ms, unix_ms)
+    add_gauges(points)
     for rule in config.rules:
         if rule.kind not in KINDS:
             raise ConfigError([f"rule {rule.name}: kind {rule.kind!r} cannot be judged; use {', '.join(KINDS)}"])
