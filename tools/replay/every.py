@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_NOTHING_FOUND
+from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_NOTHING_FOUND, Failure
 from tools.replay import expected as known
 from tools.replay.ask import site_of
 from tools.replay.compare import differences
@@ -52,7 +52,10 @@ def check(one: Expected, lang: str = "en") -> dict[str, Any]:
     if hashlib.sha256(path.read_bytes()).hexdigest() != one.sha256:
         text = f"{one.file} is not the recording that was looked at: its SHA-256 is another"
         return {"name": one.name, "verdict": DIFFERS, "differences": [text]}
-    result = replay(one, path, lang)
+    try:
+        result = replay(one, path, lang)
+    except Failure as failure:
+        return {"name": one.name, "verdict": DIFFERS, "differences": [f"{failure.what}: {failure.seen}"]}
     found = differences(one, result)
     return {
         "name": one.name,
@@ -67,7 +70,9 @@ def replay(one: Expected, path: Path, lang: str = "en") -> Result:
     """What `--csv` does for this file."""
     ask = copy.deepcopy(one.ask)
     ask.file = path
-    return judge(ask, site_of(one, ask), Progress(one.name, lang))
+    ask.neighbours = []  # As if nobody had named them: they are found beside the file.
+    make_site = site_of(one, ask)
+    return judge(ask, make_site, Progress(one.name, lang))
 
 
 def _show(entries: list[dict[str, Any]], counts: dict[str, int], lang: str) -> None:

@@ -58,12 +58,19 @@ class Expected:
             and (ask.where == self.ask.where)
         )
 
+    def neighbours_beside(self, file: Path) -> list[str]:
+        """The neighbours' files, in the folder that `file` lies in; those that are there."""
+        paths = [file.parent / Path(name).name for name in self.ask.neighbours]
+        return [str(path) for path in paths if path.is_file()]
+
     def fill(self, ask: Ask) -> list[str]:
         """Take over into `ask` what the person left out; the names of what was."""
         filled = []
         for key in ("zone", "dates", "start", "unit_column", "temperature", "invalid", "neighbours", "cadence_ms",
                     "since_ms", "until_ms"):  # fmt: skip
             ours = getattr(self.ask, key)
+            if key == "neighbours":
+                ours = self.neighbours_beside(ask.file)
             if ours and not getattr(ask, key):
                 if key == "unit_column" and ask.unit != self.ask.unit:
                     continue

@@ -4,7 +4,7 @@ Rules of this file: what a board would have measured at that moment, and nothing
 the interval that ends at its stamp; a tip fell at its stamp; what no row covers was not seen.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from gateway.points import NowValue
@@ -13,8 +13,14 @@ from tools.replay.recording import Row
 from wire.reading import GOOD, RAIN_WRAP_UM
 
 MINUTE_MS = 60_000
+GAP_CADENCES = 2
 
+Before = Callable[[int], None]  # Called before each look at a counter: its neighbours come first.
 Give = Callable[[str, list[NowValue], int], None]  # source, now-values, unix ms: the station judges them
+
+
+def alone(unix_ms: int) -> None:
+    """A gauge without neighbours waits for nobody."""
 
 
 class Feed(Protocol):
@@ -23,6 +29,8 @@ class Feed(Protocol):
     lanes: list[Lane]
 
     def take(self, row: Row) -> None: ...
+
+    def flush(self) -> None: ...
 
     def end(self) -> None: ...
 
@@ -56,6 +64,9 @@ class Plain:
         for lane, value in taken:
             lane.keep(unix_ms, value, lane.point.watch.kinds)
 
+    def flush(self) -> None:
+        """Nothing waits."""
+
     def end(self) -> None:
         """Every row has been judged."""
 
@@ -63,10 +74,11 @@ class Plain:
 class Counter:
     """A rain counter as it would have stood at any moment that is looked at."""
 
-    def __init__(self, source: str, lane: Lane, give: Give) -> None:
+    def __init__(self, source: str, lane: Lane, give: Give, before: Before) -> None:
         self._source = source
         self._lane = lane
         self._give = give
+        self._before = before
         self._um = 0
         self.seen_ms: int | None = None
         self.kinds = 0  # of all looks since the last `done`
@@ -91,6 +103,7 @@ class Counter:
         self.look(unix_ms)
 
     def look(self, unix_ms: int) -> None:
+        self._before(unix_ms)
         self._give(self._source, [NowValue(0, self._um % RAIN_WRAP_UM, GOOD, 0, unix_ms, unix_ms)], unix_ms)
         self.kinds |= self._lane.point.watch.kinds
         self.seen_ms = unix_ms
@@ -113,12 +126,15 @@ class Counter:
 class Amounts:
     """Rain of each interval of one cadence, which ends at the stamp."""
 
-    def __init__(self, source: str, lane: Lane, place: int, cadence_ms: int, give: Give) -> None:
+    def __init__(
+        self, source: str, lane: Lane, place: int, cadence_ms: int, give: Give, before: Before = alone
+    ) -> None:
         self.lanes = [lane]
         self._lane = lane
         self._place = place
         self._cadence_ms = cadence_ms
-        self._counter = Counter(source, lane, give)
+        self._gap_ms = lane.point.channel.gap_after_ms or GAP_CADENCES * cadence_ms
+        self._counter = Counter(source, lane, give, before)
 
     def take(self, row: Row) -> None:
         unix_ms, cell = row.unix_ms, row.cells[self._place]
@@ -129,14 +145,17 @@ class Amounts:
         begin_ms = unix_ms - self._cadence_ms
         if counter.seen_ms is None:
             counter.look(begin_ms)
-        elif begin_ms > counter.seen_ms:
-            counter.slide(begin_ms)
+        elif counter.seen_ms < begin_ms and unix_ms - counter.seen_ms <= self._gap_ms:
+            counter.slide(begin_ms)  # Not yet a gap: what the rows leave out was dry.
             counter.look(begin_ms)
         if cell < 0:
             counter.fail(unix_ms, cell)
         else:
             counter.grow(unix_ms, cell)
         lane.keep(unix_ms, cell, counter.done())
+
+    def flush(self) -> None:
+        """Nothing waits."""
 
     def end(self) -> None:
         """Every row has been judged."""
@@ -145,14 +164,16 @@ class Amounts:
 class Tips:
     """One row a tip: equal rows are as many tips, and dry weeks have no rows."""
 
-    def __init__(self, source: str, lane: Lane, place: int, run_out_ms: int, give: Give) -> None:
+    def __init__(
+        self, source: str, lane: Lane, place: int, run_out_ms: int, give: Give, before: Before = alone
+    ) -> None:
         self.lanes = [lane]
         self._lane = lane
         self._place = place
         self._run_out_ms = run_out_ms
-        self._counter = Counter(source, lane, give)
+        self._counter = Counter(source, lane, give, before)
         self._at_ms: int | None = None
-        self._um = 0
+        self._um: int | None = None  # tips of `_at_ms` that wait for the last one of that moment
 
     def take(self, row: Row) -> None:
         unix_ms, cell = row.unix_ms, row.cells[self._place]
@@ -164,24 +185,43 @@ class Tips:
             self._lane.flag("range", unix_ms)
         else:
             if unix_ms != self._at_ms:
-                self._count()
+                self.flush()
                 self._at_ms = unix_ms
-            self._um += cell
+            self._um = cell + (self._um or 0)
+
+    def flush(self) -> None:
+        """Count the tips of one moment together: no more of them follow."""
+        at_ms, amount_um = self._at_ms, self._um
+        if at_ms is None or amount_um is None:
+            return
+        self._um = None
+        self._counter.slide(at_ms)
+        if self._counter.seen_ms is None or self._counter.seen_ms < at_ms - MINUTE_MS:
+            self._counter.look(at_ms - MINUTE_MS)  # It was seen all the time: nothing fell since the tip before.
+        self._counter.tip(at_ms, amount_um)
+        self._lane.keep(at_ms, amount_um, self._counter.done())
 
     def end(self) -> None:
         """Let the windows run out behind the last tip."""
-        self._count()
+        self.flush()
         if self._at_ms is not None:
             self._counter.slide(self._at_ms + self._run_out_ms)
 
-    def _count(self) -> None:
-        """Count the tips of one moment together."""
-        at_ms = self._at_ms
-        if at_ms is None:
-            return
-        if self._counter.seen_ms is None:
-            self._counter.look(at_ms - MINUTE_MS)
-        self._counter.slide(at_ms)
-        self._counter.tip(at_ms, self._um)
-        self._lane.keep(at_ms, self._um, self._counter.done())
-        self._um = 0
+
+class Neighbour:
+    """Another gauge's recording, fed up to each moment at which the judged gauge is looked at."""
+
+    def __init__(self, rows: Iterator[Row], feed: Feed) -> None:
+        self._rows = rows
+        self._feed = feed
+        self._next = next(rows, None)
+
+    def advance(self, until_ms: int) -> None:
+        """Take every row up to `until_ms`."""
+        taken = False
+        while self._next is not None and self._next.unix_ms <= until_ms:
+            self._feed.take(self._next)
+            self._next = next(self._rows, None)
+            taken = True
+        if taken:
+            self._feed.flush()

@@ -6,8 +6,9 @@ Rules of this file: one pass over the rows; the first of them decide the cadence
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
+from pathlib import Path
 
 from tools.replay.phrases import Note
 from tools.replay.play import Episode, Player
@@ -47,6 +48,7 @@ def judge(ask: Ask, make_site: MakeSite, progress: Progress) -> Result:
     """Read, judge and gather. Failure for a wrong call or an unreadable file."""
     began_s = time.monotonic()
     recording = Recording(ask)
+    others: list[Recording] = []
     try:
         rows = recording.rows()
         first = list(islice(rows, FIRST_ROWS))
@@ -59,6 +61,9 @@ def judge(ask: Ask, make_site: MakeSite, progress: Progress) -> Result:
             )
         site = make_site(ask.cadence_ms or _cadence_ms(first, ask))
         player = Player(site, min(row.unix_ms for row in first))
+        for sensor, path in zip(site.neighbours, ask.neighbours, strict=True):
+            others.append(Recording(replace(ask, file=Path(path), values=ask.values[:1], neighbours=[], known=True)))
+            player.accompany(others[-1].rows(), sensor)
         count = 0
         first_ms = last_ms = first[0].unix_ms
         for row in chain(first, rows):
@@ -79,7 +84,8 @@ def judge(ask: Ask, make_site: MakeSite, progress: Progress) -> Result:
         return result
     finally:
         progress.end()
-        recording.close()
+        for one in (recording, *others):
+            one.close()
 
 
 def _cadence_ms(rows: list[Row], ask: Ask) -> int:

@@ -5,6 +5,7 @@ own time. An episode is what the station's events say it is; only its peak is lo
 """
 
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gateway.alarms import Alarm
@@ -14,7 +15,7 @@ from gateway.config import Siren as SirenConfig
 from gateway.points import NowValue
 from gateway.siren import Siren
 from gateway.station import Station
-from tools.replay.feeds import Amounts, Feed, Plain, Tips
+from tools.replay.feeds import Amounts, Before, Feed, Neighbour, Plain, Tips, alone
 from tools.replay.lanes import Lane
 from tools.replay.recording import Row
 from tools.replay.site import Sensor, Site
@@ -106,7 +107,8 @@ class Player:
         self.told = Told()
         self.station = Station(site.config, self.clock, Siren(SirenConfig(), self.clock), self.told)
         self.points = self.station._points
-        self._feeds = [self._feed(sensor) for sensor in site.sensors]
+        self._neighbours: list[Neighbour] = []
+        self._feeds = [self._feed(sensor, self._advance) for sensor in site.sensors]
         self.lanes = [lane for feed in self._feeds for lane in feed.lanes]
         self.episodes: list[Episode] = []
         self.other_events: dict[str, int] = {}
@@ -115,7 +117,7 @@ class Player:
         self.traces: list[Trace] = []
         self.changes: list[Change] = []
         self._alarms: dict[str, list[tuple[Alarm, Trace | None]]] = {
-            sensor.source: self._alarms_of(sensor) for sensor in site.sensors
+            sensor.source: self._alarms_of(sensor) for sensor in [*site.sensors, *site.neighbours]
         }
         self._looks = bool(self.points.looks)
         self._looked_ms = self.clock.now_ms
@@ -132,13 +134,22 @@ class Player:
         for feed in self._feeds:
             feed.end()
 
-    def _feed(self, sensor: Sensor) -> Feed:
+    def accompany(self, rows: Iterator[Row], sensor: Sensor) -> None:
+        """Let the gauge of `sensor` come along as a neighbour; `rows` are of its own recording."""
+        self._neighbours.append(Neighbour(rows, self._feed(sensor, alone)))
+
+    def _advance(self, until_ms: int) -> None:
+        for neighbour in self._neighbours:
+            neighbour.advance(until_ms)
+
+    def _feed(self, sensor: Sensor, before: Before) -> Feed:
         site = self.site
         lanes = [Lane(label, self.points.by_channel[name]) for label, name in sensor.columns]
         if site.quantity == "rain":
-            return Amounts(sensor.source, lanes[0], sensor.first, site.cadence_ms, self._give)
+            return Amounts(sensor.source, lanes[0], sensor.first, site.cadence_ms, self._give, before)
         if site.quantity == "rain-tips":
-            return Tips(sensor.source, lanes[0], sensor.first, site.longest_window_ms + site.cadence_ms, self._give)
+            run_out_ms = site.longest_window_ms + site.cadence_ms
+            return Tips(sensor.source, lanes[0], sensor.first, run_out_ms, self._give, before)
         return Plain(sensor.source, lanes, sensor.first, sensor.temperature, self._give)
 
     def _give(self, source: str, words: list[NowValue], unix_ms: int) -> None:

@@ -32,11 +32,13 @@ QUANTITIES = {
     "rain-tips": Quantity("rain_um", _units({"um": "1", "mm": "1000", "cm": "10000", "in": "25400"})),
     "tilt": Quantity("tilt_x_mdeg", _units({"deg": "1000", "mdeg": "1", "°": "1000", "rad": "57295.779513082321"})),
     "smoke": Quantity("smoke_mdbm", _units({"dB/m": "1000", "mdB/m": "1"})),
+    "temperature": Quantity("temp_cdeg", _units({"degC": "100", "°C": "100"})),
     "pressure": Quantity(
-        "head_mm", _units(_LENGTH) | {name: Decimal(kpa) * _HEAD_MM_PER_KPA for name, kpa in _PRESSURE.items()}
+        "level_mm", _units(_LENGTH) | {name: Decimal(kpa) * _HEAD_MM_PER_KPA for name, kpa in _PRESSURE.items()}
     ),
 }
-VECTOR_UNITS = ("count", "g")  # of an acceleration, which three values give: only its direction is judged
+VECTOR = 3  # values of an acceleration: only its direction is judged
+_ACCELERATION = _units({"count": "1000", "g": "1000000", "mg": "1000"})  # micro-g; counts have no known scale
 TEMPERATURE_CDEG = Decimal(100)
 BLANKS = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--", "---"})
 _SCALED = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z°/]+)")
@@ -45,9 +47,7 @@ _PLAIN = re.compile(r"[+-]?(?:\d{1,20}\.?\d{0,20}|\.\d{1,20})(?:[eE][+-]?\d{1,2}
 
 def factor_of(quantity: str, unit: str, values: int) -> Decimal | None:
     """Sub-units in one of `unit`, which may be scaled ("0.01 in" for counted tips); None where it does not fit."""
-    if quantity == "tilt" and values == 3:
-        return Decimal(1000) if unit in VECTOR_UNITS else None
-    units = QUANTITIES[quantity].units
+    units = _ACCELERATION if quantity == "tilt" and values == VECTOR else QUANTITIES[quantity].units
     match = _SCALED.fullmatch(unit)
     if match and match[2] in units:
         return Decimal(match[1]) * units[match[2]]
@@ -56,9 +56,7 @@ def factor_of(quantity: str, unit: str, values: int) -> Decimal | None:
 
 def fitting(quantity: str, values: int) -> tuple[str, ...]:
     """The units that `quantity` may be in."""
-    if quantity == "tilt" and values == 3:
-        return VECTOR_UNITS
-    return tuple(QUANTITIES[quantity].units)
+    return tuple(_ACCELERATION if quantity == "tilt" and values == VECTOR else QUANTITIES[quantity].units)
 
 
 def quantities_in(unit: str) -> list[str]:

@@ -196,7 +196,7 @@ class Recording:
         fit = ", ".join(fitting(ask.quantity, len(ask.values)))
         others = quantities_in(ask.unit)
         likely = f"the quantity is {' or '.join(others)}" if others else "a slip, or another spelling"
-        if ask.unit in ("count", "g"):
+        if ask.unit in ("count", "g", "mg"):
             likely = "an acceleration has three values: --value three times"
         return wrong(
             f'"{ask.unit}" is no unit of {ask.quantity}' + (f" of {len(ask.values)} values" if ask.values[1:] else ""),

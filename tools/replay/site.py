@@ -22,12 +22,12 @@ from gateway.toml_lines import lines_of
 from gateway.toml_table import Problems, Table
 from tools.failure import Failure
 from tools.replay.phrases import Note
-from tools.replay.quantities import QUANTITIES
+from tools.replay.quantities import QUANTITIES, VECTOR
 from tools.replay.recording import INVALID, Ask, wrong
 
 OWN_TABLES = ("recording", "episode", "flags", "quiet")  # What only a replay reads.
 _NAME = re.compile(r"[\s\"'\\/#+]+")
-DAY_MS = 86_400_000
+NEVER_MS = 1 << 60
 
 # What stands where no site is known: the national storm signals, observed, and the proposals for tilt and smoke.
 DEFAULT_RULES: dict[str, list[dict[str, str]]] = {
@@ -62,6 +62,7 @@ class Site:
     sensors: list[Sensor]
     quantity: str
     cadence_ms: int
+    neighbours: list[Sensor] = field(default_factory=list)
     described: Note = ("site_none", {})
     notes: list[Note] = field(default_factory=list)
 
@@ -142,6 +143,8 @@ def build(document: dict[str, Any], problems: Problems, ask: Ask, cadence_ms: in
         station.mark(key)
     station.close()
     sensors, sources = _sources(root, ask)
+    beside, others = _neighbours(ask)
+    sources = (*_accompanied(sources, others), *others)
     place = config.Bus("recording", "", 9_600, "8N1", cadence_ms, sources)
     rules = read_rules(root, (place,), Declared())
     root.close()
@@ -155,7 +158,7 @@ def build(document: dict[str, Any], problems: Problems, ask: Ask, cadence_ms: in
         gateway_serial="00" * 8, mode="test", buses=(place,), rules=own, siren=config.Siren(),
         spool=config.Spool(""), center=config.Center(),
     )  # fmt: skip
-    return Site(made, sensors, ask.quantity, cadence_ms)
+    return Site(made, sensors, ask.quantity, cadence_ms, beside)
 
 
 def bad_station(path: Path, problems: list[str]) -> Failure:
@@ -200,16 +203,53 @@ def _channel(
     """The channel of one value: as its [[channel]] says, else by the name of its column."""
     if table is None:
         return default_channel(name, source, columns, column, columns)
+    if columns[column] == "level_mm" and any(table.has(key) for key in ("gauge_zero", "offset", "datum", "surveyed")):
+        columns = (
+            *columns[:column],
+            "head_mm",
+            *columns[column + 1 :],
+        )  # Only what a sensor measures may have a datum.
     channel = read_channel(table, table.text("name", name) or name, source, columns[column], columns, columns)
     table.close()
     return channel
 
 
+def _neighbours(ask: Ask) -> tuple[list[Sensor], tuple[config.Source, ...]]:
+    """A source for each rain gauge in the same field, whose recording has the same columns."""
+    sensors: list[Sensor] = []
+    sources: list[config.Source] = []
+    for number, path in enumerate(ask.neighbours, 1):
+        source = f"neighbour-{number}"
+        sensors.append(Sensor(source, [(Path(path).stem, source)], 0, False))
+        channel = config.Channel(source, source, 0, "rain_um")
+        sources.append(config.Source(source, "recording", 100 + number, channels=(channel,)))
+    return sensors, tuple(sources)
+
+
+def _accompanied(sources: tuple[config.Source, ...], others: tuple[config.Source, ...]) -> tuple[config.Source, ...]:
+    """The sources with their neighbours named. Failure where there is nothing to hold them against."""
+    if not others:
+        return sources
+    names = tuple(channel.name for source in others for channel in source.channels)
+    found = []
+    for source in sources:
+        first = source.channels[0]
+        if first.quantity != "rain_um" or first.double_count is None:
+            raise wrong(
+                "A neighbour says nothing without a limit",
+                f"channel {first.name} has no double_count",
+                "only rain gauges have neighbours, and how much more than theirs is too much depends on the field",
+                'a --station whose channel has double_count = "150 %"',
+            )
+        found.append(replace(source, channels=(replace(first, neighbours=names), *source.channels[1:])))
+    return tuple(found)
+
+
 def measured(quantity: str, values: int) -> tuple[str, ...]:
-    """The station's quantity of each value. A level is read as a head, so that it may have a datum."""
+    """The station's quantity of each value. A head of water without a gauge zero is a level over the sensor itself."""
     if quantity == "tilt":
-        return ("tilt_x_mdeg", "tilt_y_mdeg")[:values]
-    return (QUANTITIES[quantity].measured.replace("level_mm", "head_mm"),) * values
+        return ("acc_x_ug", "acc_y_ug", "acc_z_ug") if values == VECTOR else ("tilt_x_mdeg", "tilt_y_mdeg")[:values]
+    return (QUANTITIES[quantity].measured,) * values
 
 
 def _as_recorded(source: config.Source, ask: Ask) -> config.Source:
@@ -219,6 +259,8 @@ def _as_recorded(source: config.Source, ask: Ask) -> config.Source:
         if ask.quantity == "level" and channel.quantity == "head_mm":
             level = channel.level and replace(channel.level, gauge_zero_mm=0, offset_mm=0)
             channel = replace(channel, quantity="level_mm", level=level)
+        if ask.quantity == "rain-tips":
+            channel = replace(channel, gap_after_ms=NEVER_MS)  # Tips come when they come.
         if ask.invalid and channel.quantity != "temp_cdeg":
             channel = replace(channel, invalid=(*channel.invalid, INVALID))
         channels.append(channel)
@@ -253,7 +295,9 @@ def _chosen(station: config.Station, ask: Ask, channels: list[str], path: Path) 
 def _fits(channel: config.Channel, quantity: str) -> bool:
     if quantity == "level":
         return channel.level is not None
-    return channel.quantity in measured(quantity, 2)
+    if quantity == "pressure":
+        return channel.quantity == "head_mm"
+    return channel.quantity in (*measured(quantity, 2), *(measured(quantity, VECTOR) if quantity == "tilt" else ()))
 
 
 def _channel_tables(document: dict[str, Any]) -> list[dict[str, Any]]:
