@@ -140,6 +140,45 @@ class Rule(Struct, frozen=True):
     baseline: int | None = None  # tilt: what a change is measured from; None = the first stable value
 
 
+class ThresholdSet(Struct, frozen=True):
+    """The characteristic levels of one gauge as they were in force from a day on; a rule names it by its `label`."""
+
+    id: str
+    version: int
+    channel: str
+    datum: str
+    steps: tuple[Step, ...]  # ascending; a later one is never of a lower level
+    valid_from: str = ""  # ISO date, "" = not given
+    source: str = ""  # who decided it, where it stands
+
+    @property
+    def label(self) -> str:
+        return f"{self.id}@{self.version}"
+
+
+class Fusion(Struct, frozen=True):
+    """Two level channels over one datum, judged as one: below `from_mm` the low one, above `to_mm` the high one."""
+
+    name: str  # of the channel that rules judge
+    low: str
+    high: str
+    datum: str
+    from_mm: int  # between the two both measure: the overlap
+    to_mm: int
+    disagreement_mm: int
+    disagreement_ms: int  # so long further apart is a fault of its own
+    hysteresis_mm: int  # which sensor is used is told after so much on the other side
+
+
+class DatumOffset(Struct, frozen=True):
+    """Surveyed at this station: a height over `datum` minus the same height over `minus` is `is_mm`."""
+
+    datum: str
+    minus: str
+    is_mm: int
+    surveyed: str
+
+
 class Siren(Struct, frozen=True):
     """Where the siren is: a gpiozero pin name ("GPIO17") or a file (for rigs: its content is the pattern)."""
 
@@ -194,6 +233,9 @@ class Station(Struct, frozen=True):
     local: Local | None = None
     modes: tuple[OperatingMode, ...] = ()
     version: int = 0  # CRC-32 of station.toml: a command may be meant for this one only
+    threshold_sets: tuple[ThresholdSet, ...] = ()
+    fusions: tuple[Fusion, ...] = ()
+    datum_offsets: tuple[DatumOffset, ...] = ()
 
     @property
     def places(self) -> tuple[Bus | Local, ...]:

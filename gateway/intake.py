@@ -5,7 +5,7 @@ for one that changes nothing.
 """
 
 from gateway.alarms import Change
-from gateway.points import GAP_MS_MAX, NowValue, Point
+from gateway.points import GAP_MS_MAX, Joined, NowValue, Point
 from gateway.quality import COMPANION
 from wire.reading import FAIL, MISSING, QUALITY_NAMES
 
@@ -58,6 +58,17 @@ class Intake:
             change = judge.step(value, sample_ms, unix_ms, doubt)
             if change is not None:
                 changes.append(change)
+
+    def take_joined(self, joined: list[Joined], changes: list[Change]) -> None:
+        """Judge the channels that are made of others, where one of those said something."""
+        for one in joined:
+            sample = one.look() if one.news else None
+            if sample is None:
+                continue
+            for judge in one.point.judges:
+                change = judge.step(*sample)
+                if change is not None:
+                    changes.append(change)
 
     def _count_bad(self, point: Point, why: str) -> None:
         point.good = 0

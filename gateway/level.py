@@ -7,8 +7,8 @@ in its place. An elevation without datum does not exist.
 from gateway.config import Channel
 from wire.reading import QUANTITY_CODES
 
-# Raw quantity of a level sensor: +1 if more of it means more water (pressure), -1 if less (air gap). A recording may
-# hold the elevation itself (tools/replay).
+# Raw quantity of a level sensor: +1 if more of it means more water (pressure), -1 if less (air gap). What is an
+# elevation already (two sensors as one, a recording) stays one.
 SIGNS = {"head_mm": 1, "gap_mm": -1, "level_mm": 1}
 
 DATUM_NAMES = {
@@ -37,3 +37,8 @@ def elevation_mm(channel: Channel, raw_mm: int) -> int:
         raise ValueError(f"channel {channel.name} has no gauge zero: no elevation")
     zero_mm, sign = line(channel)
     return zero_mm + sign * raw_mm
+
+
+def metres(mm: int) -> str:
+    """For people: "191.620 m"."""
+    return f"{mm / 1000:.3f} m"

@@ -15,11 +15,12 @@ from typing import Any
 from msgspec.structs import replace
 
 import boards
-from gateway.config import Bus, Center, ConfigError, Rule, Siren, Spool, Station
+from gateway.config import Bus, Center, ConfigError, Siren, Spool, Station
 from gateway.load_buses import SCAN_MS_MAX, Reader, read_buses
+from gateway.load_fusion import read_offsets
 from gateway.load_local import read_local
 from gateway.load_modes import read_modes
-from gateway.load_rules import read_rules
+from gateway.load_rules import Judging, read_rules
 from gateway.load_steps import LEVELS
 from gateway.toml_lines import lines_of
 from gateway.toml_table import Problems, Table
@@ -75,8 +76,9 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
     local = read_local(root, reader, station_id or "", folder)
     places = buses if local is None else (*buses, local)
     reader.check_neighbours(tuple(channel for place in places for s in place.sources for channel in s.channels))
-    rules = read_rules(root, places, reader.names())
-    buses = _alarmed(buses, rules)
+    judging = read_rules(root, places, reader.names())
+    buses = _alarmed(buses, judging)
+    offsets = read_offsets(root)
     root.close()
     texts = problems.texts()
     if texts:
@@ -91,18 +93,24 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
         gateway_serial=serial,
         mode=mode,
         buses=buses,
-        rules=rules,
+        rules=judging.rules,
         siren=siren,
         spool=spool,
         center=center,
         local=local,
         modes=modes,
+        threshold_sets=judging.sets,
+        fusions=judging.fusions,
+        datum_offsets=offsets,
     )
 
 
-def _alarmed(buses: tuple[Bus, ...], rules: tuple[Rule, ...]) -> tuple[Bus, ...]:
-    """The buses with their sources marked that rules judge."""
-    judged = {rule.channel for rule in rules if rule.kind != "lost"}
+def _alarmed(buses: tuple[Bus, ...], judging: Judging) -> tuple[Bus, ...]:
+    """The buses with their sources marked that rules judge, alone or as one of two."""
+    judged = {rule.channel for rule in judging.rules if rule.kind != "lost"}
+    for fusion in judging.fusions:
+        if fusion.name in judged:
+            judged |= {fusion.low, fusion.high}
     marked = []
     for bus in buses:
         sources = [replace(s, alarmed=any(c.name in judged for c in s.channels)) for s in bus.sources]

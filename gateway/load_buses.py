@@ -75,6 +75,16 @@ def read_buses(root: Table, reader: "Reader") -> tuple[Bus, ...]:
     return tuple(bus for bus in buses if bus)
 
 
+def read_name(table: Table, example: str) -> str | None:
+    """The table's `name`; None where it cannot be one."""
+    name = table.text("name", example=example)
+    if name is not None and not _NAME.fullmatch(name):
+        remedy = 'use up to 32 characters without spaces, quotes, "/", "#", "+"'
+        table.problem("name", f'"{name[:40]}" cannot be a name; {remedy}')
+        return None
+    return name
+
+
 def default_name(source: str, quantity: str) -> str:
     """ "level.supply": the channel's name where station.toml gives none."""
     for unit in _UNITS:
@@ -149,12 +159,8 @@ class Reader:
         )  # fmt: skip
 
     def _unique(self, table: Table, taken: dict[str, int], what: str) -> str | None:
-        name = table.text("name", example="main" if what == "bus" else "level")
+        name = read_name(table, "main" if what == "bus" else "level")
         if name is None:
-            return None
-        if not _NAME.fullmatch(name):
-            remedy = 'use up to 32 characters without spaces, quotes, "/", "#", "+"'
-            table.problem("name", f'"{name[:40]}" cannot be a name; {remedy}')
             return None
         if name in taken:
             table.problem("name", f'"{name}" is the name of the {what} in line {taken[name]} too; choose another')

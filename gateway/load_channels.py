@@ -141,7 +141,7 @@ def _level(table: Table, quantity: str | None) -> Level | None:
     zero_mm = table.amount("gauge_zero", "length", VALUE_MIN, VALUE_MAX, None, "160.00 m")
     offset_mm = table.amount("offset", "length", VALUE_MIN, VALUE_MAX, 0, "0.00 m")
     datum = table.choice("datum", DATUMS, None)
-    surveyed = _survey(table)
+    surveyed = read_date(table, "surveyed")
     if not given:
         return None
     if quantity is not None and quantity not in _HEIGHTS:
@@ -155,16 +155,17 @@ def _level(table: Table, quantity: str | None) -> Level | None:
     return Level(zero_mm, offset_mm, datum, surveyed)
 
 
-def _survey(table: Table) -> str | None:
-    value = table.values.get("surveyed")
+def read_date(table: Table, key: str) -> str | None:
+    """A day as ISO text, "" where none is given."""
+    value = table.values.get(key)
     if type(value) is date:  # A date without quotes is TOML too.
-        table.mark("surveyed")
+        table.mark(key)
         return value.isoformat()
-    text = table.text("surveyed", "", "2020-05-30")
+    text = table.text(key, "", "2020-05-30")
     if text:
         try:
             date.fromisoformat(text)
         except ValueError:
-            table.problem("surveyed", f'"{text[:40]}" is not a date; write it like "2020-05-30"')
+            table.problem(key, f'"{text[:40]}" is not a date; write it like "2020-05-30"')
             return None
     return text

@@ -4,22 +4,34 @@ Rules of this file: a rule is taken only if its channel, its unit, its datum and
 source that no rule of kind "lost" names gets one.
 """
 
-from gateway.config import Bus, Local, Rule
+from typing import NamedTuple
+
+from gateway.config import Bus, Fusion, Local, Rule, ThresholdSet
 from gateway.kinds import KINDS
 from gateway.kinds.lost import default_rule
 from gateway.load_buses import Declared
-from gateway.load_sets import Known, ThresholdSet, read_sets
+from gateway.load_fusion import read_fusions
+from gateway.load_sets import Known, ReadSet, read_sets
 from gateway.rule_table import RuleTable
 from gateway.toml_table import Table
 
 
-def read_rules(root: Table, places: tuple[Bus | Local, ...], declared: Declared) -> tuple[Rule, ...]:
-    """All rules, the default ones for lost sources included."""
+class Judging(NamedTuple):
+    """What a station judges by."""
+
+    rules: tuple[Rule, ...]
+    sets: tuple[ThresholdSet, ...]
+    fusions: tuple[Fusion, ...]
+
+
+def read_rules(root: Table, places: tuple[Bus | Local, ...], declared: Declared) -> Judging:
+    """All rules, the default ones for lost sources and fused channels included; threshold sets and fusions."""
     sources = {source.name: place for place in places for source in place.sources}
     channels = {channel.name: channel for place in places for source in place.sources for channel in source.channels}
     scans_ms = {name: sources[channel.source].scan_ms for name, channel in channels.items()}
     scans_ms |= {name: place.scan_ms for name, place in sources.items()}
     known = Known(channels, scans_ms, declared)
+    fusions = read_fusions(root, known)
     sets = read_sets(root, known)
     rules: list[Rule] = []
     names: dict[str, int] = {}
@@ -34,13 +46,14 @@ def read_rules(root: Table, places: tuple[Bus | Local, ...], declared: Declared)
             rules.append(rule)
     watched = {rule.channel for rule in rules if rule.kind == "lost"}
     watched |= {channels[name].source for name in watched if name in channels}
-    for source, place in sources.items():
-        if source not in watched:
-            rules.append(default_rule(_free(f"lost-{source}", names), source, place.scan_ms))
-    return tuple(rules)
+    for target in (*sources, *(fusion.name for fusion in fusions)):
+        if target not in watched:
+            rules.append(default_rule(_free(f"lost-{target}", names), target, scans_ms[target]))
+    made = tuple(one for name, found in sets.items() if (one := found.made(name)) is not None)
+    return Judging(tuple(rules), made, fusions)
 
 
-def _read_rule(table: Table, known: Known, sets: dict[str, ThresholdSet]) -> Rule | None:
+def _read_rule(table: Table, known: Known, sets: dict[str, ReadSet]) -> Rule | None:
     kind = table.choice("kind", KINDS)
     if kind is None:
         return None  # What the other keys mean hangs on the kind: one error is enough.

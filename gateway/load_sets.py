@@ -1,27 +1,54 @@
 """Threshold sets of station.toml: the characteristic levels of a gauge, over one datum.
 
-Rules of this file: a set is over one datum, the one of its channel; heights over two datums are never compared.
+Rules of this file: a set is over one datum, the one of its channel; heights over two datums are never compared. Marks
+rise strictly within each family and no two stand at one height; what stands higher is never the milder alarm.
 """
 
 from typing import NamedTuple
 
-from gateway.config import Channel
+from gateway.config import Channel, ThresholdSet
 from gateway.load_buses import Declared
-from gateway.load_channels import DATUMS
-from gateway.load_steps import ReadStep, read_steps
+from gateway.load_channels import DATUMS, read_date
+from gateway.load_steps import Defaults, ReadStep, read_steps
 from gateway.toml_table import Table
 
 CHARACTERISTIC = ("guard", "warning", "guarantee", "record")  # 设防 警戒 保证 历史最高, one alarm level each.
-HEIGHTS = ("gap_mm", "head_mm")
+# What a flood of so many years is worth: yellow from the 5-year level on, orange from 20, red from 50 (UX.md 4).
+RETURN_LEVELS = {"5-year": 2, "10-year": 2, "20-year": 3, "50-year": 4, "100-year": 4}
+MARKS = (*CHARACTERISTIC, *RETURN_LEVELS)
+HEIGHTS = ("gap_mm", "head_mm", "level_mm")
+VERSION_MAX = 1_000_000
 
 
-class ThresholdSet(NamedTuple):
+class ReadSet(NamedTuple):
     """The characteristic levels of one gauge, in one datum; `steps` is None where they are wrong."""
 
     table: Table
     channel: str | None
     datum: str | None
     steps: tuple[ReadStep, ...] | None
+    version: int | None = 1
+    valid_from: str | None = ""
+    source: str | None = ""
+
+    def label(self, name: str) -> str:
+        """What an alarm's event calls it."""
+        return f"{name}@{self.version}"
+
+    def made(self, name: str) -> ThresholdSet | None:
+        """As the catalogue tells it; None where something is wrong."""
+        if None in (self.channel, self.datum, self.steps, self.version, self.valid_from, self.source):
+            return None
+        steps = tuple(step.step(Defaults()) for step in self.steps or ())
+        return ThresholdSet(
+            name,
+            self.version or 1,
+            self.channel or "",
+            self.datum or "",
+            steps,
+            self.valid_from or "",
+            self.source or "",
+        )
 
 
 class Known(NamedTuple):
@@ -39,14 +66,17 @@ class Known(NamedTuple):
             table.problem("channel", f'no {what} is called "{name[:40]}"; {remedy}')
 
 
-def read_sets(root: Table, known: Known) -> dict[str, ThresholdSet]:
+def read_sets(root: Table, known: Known) -> dict[str, ReadSet]:
     """All [[threshold_set]]s by their id."""
-    sets: dict[str, ThresholdSet] = {}
+    sets: dict[str, ReadSet] = {}
     for table in root.tables("threshold_set"):
         name = table.text("id", example="CYB-2020")
         channel = table.text("channel", example="river")
         datum = table.choice("datum", DATUMS)
-        steps = read_steps(table, CHARACTERISTIC, "length", named=True)
+        steps = _marks(table)
+        version = table.integer("version", 1, VERSION_MAX, 1)
+        valid_from = read_date(table, "valid_from")
+        source = table.text("source", "", "district flood plan, 2022")
         if channel is not None and channel not in known.channels:
             known.missing(table, channel, known.channels, "channel")
         elif channel is not None:
@@ -56,8 +86,34 @@ def read_sets(root: Table, known: Known) -> dict[str, ThresholdSet]:
             first = sets[name].table.line("id")
             table.problem("id", f'"{name}" is the id of the set in line {first} too; choose another')
         elif name is not None:
-            sets[name] = ThresholdSet(table, channel, datum, steps)
+            sets[name] = ReadSet(table, channel, datum, steps, version, valid_from, source)
     return sets
+
+
+def _marks(table: Table) -> tuple[ReadStep, ...] | None:
+    """The characteristic levels and those of N years in one ascending row; None where they are wrong."""
+    years = tuple(RETURN_LEVELS)
+    named = read_steps(table, CHARACTERISTIC, "length", named=True) if not _only(table, years) else ()
+    rare = read_steps(table, years, "length", named=True) if any(table.has(key) for key in years) else ()
+    for key in MARKS:
+        table.mark(key)
+    if named is None or rare is None:
+        return None
+    steps: list[ReadStep] = []
+    for step in sorted((*named, *(s._replace(level=RETURN_LEVELS[s.name]) for s in rare)), key=lambda s: s.at):
+        if steps and steps[-1].at == step.at:
+            reason = f"is at the height of {steps[-1].name}: an alarm has one step at a height"
+            table.problem(step.name, f"{reason}; leave one of the two out")
+            return None
+        worst = max(step.level, steps[-1].level if steps else 0)
+        steps.append(step._replace(level=worst))
+    return tuple(steps)
+
+
+def _only(table: Table, keys: tuple[str, ...]) -> bool:
+    """Are there marks of `keys`, and none else?"""
+    given = [key for key in MARKS if table.has(key)]
+    return bool(given) and all(key in keys for key in given)
 
 
 def same_datum(table: Table, channel: Channel, datum: str | None) -> None:

@@ -51,6 +51,16 @@ class Look(Protocol):
     def look(self, mono_ms: int) -> Change | None: ...
 
 
+class Joined(Protocol):
+    """A channel made of several others (gateway/fusion.py), looked at when one of them has `news`."""
+
+    news: int
+    point: "Point"
+    told: list[tuple[str, str, str]]
+
+    def look(self) -> tuple[int, int, int, bool] | None: ...
+
+
 class Kept(Protocol):
     """Whatever must survive a restart: windows, baselines, gauges.
 
@@ -145,6 +155,7 @@ class Points:
         self.alarms: dict[str, Alarm] = {}
         self.looks: list[Look] = []
         self.kept: dict[str, dict[str, Kept]] = {}
+        self.fused: dict[str, list[Joined]] = {}  # by each source that they hang on
         for place in config.places:
             for source in place.sources:
                 cadence_ms = max(place.scan_ms, source.cadence_ms)

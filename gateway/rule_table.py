@@ -8,7 +8,7 @@ from typing import Any
 from gateway.amounts import DIMENSION_OF
 from gateway.config import Channel, Rule
 from gateway.load_channels import DATUMS
-from gateway.load_sets import HEIGHTS, Known, ThresholdSet, same_datum
+from gateway.load_sets import HEIGHTS, Known, ReadSet, same_datum
 from gateway.load_steps import DAY_MS, LEVELS, Defaults, ReadStep, read_steps, resolve
 from gateway.toml_table import Table
 from wire.reading import QUANTITIES, VALUE_MAX
@@ -21,7 +21,7 @@ DEADBANDS = {"level_mm": 50, "tilt_x_mdeg": 50, "tilt_y_mdeg": 50, "smoke_mdbm":
 class RuleTable:
     """A rule while it is read. `name`, `target` and the delays are None where they are wrong."""
 
-    def __init__(self, table: Table, kind: str, known: Known, sets: dict[str, ThresholdSet]) -> None:
+    def __init__(self, table: Table, kind: str, known: Known, sets: dict[str, ReadSet]) -> None:
         self.table = table
         self.kind = kind
         self.known = known
@@ -66,12 +66,12 @@ class RuleTable:
     def heights(
         self, channel: Channel | None, *, falling: bool = False
     ) -> tuple[tuple[ReadStep, ...] | None, str, str]:
-        """Thresholds of the rule itself, or of the set that it names, with their datum and the set's id."""
+        """Thresholds of the rule itself, or of the set that it names, with their datum and the set's label."""
         used = self.table.text("thresholds", None)
         datum = self.table.choice("datum", DATUMS, None)
         if used is not None:
             steps, datum = self._from_set(used, datum, channel)
-            return steps, datum or "", used
+            return steps, datum or "", self._sets[used].label(used) if used in self._sets else ""
         steps = self.steps(self.dimension(channel), falling=falling)
         if channel is not None:
             self._direct_datum(channel, datum)

@@ -14,7 +14,7 @@ from gateway.gauge import KEPT as RAIN
 from gateway.gauge import Gauge, gauges_of
 from gateway.intake import Intake
 from gateway.kinds import make_points
-from gateway.points import NowValue
+from gateway.points import Joined, NowValue
 from gateway.quality import impossible
 from gateway.siren import Siren
 from gateway.snapshot import alarm_now, channel_now
@@ -69,8 +69,13 @@ class Station:
             point = points.get(word.column)
             if point is not None:
                 intake.take(point, word, changes)
+        joined = self._points.fused.get(source)
+        if joined is not None:
+            intake.take_joined(joined, changes)
         if changes:
             self._act(changes)
+        if joined is not None:
+            self._tell_joined(joined)
         if intake.sensor_events:
             for kind, channel, detail in intake.sensor_events:
                 self._telling.plain(kind, source, detail, channel)
@@ -81,6 +86,13 @@ class Station:
         """`source` does not answer: its alarms are held, its lost rule counts from the last usable sample."""
         for point in self._points.by_source[source].values():
             point.lose()
+        joined = self._points.fused.get(source)
+        if joined is not None:
+            changes: list[Change] = []
+            self._intake.take_joined(joined, changes)
+            if changes:
+                self._act(changes)
+            self._tell_joined(joined)
         if source not in self._lost_sources:
             self._lost_sources.add(source)
             self._telling.plain("source lost", source, why)
@@ -242,6 +254,14 @@ class Station:
 
     def _siren_level(self) -> int:
         return max((alarm.level for alarm in self._points.alarms.values() if alarm.rule.siren), default=0)
+
+    def _tell_joined(self, joined: list[Joined]) -> None:
+        for one in joined:
+            for kind, channel, detail in one.told:
+                self._telling.plain(kind, "", detail, channel)
+            if one.told:
+                one.told.clear()
+                self._keep()
 
     def _tell_siren(self) -> None:
         failed = self._siren.failed

@@ -24,6 +24,7 @@ def test_the_station_of_the_readme_is_a_good_one(tmp_path):
         182_000,
         185_000,
         191_500,
+        195_000,
     ]
 
 

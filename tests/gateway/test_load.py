@@ -65,7 +65,7 @@ def test_rules_take_their_steps_from_a_threshold_set_or_from_colours(tmp_path):
     assert [(step.level, step.at, step.name) for step in flood.steps] == [
         (1, 180_000, "guard"), (2, 182_000, "warning"), (3, 185_000, "guarantee"), (4, 191_500, "record")]  # fmt: skip
     assert {(step.deadband, step.on_delay_ms, step.off_delay_ms) for step in flood.steps} == {(100, 0, 60_000)}
-    assert (flood.datum, flood.threshold_set) == ("wusong", "CYB-2020")
+    assert (flood.datum, flood.threshold_set) == ("wusong", "CYB-2020@1")
     assert rules["rain-1h"].steps == (Step(1, 20_000), Step(4, 80_500))
     assert rules["rain-1h"].window_ms == 3_600_000
     assert (rules["wall"].steps, rules["wall"].baseline) == ((Step(2, 100, "", 50),), -250)

@@ -146,17 +146,17 @@ def build(document: dict[str, Any], problems: Problems, ask: Ask, cadence_ms: in
     beside, others = _neighbours(ask)
     sources = (*_accompanied(sources, others), *others)
     place = config.Bus("recording", "", 9_600, "8N1", cadence_ms, sources)
-    rules = read_rules(root, (place,), Declared())
+    judging = read_rules(root, (place,), Declared())
     root.close()
     if problems.texts():
         raise bad_station(ask.file, problems.texts())
     given = {rule.get("name") for rule in document.get("rule", [])}
-    own = tuple(rule for rule in rules if rule.name in given)
+    own = tuple(rule for rule in judging.rules if rule.name in given)
     place = replace(place, sources=tuple(_as_recorded(source, ask) for source in sources))
     made = config.Station(
         id="replay", name=name or "", name_en=name_en or "", time_zone=zone or "UTC",
         gateway_serial="00" * 8, mode="test", buses=(place,), rules=own, siren=config.Siren(),
-        spool=config.Spool(""), center=config.Center(),
+        spool=config.Spool(""), center=config.Center(), threshold_sets=judging.sets, fusions=judging.fusions,
     )  # fmt: skip
     return Site(made, sensors, ask.quantity, cadence_ms, beside)
 
