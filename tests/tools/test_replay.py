@@ -124,7 +124,7 @@ def test_rain_of_each_interval_is_judged_by_the_default_storm_rules(tmp_path):
     file = write(tmp_path, "time,rain\n" + "\n".join(rows) + "\n")
     found = document(result_of(*rain_call(file)))
     assert [(one["rule"], one["level"], one["start"], one["peak"]) for one in found["episodes"]] == [
-        ("storm-12h", "blue", "2020-06-01T06:15:00Z", "50.000 mm")
+        ("storm", "blue", "2020-06-01T06:15:00Z", "50.000 mm")
     ]
     # The rain of 00:00..00:15 leaves the window of 12 h from 12:00 on.
     (episode,) = found["episodes"]

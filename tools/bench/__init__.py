@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HELP = "measure a gateway: wire, latencies, cost, start, store, uplink"
 EXAMPLE = "riverpost bench wire --seconds 20 --json wire.json"
 # Each a module of this package: ABOUT, measure(plan).
-PAGES = ("wire", "dead", "latency", "cost", "start", "spool", "drain", "uplink")
+PAGES = ("wire", "dead", "latency", "cost", "start", "spool", "drain", "uplink", "replay")
 SECONDS_MIN = 1.0
 
 

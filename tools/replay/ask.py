@@ -115,7 +115,7 @@ def _default(ask: Ask) -> MakeSite:
 def _maker(document: dict[str, Any], problems: Any, ask: Ask, said: Note, notes: list[Note]) -> MakeSite:
     def make(cadence_ms: int) -> site.Site:
         made = site.build(document, problems, ask, cadence_ms)
-        made.described = (said[0], {"name": made.config.name, **said[1]})
+        made.described = (said[0], {"name": made.config.name, "name_en": made.config.name_en, **said[1]})
         made.notes = [made.described, *notes]
         if not made.judged and said[0] != "site_none":
             made.notes.append(("no_rules", {}))

@@ -45,7 +45,7 @@ def document(result: Result) -> dict[str, Any]:
         "unit": ask.unit,
         "zone": ask.zone or None,
         "station": {"name": site.config.name, "name_en": site.config.name_en, "time_zone": site.config.time_zone},
-        "site": site.described,
+        "site": phrase(site.described[0], "en", **site.described[1]),
         "rules": [_rule(rule, result) for rule in site.config.rules],
         "episodes": [episode_document(episode) for episode in result.episodes],
         "flags": flags(result),

@@ -139,16 +139,15 @@ def _belongs(panel: Panel, episode: Episode, result: Result) -> bool:
 def _episodes(result: Result, zone: ZoneInfo) -> str:
     if not result.episodes:
         return f"<h2>{_both('episodes')}</h2><p>{_both('no_episode')}</p>"
-    head = "".join(f"<th>{cell}</th>" for cell in (
-        _word("alarm"), _word("rule"), _both("start"), _both("peak"), _both("peak_at"), _both("end"),
-    ))  # fmt: skip
+    head = [_word("alarm"), _word("rule"), _both("start"), _both("peak"), _both("peak_at"), _both("end")]
     rows = []
     for episode in result.episodes[:EPISODES_MAX]:
         peak_at = "—" if episode.peak_ms is None else local(episode.peak_ms, zone)
         end = _both("stands") if episode.end_ms is None else local(episode.end_ms, zone)
         peak = words.shown(episode.quantity, episode.peak) if episode.quantity else "—"
-        cells = (_level(episode.level), escape(episode.rule), local(episode.start_ms, zone), escape(peak), peak_at, end)
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        rows.append(
+            [_level(episode.level), escape(episode.rule), local(episode.start_ms, zone), escape(peak), peak_at, end]
+        )
     more = len(result.episodes) - EPISODES_MAX
     note = f"<p>{_both('more_rows', count=more)}</p>" if more > 0 else ""
     return f"<h2>{_both('episodes')}</h2>{_table(head, rows)}{note}"
@@ -159,17 +158,23 @@ def _flags(result: Result, zone: ZoneInfo) -> str:
     for lane in result.player.lanes:
         for kind, flag in sorted(lane.flags.items()):
             said = _spans({lang: kind_word(kind, lang) for lang in words.LANGUAGES})
-            cells = (escape(lane.label), said, f"{flag.count:,}", local(flag.first_ms, zone), local(flag.last_ms, zone))
-            rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+            first, last = local(flag.first_ms, zone), local(flag.last_ms, zone)
+            rows.append([escape(lane.label), said, f"{flag.count:,}", first, last])
     if not rows:
         return f"<h2>{_both('flags')}</h2><p>{_both('no_flags')}</p>"
-    cells = (_word("value"), _both("kind"), _both("count"), _both("first"), _both("last"))
-    head = "".join(f"<th>{cell}</th>" for cell in cells)
+    head = [_word("value"), _both("kind"), _both("count"), _both("first"), _both("last")]
     return f"<h2>{_both('flags')}</h2>{_table(head, rows)}"
 
 
-def _table(head: str, rows: list[str]) -> str:
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    """A table; on a phone each cell but the first two carries the name of its column."""
+    names = [f'<span class="label">{name} </span>' if at > 1 else "" for at, name in enumerate(head)]
+    body = "".join(
+        "<tr>" + "".join(f"<td>{name}{cell}</td>" for name, cell in zip(names, row, strict=True)) + "</tr>"
+        for row in rows
+    )
+    top = "".join(f"<th>{name}</th>" for name in head)
+    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _notes(result: Result) -> str:

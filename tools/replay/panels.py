@@ -52,7 +52,8 @@ class Panel:
             middle = (high + low) // 2
             low, high = min(low, middle - least // 2), max(high, middle + least // 2)
         room = (high - low) // 20 + 1
-        return low - room, high + room
+        floor = 0 if low >= 0 and not level else low - room
+        return max(floor, low - room), high + room
 
     def gaps(self) -> list[tuple[int, int]]:
         """(from, to) of every stretch longer than two cadences without a usable sample."""

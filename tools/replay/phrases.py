@@ -12,8 +12,11 @@ PHRASES = {
     "left": ("还需 {seconds} 秒", "{seconds} s left"),
     "head": ("{rows} 行 · {first} 至 {last} · 间隔 {cadence}", "{rows} rows · {first} to {last} · every {cadence}"),
     "zone": ("时间：{zone}", "times: {zone}"),
-    "site_known": ("站点：{name}（按文件指纹认出，见 {file}）", "site: {name} (the file is a known recording: {file})"),
-    "site_given": ("站点：{name}（{file}）", "site: {name} ({file})"),
+    "site_known": (
+        "站点：{name}（按文件指纹认出，见 {file}）",
+        "site: {name_en} (the file is a known recording: {file})",
+    ),
+    "site_given": ("站点：{name}（{file}）", "site: {name_en} ({file})"),
     "site_default": (
         "站点未知：按默认规则判别。用 --station 给出站点",
         "no site is known: judged by the default rules. Give --station for a site's own",
@@ -57,8 +60,8 @@ PHRASES = {
     "count": ("次数", "Count"),
     "first": ("首个", "First"),
     "last": ("最后", "Last"),
-    "sentence": ("{lowest} 至 {highest}；缺口 {gaps} 处", "{lowest} to {highest}; {gaps} gaps"),
-    "summary": ("告警过程 {count} 次", "{count} episodes"),
+    "sentence": ("{lowest} 至 {highest}；缺口 {gaps} 处", "{lowest} to {highest}; gaps: {gaps}"),
+    "summary": ("告警过程 {count} 次", "episodes: {count}"),
     "page_title": ("回放：{name}", "Replay: {name}"),
     "generated": (
         "由 riverpost replay 生成 · 文件 {file} · SHA-256 {sha256}",

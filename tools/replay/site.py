@@ -31,11 +31,7 @@ NEVER_MS = 1 << 60
 
 # What stands where no site is known: the national storm signals, observed, and the proposals for tilt and smoke.
 DEFAULT_RULES: dict[str, list[dict[str, str]]] = {
-    "rain": [
-        {"name": "storm-12h", "kind": "rain_sum", "window": "12 h", "blue": "50 mm"},
-        {"name": "storm-6h", "kind": "rain_sum", "window": "6 h", "yellow": "50 mm"},
-        {"name": "storm-3h", "kind": "rain_sum", "window": "3 h", "orange": "50 mm", "red": "100 mm"},
-    ],
+    "rain": [{"name": "storm", "kind": "storm"}],
     "tilt": [
         {"name": "tilt", "kind": "tilt", "blue": "0.25 deg", "yellow": "0.5 deg", "orange": "1 deg", "red": "2 deg"},
     ],
@@ -72,7 +68,7 @@ class Site:
 
     @property
     def longest_window_ms(self) -> int:
-        return max((rule.window_ms for rule in self.config.rules), default=0)
+        return max((ms for rule in self.config.rules for ms in (rule.window_ms, *rule.windows_ms)), default=0)
 
 
 def described(path: Path) -> tuple[dict[str, Any], Problems]:

@@ -81,8 +81,8 @@ class Drawing:
             f'<svg viewBox="0 0 {frame.width} {frame.height}" width="{frame.width}" height="{frame.height}" role="img" '
             f'aria-label="{escape(label["en"])}" class="{"desk" if frame.wide else "phone"}">',
             f"<title>{escape(label['zh'])} / {escape(label['en'])}</title>",
-            self._grid(),
             self._bands(episodes),
+            self._grid(),
             self._gaps(),
             self._steps(),
             self._bars() if self.panel.bars else self._line(),
@@ -113,27 +113,26 @@ class Drawing:
 
     def _bands(self, episodes: list[Episode]) -> str:
         frame, out = self.frame, []
-        for episode in episodes:
+        for episode in sorted(episodes, key=lambda one: one.level):  # The worst one on top, and no mixed colours.
             begin, end = self._stretch(episode)
-            out.append(
-                f'<rect class="band l{episode.level}" x="{begin:.1f}" y="{frame.top}" width="{end - begin:.1f}" '
-                f'height="{frame.tall}"/>'
-            )
+            place = f'x="{begin:.1f}" y="{frame.top}" width="{end - begin:.1f}" height="{frame.tall}"'
+            out.append(f'<rect class="clear" {place}/><rect class="band l{episode.level}" {place}/>')
         return "".join(out)
 
     def _names(self, episodes: list[Episode]) -> str:
-        """Symbol and word of each episode over its band, where there is room."""
-        out, free_x = [], -1e9
-        for episode in sorted(episodes, key=lambda one: one.start_ms):
-            begin, _ = self._stretch(episode)
-            if begin < free_x:
+        """Symbol and word of each episode over its band, the worst first, where there is room."""
+        out: list[str] = []
+        taken: list[tuple[float, float]] = []
+        for episode in sorted(episodes, key=lambda one: (-one.level, one.start_ms)):
+            wide = 34 + 7 * max(len(episode.rule) + 6, 8)
+            x = min(self._stretch(episode)[0], self.frame.width - wide)
+            if any(x < right and left < x + wide for left, right in taken):
                 continue
-            x = min(begin, self.frame.width - self.frame.right - 60)
+            taken.append((x, x + wide))
             out.append(symbol(episode.level, x + 8, self.frame.top - 11))
             for lang in words.LANGUAGES:
                 text = escape(f"{words.level_word(episode.level, lang)} {episode.rule}")
                 out.append(f'<text class="{lang}" x="{x + 19:.1f}" y="{self.frame.top - 7}">{text}</text>')
-            free_x = x + 34 + 7 * max(len(episode.rule) + 6, 8)
         return "".join(out)
 
     def _stretch(self, episode: Episode) -> tuple[float, float]:
