@@ -122,14 +122,15 @@ class Step(Struct, frozen=True):
     deadband: int = 0  # the step is left when the value is below at - deadband
     on_delay_ms: int = 0
     off_delay_ms: int = 0
+    or_level: int | None = None  # rise: at or above this elevation the step is reached too
 
 
 class Rule(Struct, frozen=True):
     """One alarm object: a channel, what of it is judged, and its steps in ascending order."""
 
     name: str
-    kind: str  # high, rise, rain_sum, storm, tilt, tilt_rate, smoke, lost
-    channel: str  # channel name; for `lost` the channel or source name
+    kind: str  # a key of gateway.kinds.KINDS
+    channel: str  # channel name; for `lost` the channel or source name; for `storage` a name of its own
     steps: tuple[Step, ...]
     window_ms: int = 0  # rise, rain_sum, tilt_rate: length of the window; high, tilt: median over it, 0 = none
     siren: bool = True
@@ -183,8 +184,11 @@ class Siren(Struct, frozen=True):
     """Where the siren is: a gpiozero pin name ("GPIO17") or a file (for rigs: its content is the pattern)."""
 
     pin: str = ""
+    strobe: str = ""  # a pin of its own for the light
     file: str = ""
     from_level: int = 2  # lowest alarm level that sounds; lower ones show only
+    self_test: tuple[int, int] | None = None  # (day of the week from Monday = 0, -1 = every day; minute of the day)
+    in_exercise: bool = True  # does it sound in an exercise or test of station.toml's own `mode`?
 
 
 class Spool(Struct, frozen=True):

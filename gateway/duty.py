@@ -17,8 +17,8 @@ from gateway.config import Station as StationConfig
 from gateway.mode_log import ModeLog, Stand
 from gateway.modes import COMMAND_MS_MAX, Modes
 from gateway.observations import observation
+from gateway.siren import SILENCE_MS_MAX
 from gateway.station import Station
-from gateway.words import LEVEL_NAMES
 from wire.telemetry import (
     E_ACTOR,
     E_AT_MS,
@@ -67,7 +67,17 @@ class Duty:
         self._acts: dict[str, Callable[[Action], str]] = {
             "acknowledge": self._acknowledge,
             "silence": self._silence,
-            "reset": self._reset,
+            "sound": lambda action: self._station.sound(action.actor),
+            "shelve": lambda action: self._station.shelve(
+                action.rule, action.actor, action.reason, action.until_ms or 0
+            ),
+            "unshelve": lambda action: self._station.unshelve(action.rule, action.actor),
+            "out-of-service": lambda action: self._station.out_of_service(
+                action.rule, action.actor, action.reason, True
+            ),
+            "in-service": lambda action: self._station.out_of_service(action.rule, action.actor, action.reason, False),
+            "reset": lambda action: self._station.reset(action.rule, action.actor),
+            "self-test": lambda action: self._station.self_test(action.actor),
             "mode": self._mode,
             "operating": self._operating,
             "observe": self._observe,
@@ -135,29 +145,13 @@ class Duty:
     # Actions: "" or why not
 
     def _acknowledge(self, action: Action) -> str:
-        alarm = next((alarm for alarm in self._station.alarms() if alarm["rule"] == action.rule), None)
-        if alarm is None:
-            return f"no alarm of {action.rule} stands"
-        level = int(str(alarm["level"]))
-        if action.level is not None and level > action.level:
-            return f"it has become {LEVEL_NAMES[level]}: acknowledge again"
-        return (
-            "" if self._station.acknowledge(action.rule, action.actor) else f"nothing of {action.rule} to acknowledge"
-        )
+        return self._station.acknowledge(action.rule, action.actor, action.tier, action.level or 0)
 
     def _silence(self, action: Action) -> str:
-        return "" if self._station.silence(action.duration_ms or 600_000, action.actor) else "the siren is quiet"
-
-    def _reset(self, action: Action) -> str:
-        try:
-            done = self._station.reset(action.rule, action.actor)
-        except KeyError:
-            return f"there is no rule {action.rule}"
-        return "" if done else f"{action.rule} is not held"
+        return self._station.silence(action.duration_ms or SILENCE_MS_MAX, action.actor)
 
     def _mode(self, action: Action) -> str:
-        self._station.set_mode(MODES[action.mode or 0], action.actor)
-        return ""
+        return self._station.set_mode(MODES[action.mode or 0], action.actor, action.until_ms, action.siren)
 
     def _operating(self, action: Action) -> str:
         place = action.operating

@@ -3,10 +3,13 @@
 Rules of this file: no clock, disk or network; a key without a value is left out.
 """
 
-from gateway.alarms import Change
+from typing import NamedTuple
+
+from gateway.changes import REBASED, Change
 from gateway.points import Point
-from gateway.snapshot import datum_of
+from gateway.snapshot import NO_VALUES, datum_of
 from wire.telemetry import (
+    E_ACTOR,
     E_AT_MS,
     E_CHANNEL,
     E_DATUM,
@@ -16,12 +19,16 @@ from wire.telemetry import (
     E_KIND,
     E_LEVEL,
     E_MODE,
+    E_NUMBER,
     E_QUANTITY,
     E_RULE,
     E_SIREN_MS,
     E_SOURCE,
+    E_SUPPRESSED,
     E_THRESHOLD,
     E_THRESHOLD_SET,
+    E_TIER,
+    E_UNTIL_MS,
     E_VALUE,
     EVENT_CODES,
     MODES,
@@ -30,10 +37,18 @@ from wire.telemetry import (
 Event = dict[int, object]
 
 
-def alarm_event(
-    change: Change, point: Point | None, mode: str, detected_ms: int, siren_ms: int | None, serial: bytes
-) -> Event:
-    """A change of an alarm; `point` is its channel, None for a rule over a source; `siren_ms`: the siren changed."""
+class Gone(NamedTuple):
+    """An episode of a rule that is no longer configured."""
+
+    episode_ms: int
+    number: int
+    mode: int
+
+
+def alarm_event(change: Change, point: Point | None, detected_ms: int, siren_ms: int | None, serial: bytes) -> Event:
+    """A change of an alarm, in its episode's mode; `point` is its channel, None for a rule over a source; `siren_ms`:
+    the siren changed.
+    """
     rule = change.alarm.rule
     return _without_none(
         {
@@ -44,22 +59,45 @@ def alarm_event(
             E_CHANNEL: rule.channel,
             E_LEVEL: change.level,
             E_VALUE: change.value,
-            E_THRESHOLD: change.threshold if rule.kind != "lost" else None,
+            E_THRESHOLD: change.threshold if rule.kind not in NO_VALUES else None,
             E_THRESHOLD_SET: change.threshold_set or None,
             E_DATUM: datum_of(rule, point) or None,
-            E_MODE: MODES.index(mode),
+            E_MODE: change.alarm.mode,
             E_DETAIL: change.detail or ("observed" if rule.kind == "storm" else None),
             E_QUANTITY: point.quantity if point is not None else None,
             E_SIREN_MS: siren_ms if rule.siren else None,
             E_SOURCE: serial or None,
             E_EPISODE_MS: change.episode_ms,
+            E_NUMBER: change.number or None,
+            E_UNTIL_MS: change.until_ms or None,
+            E_TIER: change.tier or None,
+            E_ACTOR: change.actor or None,
+            E_SUPPRESSED: change.alarm.suppressed or None,
         }
     )
 
 
-def plain_event(kind: str, now_ms: int, mode: str, source: str, detail: str, channel: str, serial: bytes) -> Event:
+def gone_event(rule: str, channel: str, saved: Gone, now_ms: int) -> Event:
+    """The end of an episode whose rule is no longer configured: never in silence."""
+    return {
+        E_KIND: EVENT_CODES[REBASED],
+        E_AT_MS: now_ms,
+        E_DETECTED_MS: now_ms,
+        E_RULE: rule,
+        E_CHANNEL: channel,
+        E_LEVEL: 0,
+        E_MODE: saved.mode,
+        E_DETAIL: "the rule is no longer configured",
+        E_EPISODE_MS: saved.episode_ms,
+        E_NUMBER: saved.number,
+    }
+
+
+def plain_event(
+    kind: str, now_ms: int, mode: str, source: str, detail: str, channel: str, serial: bytes, more: Event | None = None
+) -> Event:
     """Everything that is no alarm. KeyError for a kind that wire.telemetry has not."""
-    return _without_none(
+    return (more or {}) | _without_none(
         {
             E_KIND: EVENT_CODES[kind],
             E_AT_MS: now_ms,

@@ -4,9 +4,9 @@ Rules of this file: no clock, disk or network. Every sample of the station passe
 for one that changes nothing.
 """
 
-from gateway.alarms import Change
+from gateway.changes import Change
 from gateway.points import GAP_MS_MAX, Joined, NowValue, Point
-from gateway.quality import COMPANION
+from gateway.quality import COMPANION, NO_VALUE
 from wire.reading import FAIL, MISSING, QUALITY_NAMES
 
 SAME_MS = 250  # An equal value of nearly the same moment is the same sample, read twice.
@@ -40,12 +40,17 @@ class Intake:
         point.board_quality = quality
         value = point.zero + point.sign * raw if raw is not None else 0
         point.quality = flag = point.watch.judge(raw, value, quality, sample_ms)
+        unix_ms = word.unix_ms - word.age_ms
+        if point.faults and not point.watch.kinds & NO_VALUE:
+            for fault in point.faults:
+                change = fault.sample(point.watch.kinds, sample_ms, unix_ms)
+                if change is not None:
+                    changes.append(change)
         if flag >= FAIL:
             point.value = None
             point.hold()
             self._count_bad(point, QUALITY_NAMES[flag])
             return
-        unix_ms = word.unix_ms - word.age_ms
         point.value = value
         point.usable_ms = sample_ms
         point.usable_unix_ms = unix_ms

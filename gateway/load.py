@@ -15,13 +15,13 @@ from typing import Any
 from msgspec.structs import replace
 
 import boards
-from gateway.config import Bus, Center, ConfigError, Siren, Spool, Station
+from gateway.config import Bus, Center, ConfigError, Spool, Station
 from gateway.load_buses import SCAN_MS_MAX, Reader, read_buses
 from gateway.load_fusion import read_offsets
 from gateway.load_local import read_local
 from gateway.load_modes import read_modes
 from gateway.load_rules import Judging, read_rules
-from gateway.load_steps import LEVELS
+from gateway.load_siren import read_siren
 from gateway.toml_lines import lines_of
 from gateway.toml_table import Problems, Table
 from wire.telemetry import MODES
@@ -69,7 +69,7 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
     station.close()
     center = _center(root, folder)
     spool = _spool(root, folder)
-    siren = _siren(root, folder)
+    siren = read_siren(root, folder)
     modes = read_modes(root)
     reader = Reader(boards, folder, min((mode.scan_ms for mode in modes if mode.scan_ms), default=SCAN_MS_MAX))
     buses = read_buses(root, reader)
@@ -200,20 +200,3 @@ def _spool(root: Table, folder: Path) -> Spool:
     window_ms = table.amount("commit_window", "time", 1, 10_000, 250, "250 ms")
     table.close()
     return Spool(path=str(folder / (path or "spool.db")), cap_mib=cap_mib or 1_024, commit_window_ms=window_ms or 250)
-
-
-def _siren(root: Table, folder: Path) -> Siren:
-    """A siren is a pin or a file; a station without one says so by leaving the section out."""
-    table = root.table("siren")
-    if not root.has("siren"):
-        return Siren()
-    pin = table.text("pin", "", "GPIO17")
-    file = table.text("file", "", "siren.txt")
-    level = table.choice("from", LEVELS, "yellow")
-    if table.has("pin") and table.has("file"):
-        table.problem("file", "there is a pin too, and a siren has one output; keep pin or file, not both")
-    elif not table.has("pin") and not table.has("file"):
-        table.problem("", 'has neither pin nor file; add pin = "GPIO17", or leave [siren] out')
-    table.close()
-    from_level = LEVELS.index(level) + 1 if level in LEVELS else 2
-    return Siren(pin=pin or "", file=str(folder / file) if file else "", from_level=from_level)

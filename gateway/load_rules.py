@@ -57,7 +57,7 @@ def _read_rule(table: Table, known: Known, sets: dict[str, ReadSet]) -> Rule | N
     kind = table.choice("kind", KINDS)
     if kind is None:
         return None  # What the other keys mean hangs on the kind: one error is enough.
-    rule = KINDS[kind].read(RuleTable(table, kind, known, sets))
+    rule = KINDS[kind].read(RuleTable(table, kind, known, sets, KINDS[kind].channel))
     table.close()
     return rule
 

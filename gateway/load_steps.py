@@ -34,19 +34,27 @@ class ReadStep(NamedTuple):
     deadband: int | None
     on_delay_ms: int | None
     off_delay_ms: int | None
+    or_level: int | None = None
 
     def step(self, defaults: Defaults) -> Step:
         own = (self.deadband, self.on_delay_ms, self.off_delay_ms)
         used = (default if one is None else one for one, default in zip(own, defaults, strict=True))
-        return Step(self.level, self.at, self.name, *used)
+        return Step(self.level, self.at, self.name, *used, or_level=self.or_level)
 
 
 def read_steps(
-    table: Table, keys: tuple[str, ...], dimension: str, *, named: bool = False, falling: bool = False
+    table: Table,
+    keys: tuple[str, ...],
+    dimension: str,
+    *,
+    named: bool = False,
+    falling: bool = False,
+    or_level: bool = False,
 ) -> tuple[ReadStep, ...] | None:
     """The steps that stand under `keys`, level 1 first; None where they are wrong, or there is none.
 
-    `named`: the key is what a person calls the step. `falling`: a worse step lies lower.
+    `named`: the key is what a person calls the step. `falling`: a worse step lies lower. `or_level`: a step may have
+    one.
     """
     steps: list[ReadStep] = []
     good = True
@@ -55,7 +63,7 @@ def read_steps(
         if not table.has(key):
             table.mark(key)
             continue
-        step = _step(table, key, level, dimension, named)
+        step = _step(table, key, level, dimension, named, or_level)
         if step is None:
             good = False
             continue
@@ -77,9 +85,10 @@ def resolve(
 ) -> tuple[Step, ...] | None:
     """The steps with what the rule says; None where of `rising` ones one would be left only below the one under it."""
     made = tuple(step.step(defaults) for step in steps)
-    for lower, upper in pairwise(sorted(made, key=lambda step: step.at) if rising else ()):
-        if upper.at - upper.deadband <= lower.at - lower.deadband:
-            reason = f"the deadband of {_name(upper)} reaches below that of {_name(lower)}"
+    sign = -1 if made[-1].at < made[0].at else 1
+    for lower, upper in pairwise(made if rising else ()):
+        if sign * upper.at - upper.deadband <= sign * lower.at - lower.deadband:
+            reason = f"the deadband of {_name(upper)} reaches beyond that of {_name(lower)}"
             table.problem("", f"{reason}; a worse level must be left first: make it smaller")
             return None
     return made
@@ -89,7 +98,7 @@ def _name(step: Step) -> str:
     return step.name or LEVELS[step.level - 1]
 
 
-def _step(table: Table, key: str, level: int, dimension: str, named: bool) -> ReadStep | None:
+def _step(table: Table, key: str, level: int, dimension: str, named: bool, or_level: bool) -> ReadStep | None:
     example = EXAMPLES.get(dimension, "")
     name = key if named else ""
     if not isinstance(table.values[key], dict):
@@ -100,8 +109,9 @@ def _step(table: Table, key: str, level: int, dimension: str, named: bool) -> Re
     deadband = inner.amount("deadband", dimension, 0, VALUE_MAX, None, example)
     on_delay_ms = inner.amount("on_delay", "time", 0, DAY_MS, None, "10 s")
     off_delay_ms = inner.amount("off_delay", "time", 0, DAY_MS, None, "60 s")
+    height = inner.amount("or_level", "length", VALUE_MIN, VALUE_MAX, None, "182.00 m") if or_level else None
     inner.close()
-    return None if at is None else ReadStep(level, at, name, deadband, on_delay_ms, off_delay_ms)
+    return None if at is None else ReadStep(level, at, name, deadband, on_delay_ms, off_delay_ms, height)
 
 
 def _text(table: Table, key: str) -> str:

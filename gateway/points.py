@@ -7,7 +7,8 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
-from gateway.alarms import Alarm, Change
+from gateway.alarms import Alarm
+from gateway.changes import Change
 from gateway.config import Channel, ConfigError, Rule, Station
 from gateway.level import judged_quantity, line
 from gateway.quality import Watch
@@ -43,6 +44,14 @@ class Shape(Protocol):
     """Turns a value into the one that is judged; None = not known yet."""
 
     def feed(self, value: int, mono_ms: int, doubt: bool = False) -> int | None: ...
+
+
+class Flagged(Protocol):
+    """Judges what is wrong with samples, not their values."""
+
+    def sample(self, kinds: int, mono_ms: int, unix_ms: int) -> Change | None: ...
+
+    def hold(self) -> None: ...
 
 
 class Look(Protocol):
@@ -101,9 +110,9 @@ class Point:
     """A channel: its newest sample and its rules."""
 
     __slots__ = (
-        "alarms", "bad", "board_quality", "channel", "companions", "faulty", "gap_ms", "good", "judges", "late_ms",
-        "quality", "quantity", "raw", "sample_ms", "sign", "stale_ms", "usable_ms", "usable_unix_ms", "value", "watch",
-        "zero",
+        "alarms", "bad", "board_quality", "channel", "companions", "faults", "faulty", "gap_ms", "good", "judges",
+        "late_ms", "quality", "quantity", "raw", "sample_ms", "sign", "stale_ms", "usable_ms", "usable_unix_ms",
+        "value", "watch", "zero",
     )  # fmt: skip
 
     def __init__(self, channel: Channel, cadence_ms: int) -> None:
@@ -117,6 +126,7 @@ class Point:
         self.gap_ms = 0  # between the newest two samples
         self.judges: list[Judge] = []
         self.alarms: list[Alarm] = []
+        self.faults: list[Flagged] = []  # judge every sample that came, by its flags
         self.raw: int | None = None
         self.board_quality = MISSING
         self.value: int | None = None  # as judged; None = not usable now
@@ -137,6 +147,8 @@ class Point:
         self.value = None
         self.quality = MISSING
         self.hold()
+        for fault in self.faults:
+            fault.hold()
 
 
 class Points:
@@ -154,6 +166,7 @@ class Points:
         self.first: dict[str, frozenset[int]] = {}  # columns of a source that others of it depend on: judged first
         self.alarms: dict[str, Alarm] = {}
         self.looks: list[Look] = []
+        self.storage: list[Alarm] = []  # judge how full the store is
         self.kept: dict[str, dict[str, Kept]] = {}
         self.fused: dict[str, list[Joined]] = {}  # by each source that they hang on
         for place in config.places:

@@ -15,19 +15,22 @@ from wire.reading import QUANTITIES, VALUE_MAX
 
 ANY = tuple(row[0] for row in QUANTITIES.values())
 # Default deadband of a judged quantity in its sub-unit: one wave must not clear an alarm.
-DEADBANDS = {"level_mm": 50, "tilt_x_mdeg": 50, "tilt_y_mdeg": 50, "smoke_mdbm": 20}
+DEADBANDS = {"level_mm": 50, "supply_mv": 200, "tilt_x_mdeg": 50, "tilt_y_mdeg": 50, "smoke_mdbm": 20}
 
 
 class RuleTable:
     """A rule while it is read. `name`, `target` and the delays are None where they are wrong."""
 
-    def __init__(self, table: Table, kind: str, known: Known, sets: dict[str, ReadSet]) -> None:
+    def __init__(
+        self, table: Table, kind: str, known: Known, sets: dict[str, ReadSet], channel: str | None = None
+    ) -> None:
+        """`channel`: what the kind's rules are about where they name no channel."""
         self.table = table
         self.kind = kind
         self.known = known
         self._sets = sets
         self.name = table.text("name", example="flood")
-        self.target = table.text("channel", example="river")
+        self.target = channel or table.text("channel", example="river")
         self._latch = table.flag("latch", False)
         self._delays = (
             table.amount("on_delay", "time", 0, DAY_MS, 0, "0 s"),
@@ -59,25 +62,26 @@ class RuleTable:
         default = DEADBANDS.get(quantity, 0)
         self._deadband = self.table.amount("deadband", DIMENSION_OF[quantity], 0, VALUE_MAX, default, "0.10 m")
 
-    def steps(self, dimension: str, *, falling: bool = False) -> tuple[ReadStep, ...] | None:
-        """Thresholds by the names of the levels."""
-        return read_steps(self.table, LEVELS, dimension, falling=falling)
+    def steps(self, dimension: str, *, falling: bool = False, or_level: bool = False) -> tuple[ReadStep, ...] | None:
+        """Thresholds by the names of the levels, as `read_steps` has them."""
+        return read_steps(self.table, LEVELS, dimension, falling=falling, or_level=or_level)
 
-    def heights(
-        self, channel: Channel | None, *, falling: bool = False
-    ) -> tuple[tuple[ReadStep, ...] | None, str, str]:
+    def heights(self, channel: Channel | None) -> tuple[tuple[ReadStep, ...] | None, str, str]:
         """Thresholds of the rule itself, or of the set that it names, with their datum and the set's label."""
         used = self.table.text("thresholds", None)
+        if used is None:
+            return self.steps(self.dimension(channel)), self.datum(channel), ""
+        steps, datum = self._from_set(used, self.table.choice("datum", DATUMS, None), channel)
+        return steps, datum or "", self._sets[used].label(used) if used in self._sets else ""
+
+    def datum(self, channel: Channel | None) -> str:
+        """The datum that the rule's own heights are over; "" where it judges no height."""
         datum = self.table.choice("datum", DATUMS, None)
-        if used is not None:
-            steps, datum = self._from_set(used, datum, channel)
-            return steps, datum or "", self._sets[used].label(used) if used in self._sets else ""
-        steps = self.steps(self.dimension(channel), falling=falling)
         if channel is not None:
             self._direct_datum(channel, datum)
             if channel.level is not None:
-                datum = datum or channel.level.datum
-        return steps, datum or "", ""
+                return datum or channel.level.datum
+        return datum or ""
 
     def window_ms(self, lowest_ms: int = 0, highest_ms: int = DAY_MS) -> int | None:
         """The window; one that may be 0 may be left out."""
@@ -93,6 +97,7 @@ class RuleTable:
         datum: str = "",
         window_ms: int | None = 0,
         rising: bool = True,
+        deadband: int | None = None,
         **more: Any,
     ) -> Rule | None:
         """The rule, if all of it is right; `siren` is the kind's default, `more` are fields of the kind's own. Steps
@@ -104,7 +109,9 @@ class RuleTable:
             return None
         if on_delay_ms is None or off_delay_ms is None or window_ms is None:
             return None
-        made = resolve(self.table, steps, Defaults(self._deadband, on_delay_ms, off_delay_ms), rising=rising)
+        if deadband is None:
+            deadband = self._deadband
+        made = resolve(self.table, steps, Defaults(deadband, on_delay_ms, off_delay_ms), rising=rising)
         if made is None:
             return None
         return Rule(

@@ -100,8 +100,7 @@ async def serve(
     uplink.judge = station.gateway_quality
     spool.on_rows = station.on_rows
     saved = spool.load_state("alarms")
-    if saved:
-        station.restore(saved, await spool.events_after("alarms", RESTORED_EVENTS))
+    station.restore(saved, await spool.events_after("alarms", RESTORED_EVENTS))
     duty = Duty(config, clock, station, uplink.modes, sink.event, spool.keep_state)
     pollers = [BusPoller(bus, clock, station, spool, parts.line) for bus in config.buses]
     local = LocalListener(config, config.local, clock, station, spool) if config.local else None

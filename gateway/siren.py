@@ -1,7 +1,8 @@
-"""The siren and its strobe: one output pattern for each alarm level.
+"""The siren and its strobe: one pattern of sound and one of light for each alarm level.
 
-Rules of this file: `set` never raises and never waits, whatever the driver does; a failed driver is told and tried
-again. Silence is not acknowledge: it ends by itself, and at once when an alarm is raised or escalated.
+Rules of this file: nothing here raises or waits, whatever the driver does; a failed driver is told and tried again.
+Silence is not acknowledge: it ends by itself, and at once when an alarm is raised or escalated; the strobe goes on. A
+self-test never runs while an alarm stands, and an alarm ends it.
 """
 
 import os
@@ -15,14 +16,16 @@ from gateway.words import LEVEL_NAMES
 # Pattern of a level: number, seconds on, seconds off (0 = steady). Worse is faster; red is steady.
 PATTERNS = ((0, 0.0, 0.0), (1, 0.2, 1.8), (1, 0.2, 1.8), (2, 0.5, 0.5), (3, 1.0, 0.0))
 SILENT = PATTERNS[0]
+STROBES = ((0.0, 0.0), (0.1, 1.9), (0.1, 0.9), (0.1, 0.4), (0.1, 0.15))  # Flashes: seconds on, off.
 
 RETRY_MS = 1_000
 RETRY_MS_MAX = 60_000
 SILENCE_MS_MAX = 600_000  # UX.md: 10 minutes, not extendable in advance.
+TEST_MS = 1_900  # One short blast of the mildest pattern, and one flash.
 
 
 class Driver(Protocol):
-    """What switches an output; each call may raise."""
+    """What switches an output; each call may raise. `level` is the strobe's, `pattern` the sound's."""
 
     def show(self, level: int, pattern: tuple[int, float, float], unix_ms: int) -> None: ...
 
@@ -45,25 +48,38 @@ class FileDriver:
 
 
 class PinDriver:
-    """A relay on a pin of the gateway, by gpiozero's name of the pin ("GPIO17")."""
+    """Relays on pins of the gateway, by gpiozero's names ("GPIO17"): the sound's, and the strobe's if it has one."""
 
-    def __init__(self, pin: str) -> None:
+    def __init__(self, pin: str, strobe: str = "") -> None:
         from gpiozero import DigitalOutputDevice  # Only a gateway with a pin needs a pin library.
 
-        self._output = DigitalOutputDevice(pin)
+        self._strobe = None
+        self._sound = DigitalOutputDevice(pin)
+        try:
+            self._strobe = DigitalOutputDevice(strobe) if strobe else None
+        except Exception:
+            self._sound.close()  # Or the next try would find the pin taken.
+            raise
 
     def show(self, level: int, pattern: tuple[int, float, float], unix_ms: int) -> None:
         number, on_s, off_s = pattern
-        if not number:
-            self._output.off()
-        elif off_s:
-            # gpiozero takes fractions of a second; only its annotations say int.
-            self._output.blink(on_time=on_s, off_time=off_s, background=True)  # pyright: ignore[reportArgumentType]
-        else:
-            self._output.on()
+        _blink(self._sound, on_s, off_s)
+        if self._strobe is not None:
+            _blink(self._strobe, *STROBES[level or min(number, 1)])
 
     def close(self) -> None:
-        self._output.close()
+        self._sound.close()
+        if self._strobe is not None:
+            self._strobe.close()
+
+
+def _blink(output, on_s: float, off_s: float) -> None:
+    if not on_s:
+        output.off()
+    elif off_s:
+        output.blink(on_time=on_s, off_time=off_s, background=True)
+    else:
+        output.on()
 
 
 class Siren:
@@ -73,11 +89,12 @@ class Siren:
         self._config = config
         self._clock = clock
         self._driver = driver
-        self._absent = driver is None and not config.pin and not config.file
+        self.absent = driver is None and not config.pin and not config.file
         self._from_level = config.from_level
         self._level = 0
         self._shown: tuple[int, int] | None = None  # (level, pattern) of the output; None = not known
         self._silent_until_ms: int | None = None
+        self._test_until_ms: int | None = None
         self._retry_at_ms = 0
         self._retry_ms = RETRY_MS
         self.failed = ""
@@ -90,6 +107,11 @@ class Siren:
     def sounding(self) -> bool:
         return bool(self._level) and self._silent_until_ms is None
 
+    @property
+    def silenced(self) -> bool:
+        """Would it sound if nobody had quieted it?"""
+        return bool(self._level) and self._silent_until_ms is not None
+
     def set(self, level: int, raised: int = 0) -> int | None:
         """Sound for `level`; an alarm that was just raised to level `raised` ends a silence, if it sounds at all.
 
@@ -98,20 +120,42 @@ class Siren:
         self._level = level if level >= self._from_level else 0
         if not self._level or raised >= self._from_level:
             self._silent_until_ms = None
+        if self._level:
+            self._test_until_ms = None
         return self._show()
 
-    def silence(self, duration_ms: int) -> bool:
-        """Quiet for at most SILENCE_MS_MAX; False if nothing sounds. The strobe's level stays."""
+    def silence(self, duration_ms: int) -> int:
+        """Quiet for `duration_ms`, at most SILENCE_MS_MAX; the strobe stays. The duration, 0 if nothing sounds."""
         if not self.sounding:
+            return 0
+        duration_ms = min(max(1, duration_ms), SILENCE_MS_MAX)
+        self._silent_until_ms = self._clock.mono_ms() + duration_ms
+        self._show()
+        return duration_ms
+
+    def sound(self) -> bool:
+        """End a silence; False where there is none."""
+        if not self.silenced:
             return False
-        self._silent_until_ms = self._clock.mono_ms() + min(max(0, duration_ms), SILENCE_MS_MAX)
+        self._silent_until_ms = None
+        self._show()
+        return True
+
+    def test(self) -> bool:
+        """Begin a self-test; False where an alarm stands or there is no siren. `failed` says what came of it."""
+        if self._level or self.absent:
+            return False
+        self._test_until_ms = self._clock.mono_ms() + TEST_MS
         self._show()
         return True
 
     def tick(self, mono_ms: int) -> None:
-        """End a silence that is over; try a failed driver again."""
+        """End a silence and a test that are over; try a failed driver again."""
         if self._silent_until_ms is not None and mono_ms >= self._silent_until_ms:
             self._silent_until_ms = None
+            self._show()
+        if self._test_until_ms is not None and mono_ms >= self._test_until_ms:
+            self._test_until_ms = None
             self._show()
         if self.failed and mono_ms >= self._retry_at_ms:
             self._show()
@@ -119,14 +163,17 @@ class Siren:
     def close(self) -> None:
         """Output off, driver released."""
         self._level = 0
+        self._test_until_ms = None
         self._show()
         if self._driver is not None:
             self._try(self._driver.close)
 
     def _show(self) -> int | None:
         pattern = PATTERNS[self._level] if self.sounding else SILENT
+        if self._test_until_ms is not None:
+            pattern = PATTERNS[1]
         wanted = (self._level, pattern[0])
-        if self._absent or wanted == self._shown:
+        if self.absent or wanted == self._shown:
             return None
         unix_ms = self._clock.unix_ms()
         if not self._try(lambda: self._open().show(self._level, pattern, unix_ms)):
@@ -138,7 +185,7 @@ class Siren:
     def _open(self) -> Driver:
         if self._driver is None:
             pin = self._config.pin
-            self._driver = PinDriver(pin) if pin else FileDriver(self._config.file)
+            self._driver = PinDriver(pin, self._config.strobe) if pin else FileDriver(self._config.file)
         return self._driver
 
     def _try(self, call) -> bool:

@@ -7,7 +7,8 @@ seen, chamber or contact, lowers nothing. This listens beside a certified detect
 
 from bisect import bisect_right
 
-from gateway.alarms import Alarm, Change
+from gateway.alarms import Alarm
+from gateway.changes import Change
 
 PRE_ALARM = (2, 3)  # of the last 3 samples
 ALARM = (3, 4)

@@ -10,6 +10,9 @@ from gateway.points import Point
 from gateway.quality import names, usable
 from gateway.words import LEVEL_NAMES
 from wire.reading import QUANTITIES
+from wire.telemetry import MODES
+
+NO_VALUES = ("lost", "fault")  # Kinds whose alarms are about the sensor, not about what it measures.
 
 
 def channel_now(point: Point, now_ms: int) -> dict[str, object]:
@@ -36,18 +39,24 @@ def channel_now(point: Point, now_ms: int) -> dict[str, object]:
 
 
 def alarm_now(alarm: Alarm, point: Point | None) -> dict[str, object]:
-    """An alarm; `since_unix_ms` is the first crossing of its episode, `held` = its channel cannot be judged now."""
+    """An alarm; `since_unix_ms` is the first crossing of its episode, `held` = its channel cannot be judged now.
+
+    `state` is what a person sees first, `judged` the state below "shelved" and "out of service".
+    """
     rule = alarm.rule
-    watched = point is not None and rule.kind != "lost"
+    watched = point is not None and rule.kind not in NO_VALUES
     blind = point is not None and not usable(point.quality)
     step = rule.steps[alarm.index - 1] if alarm.index else None
+    shelf = alarm.shelf
+    aside = alarm.out or shelf
     return {
         "rule": rule.name,
         "kind": rule.kind,
         "channel": rule.channel,
         "level": alarm.level,
         "word": LEVEL_NAMES[alarm.level],
-        "state": STATE_NAMES[alarm.state],
+        "state": alarm.state_name,
+        "judged": STATE_NAMES[alarm.state],
         "since_unix_ms": alarm.episode_ms,
         "value": alarm.value,
         "threshold": step.at if step is not None and watched else None,
@@ -56,6 +65,13 @@ def alarm_now(alarm: Alarm, point: Point | None) -> dict[str, object]:
         "datum": datum_of(rule, point),
         "held": watched and alarm.index > 0 and blind,
         "actor": alarm.actor,
+        "tier": alarm.tier,
+        "number": alarm.number,
+        "highest": LEVEL_NAMES[alarm.highest],
+        "mode": MODES[alarm.mode],
+        "shelved_until_unix_ms": shelf.until_unix_ms if shelf is not None else None,
+        "suppressed_by": aside.actor if aside is not None else "",
+        "reason": aside.reason if aside is not None else "",
     }
 
 

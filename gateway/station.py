@@ -5,9 +5,11 @@ behind `sink`, which only takes things over. Delays run on the station's monoton
 clock changes nothing about the siren. A source that is lost lowers no alarm; not seeing is an alarm of its own.
 """
 
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from gateway.alarms import ESCALATED, NORMAL, RAISED, REBASED, Change
+from gateway.alarms import Alarm
+from gateway.changes import ESCALATED, IN, RAISED, REBASED, UNSHELVES, Change
 from gateway.clock import Clock
 from gateway.config import Station as StationConfig
 from gateway.gauge import KEPT as RAIN
@@ -18,8 +20,12 @@ from gateway.points import Joined, NowValue
 from gateway.quality import impossible
 from gateway.siren import Siren
 from gateway.snapshot import alarm_now, channel_now
-from gateway.station_state import StateError, pack_state, recall_events, unpack_state
+from gateway.sounding import Sounding
+from gateway.station_mode import ACTUAL, SIREN_OFF, Mode, configured
+from gateway.station_state import Saved, StateError, pack_state, recall_events, unpack_state
+from gateway.suppression import SHELF_MS_MAX, Shelf
 from gateway.telling import Sink, Telling
+from gateway.words import refusal
 from wire.reading import MISSING
 from wire.row import Row, unpack
 from wire.telemetry import MODES
@@ -30,6 +36,7 @@ STATE = "alarms"  # name of the kept state
 STATE_PERIOD_MS = 10_000  # What changed without an event (rain, delays under way) is kept this often,
 WINDOWS_PERIOD_MS = 300_000  # what moves with every sample this often: a card is not made for more.
 NO_READING = (None, MISSING)
+LOUDER = (RAISED, ESCALATED, REBASED, UNSHELVES, IN)  # After these an alarm may sound that did not: no silence holds.
 
 
 class Station:
@@ -38,22 +45,22 @@ class Station:
     def __init__(self, config: StationConfig, clock: Clock, siren: Siren, sink: Sink) -> None:
         self._config = config
         self._clock = clock
-        self._siren = siren
         self._sink = sink
         self._points = make_points(config, clock.mono_ms(), clock.unix_ms())
         self._gauges = gauges_of(self._points)
         self._intake = Intake()
         self._telling = Telling(config, clock, sink)
         self._zone = ZoneInfo(config.time_zone)
+        self._sounding = Sounding(config, siren, self._telling)
+        self._mode = configured(config)
         self._lost_sources: set[str] = set()
-        self._siren_failed = ""
         self._kept_at_ms = self._looked_at_ms = clock.mono_ms()
         siren.set(0)
 
     @property
     def mode(self) -> str:
         """actual, exercise or test: stands in every event."""
-        return self._telling.mode
+        return self._mode.name
 
     # What the pollers tell.
 
@@ -123,43 +130,91 @@ class Station:
         """Events of `source` carry this serial from now on."""
         self._telling.identify(source, serial)
 
-    def tick(self, mono_ms: int) -> None:
-        """Judge what no sample brings: what is not seen, the siren's own times, the state that is due."""
-        changes = [change for judge in self._points.looks if (change := judge.look(mono_ms))]
-        self._siren.tick(mono_ms)
+    def on_storage(self, used_permil: int | None, mono_ms: int) -> None:
+        """How full the store is; None = not known now."""
+        unix_ms = self._clock.unix_ms()
+        changes: list[Change] = []
+        for alarm in self._points.storage:
+            if used_permil is None:
+                alarm.hold()
+            elif (change := alarm.step(used_permil, mono_ms, unix_ms)) is not None:
+                changes.append(change)
         if changes:
             self._act(changes)
-        self._tell_siren()
+
+    def tick(self, mono_ms: int) -> None:
+        """Judge what no sample brings: what is not seen, the siren's own times, what ends by itself."""
+        unix_ms = self._clock.unix_ms()
+        changes = [change for judge in self._points.looks if (change := judge.look(mono_ms))]
+        for alarm in self._points.alarms.values():
+            if alarm.shelf is not None and (change := alarm.outgrown(mono_ms, unix_ms)):
+                changes.append(change)
+        if changes:
+            self._act(changes)
+        self._sounding.tick(mono_ms, unix_ms)
+        if self._mode.over(mono_ms):
+            self._change_mode(configured(self._config))
         if mono_ms - self._looked_at_ms >= STATE_PERIOD_MS:
             self._looked_at_ms = mono_ms
             if self._restless() or mono_ms - self._kept_at_ms >= WINDOWS_PERIOD_MS:
                 self._keep()
 
-    # What people and the center do.
+    # What people do, here or at the center: "" if it was done, else a sentence that says why not.
 
-    def acknowledge(self, rule: str, actor: str) -> bool:
-        """`actor` has seen the alarm of `rule`; False if there was nothing to see. KeyError for no such rule."""
-        return self._by_hand(self._points.alarms[rule].acknowledge(actor, self._clock.unix_ms()))
+    def acknowledge(self, rule: str, actor: str, tier: str, level_seen: int) -> str:
+        """`actor` has seen the alarm of `rule` at `level_seen`; refused where it has become worse since."""
+        return self._by_hand(rule, lambda alarm, _, unix_ms: alarm.acknowledge(actor, tier, level_seen, unix_ms))
 
-    def reset(self, rule: str, actor: str) -> bool:
-        """End a latched alarm; False where none is latched. KeyError for no such rule."""
-        return self._by_hand(self._points.alarms[rule].reset(actor, self._clock.unix_ms()))
+    def reset(self, rule: str, actor: str) -> str:
+        """End a latched alarm on site."""
+        return self._by_hand(rule, lambda alarm, _, unix_ms: alarm.reset(actor, unix_ms))
 
-    def silence(self, duration_ms: int, actor: str) -> bool:
-        """Quiet the siren for a while; False if it does not sound. No alarm is acknowledged by it."""
-        if not self._siren.silence(duration_ms):
-            return False
-        self._telling.plain("operator action", "", f"siren silenced by {actor}")
-        return True
+    def shelve(self, rule: str, actor: str, reason: str, until_ms: int) -> str:
+        """No siren for the alarm of `rule` until `until_ms` (unix), at most SHELF_MS_MAX; never red."""
 
-    def set_mode(self, mode: str, actor: str = "") -> None:
-        """actual, exercise or test: stands in every event. ValueError for another."""
+        def put(alarm: Alarm, mono_ms: int, unix_ms: int) -> Change | str:
+            left_ms = until_ms - unix_ms
+            if not 0 < left_ms <= SHELF_MS_MAX:
+                return "over" if left_ms <= 0 else "too long"
+            level = alarm.level or alarm.highest
+            return alarm.put_aside(Shelf(level, mono_ms + left_ms, until_ms, actor, reason), unix_ms)
+
+        return self._by_hand(rule, put)
+
+    def unshelve(self, rule: str, actor: str) -> str:
+        return self._by_hand(rule, lambda alarm, _, unix_ms: alarm.unshelve(actor, unix_ms))
+
+    def out_of_service(self, rule: str, actor: str, reason: str, on: bool) -> str:
+        """Take the alarm of `rule` out of service (`on`), or put it back: it is judged and told, and never sounds."""
+        return self._by_hand(rule, lambda alarm, _, unix_ms: alarm.serve(not on, actor, reason, unix_ms))
+
+    def silence(self, duration_ms: int, actor: str) -> str:
+        """Quiet the siren for a while. No alarm is acknowledged by it."""
+        return self._sounding.silence(duration_ms, actor, self._clock.unix_ms())
+
+    def sound(self, actor: str) -> str:
+        """End a silence."""
+        return self._sounding.sound(actor)
+
+    def self_test(self, actor: str) -> str:
+        """One short blast; what came of it is an event."""
+        return self._sounding.test(actor)
+
+    def set_mode(self, mode: str, actor: str = "", until_ms: int | None = None, siren: bool = True) -> str:
+        """actual, exercise or test, until `until_ms` (unix; None = until told otherwise); `siren`: does it sound for
+        what is raised in it? ValueError for another mode.
+        """
         if mode not in MODES:
             raise ValueError(f"mode is one of {', '.join(MODES)}")
-        if mode != self.mode:
-            self._telling.mode = mode
-            self._telling.plain("mode changed", "", f"{mode} {actor}".strip())
-            self._keep()
+        mono_ms, unix_ms = self._now()
+        if until_ms is not None and until_ms <= unix_ms:
+            return refusal("over")
+        end_ms = None if until_ms is None else mono_ms + until_ms - unix_ms
+        new = Mode(mode, siren, actor, end_ms, until_ms or 0)
+        old = self._mode
+        if (new.name, new.siren, new.until_unix_ms) != (old.name, old.siren, old.until_unix_ms):
+            self._change_mode(new)
+        return ""
 
     # What others look at.
 
@@ -175,13 +230,13 @@ class Station:
 
     def alarms(self) -> list[dict[str, object]]:
         """Every alarm that is not normal, worst first."""
-        active = [alarm for alarm in self._points.alarms.values() if alarm.index or alarm.state != NORMAL]
+        active = [alarm for alarm in self._points.alarms.values() if alarm.index or alarm.state or alarm.suppressed]
         active.sort(key=lambda alarm: -alarm.level)
         return [alarm_now(alarm, self._points.by_channel.get(alarm.rule.channel)) for alarm in active]
 
     @property
     def siren_failed(self) -> str:
-        return self._siren.failed
+        return self._sounding.siren.failed
 
     def gateway_quality(self, source: str, row: Row) -> dict[int, int]:
         """{column: flag} where the gateway judges a stored row's reading otherwise than the board did."""
@@ -205,28 +260,34 @@ class Station:
     # The state that survives a restart.
 
     def state_bytes(self) -> bytes:
-        return pack_state(self._points, self._config.mode, self.mode, self._lost_sources, self._now())
+        return pack_state(self._points, self._config.mode, self._mode, self._lost_sources, self._now())
 
-    def restore(self, data: bytes, events: list[dict[int, object]] | None = None) -> bool:
+    def restore(self, data: bytes | None, events: list[dict[int, object]] | None = None) -> bool:
         """Take over a kept state, then the `events` that came after it (oldest first), and sound what must sound.
 
-        False where the state cannot be read: then alarms are judged from the present alone, and an event says so.
+        False where the state cannot be read: then only the events count beside the present, and one more says so.
         """
-        try:
-            saved = unpack_state(data, self._points, self._config, self._now())
-        except StateError as error:
-            self._telling.plain("store failed", "", f"kept alarm state not readable: {error}")
-            return False
-        self._telling.mode = saved.mode
+        now = self._now()
+        saved = Saved(self._mode, set(), {}, [])
+        readable = True
+        if data is not None:
+            try:
+                saved = unpack_state(data, self._points, self._config, now)
+            except StateError as error:
+                readable = False
+                self._telling.plain("store failed", "", f"kept alarm state not readable: {error}")
+        recall_events(self._points, events or [], saved, now)
         self._lost_sources = saved.lost_sources
-        recall_events(self._points, events or [])
-        self._siren.set(self._siren_level())
-        self._tell_siren()
-        for name in saved.gone:
-            self._telling.plain("alarm rebased", "", f"rule {name} was active and is no longer configured")
+        self._mode = saved.mode
+        self._telling.mode = saved.mode.name
+        ended = self._ended(now[1])
+        self._sounding.siren.set(self._siren_level())
+        for (rule, channel), episode in saved.gone.items():
+            self._telling.gone(rule, channel, episode)
         for name in saved.unread:
             self._telling.plain("store failed", "", f"kept {name} not readable: it begins anew")
-        return True
+        self._act(ended)  # Keeps the state too: what comes from now on belongs to this configuration.
+        return readable
 
     def close(self) -> None:
         """Keep the state; call before an orderly stop."""
@@ -236,24 +297,38 @@ class Station:
 
     def _act(self, changes: list[Change]) -> None:
         """The order of it: siren, events, state."""
-        detected_ms = self._clock.unix_ms()
-        raised = [c.level for c in changes if c.kind in (RAISED, ESCALATED, REBASED) and c.alarm.rule.siren]
-        siren_ms = self._siren.set(self._siren_level(), max(raised, default=0))
+        mono_ms, unix_ms = self._now()
+        told: list[Change] = []
         for change in changes:
-            if change.kind:
-                point = self._points.by_channel.get(change.alarm.rule.channel)
-                self._telling.alarm(change, point, detected_ms, siren_ms)
-        self._tell_siren()
+            alarm = change.alarm
+            if change.kind == RAISED:
+                alarm.mode = MODES.index(self.mode)
+            if change.kind in LOUDER and (ended := alarm.outgrown(mono_ms, unix_ms)):
+                told.append(ended)
+            told.append(change)
+        raised = [change.level for change in told if change.kind in LOUDER and self._sounds(change.alarm)]
+        siren_ms = self._sounding.siren.set(self._siren_level(), max(raised, default=0))
+        for change in told:
+            self._telling.alarm(change, self._points.by_channel.get(change.alarm.rule.channel), unix_ms, siren_ms)
+        self._sounding.look()
         self._keep()
 
-    def _by_hand(self, change: Change | None) -> bool:
-        if change is None:
-            return False
-        self._act([change])
-        return True
+    def _by_hand(self, rule: str, act: Callable[[Alarm, int, int], Change | str]) -> str:
+        alarm = self._points.alarms.get(rule)
+        if alarm is None:
+            return refusal("no rule", rule=rule)
+        done = act(alarm, *self._now())
+        if isinstance(done, str):
+            return refusal(done, rule=rule, level=alarm.level)
+        self._act([done])
+        return ""
+
+    def _sounds(self, alarm: Alarm) -> int:
+        """The level that the siren has to sound for, as far as this alarm goes."""
+        return 0 if alarm.mode and self._mode.quiet else alarm.sounds
 
     def _siren_level(self) -> int:
-        return max((alarm.level for alarm in self._points.alarms.values() if alarm.rule.siren), default=0)
+        return max((self._sounds(alarm) for alarm in self._points.alarms.values()), default=0)
 
     def _tell_joined(self, joined: list[Joined]) -> None:
         for one in joined:
@@ -263,11 +338,20 @@ class Station:
                 one.told.clear()
                 self._keep()
 
-    def _tell_siren(self) -> None:
-        failed = self._siren.failed
-        if failed and not self._siren_failed:
-            self._telling.plain("siren failed", "", failed)
-        self._siren_failed = failed
+    def _change_mode(self, mode: Mode) -> None:
+        self._mode = mode
+        self._telling.mode = mode.name
+        self._telling.act("mode changed", mode.actor, SIREN_OFF if mode.quiet else "", mode.until_unix_ms)
+        self._act(self._ended(self._clock.unix_ms()))
+
+    def _ended(self, unix_ms: int) -> list[Change]:
+        """The ends of what was raised in an exercise or test that is over: it is never mixed with what is actual."""
+        ended = []
+        for alarm in self._points.alarms.values():
+            name = MODES[alarm.mode]
+            if name not in (ACTUAL, self.mode) and (change := alarm.end(unix_ms, f"the {name} is over")):
+                ended.append(change)
+        return ended
 
     def _restless(self) -> bool:
         points = self._points

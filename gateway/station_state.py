@@ -7,36 +7,57 @@ long the gateway was down is the difference of unix times, and never negative.
 import cbor2
 from msgspec import Struct
 
+from gateway.changes import Recalled
 from gateway.config import Station
+from gateway.events import Gone
 from gateway.points import Kept, Points
-from wire.telemetry import E_DETAIL, E_EPISODE_MS, E_KIND, E_LEVEL, E_RULE, E_VALUE, EVENT_KINDS, MODES
+from gateway.station_mode import SIREN_OFF, Mode, configured, mode_of
+from wire.telemetry import (
+    E_ACTOR,
+    E_AT_MS,
+    E_CHANNEL,
+    E_DETAIL,
+    E_EPISODE_MS,
+    E_KIND,
+    E_LEVEL,
+    E_MODE,
+    E_NUMBER,
+    E_RULE,
+    E_THRESHOLD,
+    E_THRESHOLD_SET,
+    E_TIER,
+    E_UNTIL_MS,
+    E_VALUE,
+    EVENT_KINDS,
+    MODES,
+)
 
-VERSION = 2
-_ALARM_KINDS = frozenset(code for code, name in EVENT_KINDS.items() if name.startswith("alarm "))
+VERSION = 3
+Now = tuple[int, int]  # monotonic ms, unix ms
 
 
 class StateError(ValueError):
     """A kept state that cannot be taken over; the text says why."""
 
 
-class Saved(Struct, frozen=True):
+class Saved(Struct):
     """What a kept state says beside what it restores into the points."""
 
-    mode: str
+    mode: Mode
     lost_sources: set[str]
-    gone: list[str]  # rules that were active and are no longer configured
+    gone: dict[tuple[str, str], Gone]  # episodes of (rule, channel) that are no longer configured
     unread: list[str]  # windows, baselines ... that could not be taken over
 
 
-def pack_state(points: Points, config_mode: str, mode: str, lost_sources: set[str], now: tuple[int, int]) -> bytes:
-    """The state at `now` (monotonic ms, unix ms)."""
+def pack_state(points: Points, config_mode: str, mode: Mode, lost_sources: set[str], now: Now) -> bytes:
+    """The state at `now`."""
     mono_ms, unix_ms = now
     faulty = [name for name, point in points.by_channel.items() if point.faulty]
     return cbor2.dumps(
         {
             0: VERSION,
             1: unix_ms,
-            2: [config_mode, mode],
+            2: [config_mode, mode.save(mono_ms)],
             3: {name: [alarm.rule.channel, alarm.save(mono_ms)] for name, alarm in points.alarms.items()},
             4: _saved(points.kept, mono_ms),
             7: sorted(lost_sources),
@@ -45,7 +66,7 @@ def pack_state(points: Points, config_mode: str, mode: str, lost_sources: set[st
     )
 
 
-def unpack_state(data: bytes, points: Points, config: Station, now: tuple[int, int]) -> Saved:
+def unpack_state(data: bytes, points: Points, config: Station, now: Now) -> Saved:
     """Put a kept state into fresh `points`, without what the configuration no longer has. StateError if unreadable."""
     try:
         state = cbor2.loads(data)
@@ -56,34 +77,71 @@ def unpack_state(data: bytes, points: Points, config: Station, now: tuple[int, i
         raise StateError(f"{type(error).__name__}: {error}") from error
 
 
-def recall_events(points: Points, events: list[dict]) -> None:
-    """Take over alarm events of the log, oldest first: those that came after the kept state."""
+def recall_events(points: Points, events: list[dict], saved: Saved, now: Now) -> None:
+    """Take over what the log says that came after the kept state, oldest first."""
+    mono_ms, unix_ms = now
     for event in events:
-        if event[E_KIND] not in _ALARM_KINDS:
+        kind = EVENT_KINDS.get(event[E_KIND], "")
+        if kind == "mode changed":
+            saved.mode = _recalled_mode(event, now)
+        elif kind in ("sensor fault", "sensor back") and event.get(E_CHANNEL) in points.by_channel:
+            points.by_channel[event[E_CHANNEL]].faulty = kind == "sensor fault"
+        if not kind.startswith("alarm "):
             continue
-        alarm = points.alarms.get(event.get(E_RULE, ""))
-        if alarm is not None:
-            kind = EVENT_KINDS[event[E_KIND]]
-            alarm.adopt(kind, event[E_LEVEL], event[E_EPISODE_MS], event.get(E_VALUE), event.get(E_DETAIL, ""))
+        rule, channel = event.get(E_RULE, ""), event.get(E_CHANNEL, "")
+        alarm = points.alarms.get(rule)
+        if alarm is not None and alarm.rule.channel == channel:
+            alarm.adopt(_recalled(kind, event), mono_ms, unix_ms)
+        elif event[E_LEVEL]:
+            saved.gone[rule, channel] = Gone(event[E_EPISODE_MS], event.get(E_NUMBER, 0), event.get(E_MODE, 0))
+        else:
+            saved.gone.pop((rule, channel), None)
 
 
-def _unpack(state: dict, points: Points, config: Station, now: tuple[int, int]) -> Saved:
+def _recalled(kind: str, event: dict) -> Recalled:
+    return Recalled(
+        kind=kind,
+        level=event[E_LEVEL],
+        at_ms=event[E_AT_MS],
+        episode_ms=event[E_EPISODE_MS],
+        number=event.get(E_NUMBER, 0),
+        value=event.get(E_VALUE),
+        threshold=event.get(E_THRESHOLD),
+        threshold_set=event.get(E_THRESHOLD_SET, ""),
+        actor=event.get(E_ACTOR, ""),
+        tier=event.get(E_TIER, ""),
+        until_ms=event.get(E_UNTIL_MS, 0),
+        mode=event.get(E_MODE, 0),
+        detail=event.get(E_DETAIL, ""),
+    )
+
+
+def _recalled_mode(event: dict, now: Now) -> Mode:
+    mono_ms, unix_ms = now
+    until_unix_ms = event.get(E_UNTIL_MS, 0)
+    until_ms = mono_ms + until_unix_ms - unix_ms if until_unix_ms else None
+    siren = event.get(E_DETAIL) != SIREN_OFF
+    return Mode(MODES[event.get(E_MODE, 0)], siren, event.get(E_ACTOR, ""), until_ms, until_unix_ms)
+
+
+def _unpack(state: dict, points: Points, config: Station, now: Now) -> Saved:
     mono_ms, unix_ms = now
     down_ms = max(0, unix_ms - state[1])
-    gone = []
+    gone = {}
     for name, (channel, saved) in state[3].items():
         alarm = points.alarms.get(name)
         if alarm is not None and alarm.rule.channel == channel:
             alarm.restore(saved, mono_ms, down_ms)
         elif saved[2]:
-            gone.append(name)
+            gone[name, channel] = Gone(saved[4], saved[5], saved[-1])
     unread = _restore(points.kept, state[4], mono_ms, down_ms)
     for name in state[8]:
         if name in points.by_channel:
             points.by_channel[name].faulty = True
-    config_mode, mode = state[2]
-    if mode not in MODES or config_mode != config.mode:
-        mode = config.mode  # The configuration was changed since: it is newer.
+    config_mode, saved_mode = state[2]
+    mode = mode_of(saved_mode, mono_ms, down_ms)
+    if config_mode != config.mode:
+        mode = configured(config)  # The configuration was changed since: it is newer.
     lost = {name for name in state[7] if name in points.by_source}
     return Saved(mode, lost, gone, unread)
 

@@ -5,11 +5,12 @@ Rules of this file: nothing waits; a fault that lasts is told again only after a
 
 from typing import Protocol
 
-from gateway.alarms import Change
+from gateway.changes import Change
 from gateway.clock import Clock
 from gateway.config import Station
-from gateway.events import alarm_event, plain_event
+from gateway.events import Event, Gone, alarm_event, gone_event, plain_event
 from gateway.points import Point
+from wire.telemetry import E_ACTOR, E_UNTIL_MS
 
 FAULT_REPEAT_MS = 600_000
 FAULTS_MAX = 256
@@ -40,12 +41,25 @@ class Telling:
     def alarm(self, change: Change, point: Point | None, detected_ms: int, siren_ms: int | None) -> None:
         """A change of an alarm, of `point` where it judges one."""
         serial = self._serials.get(point.channel.source, b"") if point is not None else b""
-        self._sink.event(alarm_event(change, point, self.mode, detected_ms, siren_ms, serial))
+        self._sink.event(alarm_event(change, point, detected_ms, siren_ms, serial))
+
+    def gone(self, rule: str, channel: str, saved: Gone) -> None:
+        """The end of an episode whose rule is no longer configured."""
+        self._sink.event(gone_event(rule, channel, saved, self._clock.unix_ms()))
 
     def plain(self, kind: str, source: str, detail: str, channel: str = "") -> None:
         """Everything that is no alarm. KeyError for no such kind."""
         serial = self._serials.get(source, b"")
         self._sink.event(plain_event(kind, self._clock.unix_ms(), self.mode, source, detail, channel, serial))
+
+    def act(self, kind: str, actor: str, detail: str = "", until_ms: int = 0) -> None:
+        """What a person, or the station by itself (`actor` ""), did that is of no alarm."""
+        more: Event = {}
+        if actor:
+            more[E_ACTOR] = actor
+        if until_ms:
+            more[E_UNTIL_MS] = until_ms
+        self._sink.event(plain_event(kind, self._clock.unix_ms(), self.mode, "", detail, "", b"", more))
 
     def fault(self, kind: str, source: str, detail: str) -> None:
         """A fault of a source; the same one again only after FAULT_REPEAT_MS. KeyError for no such kind."""

@@ -56,6 +56,8 @@ WORDS = {
     "acknowledged": ("已确认", "Acknowledged"),
     "returned": ("已回落 · 待确认", "Returned · not acknowledged"),
     "latched": ("保持，须现场复位", "Held until reset on site"),
+    "shelved": ("搁置", "Shelved"),
+    "out of service": ("停用", "Out of service"),
     "exercise": ("演练模式 · 非真实险情", "EXERCISE · NOT A REAL EVENT"),
     "test": ("测试", "Test"),
     "name": ("名称", "Name"),
@@ -92,6 +94,25 @@ WORDS = {
     "cn1985": ("1985高程", "1985 datum"),
     "huanghai": ("黄海高程", "Huanghai datum"),
     "local": ("当地高程", "local datum"),
+}
+
+# Why something that a person wanted was not done.
+REFUSALS = {
+    "no rule": ("没有名为 {rule} 的规则", "no rule is called {rule}"),
+    "risen": ("告警已升为{level}，请重新确认", "it has become {level}: acknowledge again"),
+    "seen": ("{rule} 已确认", "{rule} is acknowledged already"),
+    "normal": ("{rule} 没有告警", "no alarm of {rule} stands"),
+    "not latched": ("{rule} 没有保持", "{rule} is not held"),
+    "red": ("红色告警不能搁置", "a red alarm is never shelved"),
+    "over": ("时间已过", "that time is over"),
+    "too long": ("最长 8 小时", "no longer than 8 hours"),
+    "not shelved": ("{rule} 没有搁置", "{rule} is not shelved"),
+    "in service": ("{rule} 在用", "{rule} is in service"),
+    "out of service": ("{rule} 已停用", "{rule} is out of service already"),
+    "quiet": ("警报器没有鸣响", "the siren is quiet"),
+    "not silenced": ("警报器没有消音", "the siren is not silenced"),
+    "no siren": ("本站没有警报器", "this station has no siren"),
+    "loud": ("有告警", "an alarm stands"),
 }
 
 # Alarm level: (shape, character, word) in each language; more corners = worse.
@@ -159,6 +180,12 @@ def mark(level: int, lang: str) -> str:
 
 def level_word(level: int, lang: str) -> str:
     return LEVEL_MARKS[level][2][LANGUAGES.index(lang)]
+
+
+def refusal(key: str, lang: str = "en", *, rule: str = "", level: int = 0) -> str:
+    """Why something was not done, as a sentence."""
+    text = REFUSALS[key][LANGUAGES.index(lang)]
+    return text.format(rule=rule[:40], level=level_word(level, lang) if lang == "zh" else LEVEL_NAMES[level])
 
 
 def shown(quantity: str, value: int | None) -> str:

@@ -7,18 +7,21 @@ Rules of this folder: a kind registers in `KINDS` and nowhere else. `read` names
 from gateway.config import ConfigError, Station
 from gateway.fusion import add_fusions
 from gateway.gauge import add_gauges
-from gateway.kinds import high, lost, rain_sum, rise, smoke, storm, tilt
+from gateway.kinds import fault, high, lost, low, rain_sum, rise, smoke, storage, storm, tilt
 from gateway.kinds.kind import Kind
 from gateway.points import Points
 
 KINDS: dict[str, Kind] = {
     "high": high.KIND,
+    "low": low.KIND,
     "rise": rise.KIND,
     "rain_sum": rain_sum.KIND,
     "storm": storm.KIND,
     "tilt": tilt.KIND,
     "smoke": smoke.KIND,
     "lost": lost.KIND,
+    "fault": fault.KIND,
+    "storage": storage.KIND,
 }
 
 

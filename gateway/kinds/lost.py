@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from gateway.alarms import Alarm, Change
+from gateway.alarms import Alarm
+from gateway.changes import Change
 from gateway.config import ConfigError, Rule, Step
 from gateway.kinds.kind import Kind
 from gateway.load_steps import DAY_MS

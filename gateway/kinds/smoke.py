@@ -1,6 +1,6 @@
 """Kind "smoke": the obscuration of a chamber by N of M samples, and the contact of a detector on the same board."""
 
-from gateway.alarms import Change
+from gateway.changes import Change
 from gateway.config import Rule
 from gateway.kinds.kind import Kind
 from gateway.points import Point, Points

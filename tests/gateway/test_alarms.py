@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from gateway.alarms import STATE_NAMES, Alarm
+from gateway.changes import Change, Recalled
 from gateway.config import Rule, Step
 from tests.gateway.alarm_oracle import Oracle
 
@@ -26,7 +27,7 @@ def feed(alarm: Alarm, samples, start_s=0):
             alarm.hold()
             continue
         change = alarm.step(value, second * 1000, LATER_MS + second * 1000, doubt)
-        if change and change.kind:
+        if change:
             told.append((change.kind.removeprefix("alarm "), change.level))
     return told
 
@@ -75,8 +76,12 @@ CASES = {
     "doubt alone lowers nothing": (flood(), [1000, (0, True), 1000], [("raised", 1)]),
     "doubt does not cancel an on-delay": (flood(on_delay_ms=2000), [1000, (0, True), 1000], [("raised", 1)]),
     "negative levels count as others": (flood(ats=(-300, -200)), [-400, -250, -401], [("raised", 1), ("cleared", 0)]),
-    "a latched alarm is not lowered": (flood(latch=True), [2000, 0, 0, 0], [("raised", 2)]),
-    "a latched alarm escalates": (flood(latch=True), [2000, 0, 3000], [("raised", 2), ("escalated", 3)]),
+    "a latched alarm is not lowered": (flood(latch=True), [2000, 0, 0, 0], [("raised", 2), ("latched", 2)]),
+    "a latched alarm escalates, and is held again": (
+        flood(latch=True),
+        [2000, 0, 2000, 3000, 2950, 0, 0],
+        [("raised", 2), ("latched", 2), ("escalated", 3), ("latched", 3)],
+    ),
 }
 
 
@@ -115,24 +120,24 @@ ACKNOWLEDGE = [
 def test_acknowledging_moves_the_state(samples, done, state):
     alarm = Alarm(flood())
     feed(alarm, samples)
-    change = alarm.acknowledge("07", LATER_MS)
-    assert (change is not None) == done
+    change = alarm.acknowledge("07", "station", 4, LATER_MS)
+    assert isinstance(change, Change) == done
     assert STATE_NAMES[alarm.state] == state
-    assert change is None or change.detail == "07"
+    assert isinstance(change, str) or (change.actor, change.tier) == ("07", "station")
 
 
 def test_an_acknowledgement_says_who_and_at_which_level():
     alarm = Alarm(flood())
     feed(alarm, [2000])
-    change = alarm.acknowledge("07", LATER_MS)
-    assert change is not None
+    change = alarm.acknowledge("07", "station", 4, LATER_MS)
+    assert isinstance(change, Change)
     assert (change.kind, change.level, change.value, alarm.actor) == ("alarm acknowledged", 2, 2000, "07")
 
 
 def test_an_acknowledged_alarm_that_escalates_is_not_acknowledged():
     alarm = Alarm(flood())
     feed(alarm, [1000])
-    alarm.acknowledge("07", LATER_MS)
+    alarm.acknowledge("07", "station", 4, LATER_MS)
     feed(alarm, [2000], start_s=5)
     assert STATE_NAMES[alarm.state] == "unacknowledged"
     assert alarm.actor == ""
@@ -141,12 +146,12 @@ def test_an_acknowledged_alarm_that_escalates_is_not_acknowledged():
 def test_a_latched_alarm_ends_only_by_a_reset():
     alarm = Alarm(flood(latch=True))
     feed(alarm, [2000])
-    assert alarm.reset("07", LATER_MS) is None
+    assert alarm.reset("07", LATER_MS) == "not latched"
     feed(alarm, [0, 0], start_s=1)
     assert STATE_NAMES[alarm.state] == "latched"
     assert alarm.level == 2
     change = alarm.reset("07", LATER_MS)
-    assert change is not None
+    assert isinstance(change, Change)
     assert (change.kind, change.level, alarm.level) == ("alarm cleared", 0, 0)
     assert (STATE_NAMES[alarm.state], alarm.actor) == ("normal", "07")
 
@@ -157,12 +162,12 @@ def restarted(alarm: Alarm, rule: Rule, mono_ms: int, down_ms: int = 0) -> Alarm
     return after
 
 
-def test_becoming_latched_is_no_event_but_must_be_kept():
+def test_becoming_latched_is_told_once():
     alarm = Alarm(flood(latch=True))
     feed(alarm, [2000])
     change = alarm.step(0, 1_000, LATER_MS)
     assert change is not None
-    assert (change.kind, change.level) == ("", 2)
+    assert (change.kind, change.level) == ("alarm latched", 2)
     assert alarm.step(0, 2_000, LATER_MS) is None
 
 
@@ -212,7 +217,7 @@ def test_a_rebased_alarm_that_is_worse_must_be_acknowledged_again_and_one_that_i
     for ats, state in (((500, 1000, 1500), "unacknowledged"), ((1000, 2500), "acknowledged"), ((1800,), "normal")):
         alarm = Alarm(flood())
         feed(alarm, [1500])
-        alarm.acknowledge("07", LATER_MS)
+        alarm.acknowledge("07", "station", 4, LATER_MS)
         after = restarted(alarm, flood(ats=ats), 1000)
         after.step(1500, 51_000, LATER_MS)
         assert STATE_NAMES[after.state] == state
@@ -232,6 +237,12 @@ def test_a_rebase_forgets_the_delays_of_the_old_thresholds():
     assert [after.step(0, 52_000 + i * 1000, LATER_MS) for i in range(2)] == [None, None]
 
 
+def recalled(kind: str, level: int, **more) -> Recalled:
+    fields = {"at_ms": LATER_MS, "episode_ms": LATER_MS, "number": 3, "value": 1_234, "threshold": None}
+    texts = {"threshold_set": "", "actor": "07", "tier": "", "until_ms": 0, "mode": 0, "detail": ""}
+    return Recalled(**({"kind": kind, "level": level} | fields | texts | more))
+
+
 ADOPTED = [
     ([("alarm raised", 1)], 1, "unacknowledged", ""),
     ([("alarm raised", 1), ("alarm acknowledged", 1)], 1, "acknowledged", "07"),
@@ -249,7 +260,7 @@ def test_events_of_the_log_bring_an_alarm_where_they_left_it(events, level, stat
     feed(alarm, [1000] * 10)
     feed(alarm, [4000, (0, True)], start_s=10)  # delays under way, from before
     for kind, to in events:
-        alarm.adopt(kind, to, LATER_MS, 1_234, "07")
+        alarm.adopt(recalled(kind, to), 0, LATER_MS)
     assert (alarm.level, STATE_NAMES[alarm.state], alarm.actor) == (level, state, actor)
     assert (alarm.episode_ms, alarm.value, alarm.timing) == (LATER_MS, 1_234, False)
 
@@ -317,7 +328,7 @@ class AlarmMachine(RuleBasedStateMachine):
 
     @rule()
     def acknowledge(self):
-        done = self.alarm.acknowledge("07", LATER_MS + self.now_ms) is not None
+        done = isinstance(self.alarm.acknowledge("07", "station", 4, LATER_MS + self.now_ms), Change)
         assert done == self.oracle.acknowledge()
 
     @rule(down_s=st.integers(0, 20), origin_ms=st.integers(-1_000_000, 1_000_000))

@@ -103,7 +103,7 @@ WRONG = [
     ('guard = "180.00 m"', 'guard = { at = "180.00 m", dedband = "0.2 m" }', "dedband", 'did you mean "deadband"?'),
     ('guard = "180.00 m"', 'guard = { deadband = "0.2 m" }', "guard = ", "guard.at: is missing"),
     ('warning = "182.00 m"', 'warning = { at = "182.00 m", deadband = "3 m" }', '[[rule]]\nname = "flood"',
-     "the deadband of warning reaches below that of guard"),
+     "the deadband of warning reaches beyond that of guard"),
     ('after = "15 s"', 'after = "1 s"', 'after = "1 s"', "is less than two scans; use at least"),
     ('level = "orange"', 'level = "orang"', '"orang"', 'blind.level: "orang" is not a level; use'),
     ('level = "orange"', 'level = "orange"\nsiren = "no"', "siren = ", "is neither true nor false"),

@@ -12,21 +12,23 @@ from tests.gateway.alarm_station import FLOOD_MM, RULES, SERIAL, Rig, steps
 from wire.reading import FAIL, GOOD, MISSING, SUSPECT, SYNCED
 from wire.row import Reading, Row
 from wire.telemetry import (
+    E_ACTOR,
     E_AT_MS,
     E_CHANNEL,
     E_DATUM,
-    E_DETAIL,
     E_DETECTED_MS,
     E_EPISODE_MS,
     E_KIND,
     E_LEVEL,
     E_MODE,
+    E_NUMBER,
     E_QUANTITY,
     E_RULE,
     E_SIREN_MS,
     E_SOURCE,
     E_THRESHOLD,
     E_THRESHOLD_SET,
+    E_TIER,
     E_VALUE,
     EVENT_CODES,
 )
@@ -66,7 +68,7 @@ def test_an_event_carries_what_the_center_needs():
         E_KIND: EVENT_CODES["alarm raised"], E_RULE: "flood", E_CHANNEL: "river", E_LEVEL: 2,
         E_AT_MS: now_ms - 200, E_EPISODE_MS: now_ms - 1_200, E_DETECTED_MS: now_ms, E_SIREN_MS: now_ms,
         E_VALUE: 182_500, E_THRESHOLD: 182_000, E_THRESHOLD_SET: "CYB-2020", E_DATUM: "wusong",
-        E_MODE: 0, E_QUANTITY: 12, E_SOURCE: SERIAL,
+        E_MODE: 0, E_QUANTITY: 12, E_SOURCE: SERIAL, E_NUMBER: 1,
     }  # fmt: skip
 
 
@@ -75,7 +77,7 @@ def test_every_event_fits_the_contract_with_the_center():
     schema = Validator(CDDL)
     rig.now("level", CALM_MM)
     flood(rig)
-    rig.station.acknowledge("flood", "值班员 07")
+    rig.station.acknowledge("flood", "值班员 07", "station", 4)
     rig.station.on_fault("duplicate address", "tilt", "two answer at 13")
     rig.station.set_mode("exercise", "07")
     rig.now("tilt", None)
@@ -223,21 +225,21 @@ def test_silence_is_not_acknowledge_and_ends_with_an_escalation():
     rig = Rig(RULES[:1])
     rig.now("level", CALM_MM)
     flood(rig, 23_000)
-    assert rig.station.silence(600_000, "07")
+    assert rig.station.silence(600_000, "07") == ""
     assert (rig.driver.level, rig.driver.pattern) == (2, 0)
     assert rig.station.alarms()[0]["state"] == "unacknowledged"
     flood(rig, 26_000)
     assert rig.driver.pattern == 2
-    assert not Rig().station.silence(600_000, "07")
+    assert Rig().station.silence(600_000, "07") == "the siren is quiet"
 
 
 def test_acknowledging_is_told_with_its_actor():
     rig = Rig(RULES[:1])
-    assert not rig.station.acknowledge("flood", "07")
+    assert rig.station.acknowledge("flood", "07", "station", 4) == "no alarm of flood stands"
     rig.now("level", CALM_MM)
     flood(rig)
-    assert rig.station.acknowledge("flood", "07")
-    assert rig.sink.events[-1][E_DETAIL] == "07"
+    assert rig.station.acknowledge("flood", "07", "station", 4) == ""
+    assert (rig.sink.events[-1][E_ACTOR], rig.sink.events[-1][E_TIER]) == ("07", "station")
     assert rig.station.alarms()[0]["actor"] == "07"
 
 
@@ -330,9 +332,9 @@ def test_a_latched_alarm_keeps_siren_and_state_until_it_is_reset_on_site():
     rig.now("level", CALM_MM)
     rig.restart()
     assert (rig.station.alarms()[0]["state"], rig.driver.level) == ("latched", 4)
-    assert rig.station.reset("flood", "07")
+    assert rig.station.reset("flood", "07") == ""
     assert rig.driver.level == 0
-    assert kinds(rig) == ["alarm raised", "alarm cleared"]
+    assert kinds(rig) == ["alarm raised", "alarm latched", "alarm cleared"]
 
 
 def test_every_flood_step_is_judged_in_the_stations_datum():

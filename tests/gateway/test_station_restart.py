@@ -6,8 +6,11 @@ import pytest
 from tests.gateway.alarm_station import RULES, Rig
 from tests.gateway.test_station import CALM_MM, flood, kinds
 from wire.telemetry import (
-    E_DETAIL,
+    E_CHANNEL,
     E_EPISODE_MS,
+    E_LEVEL,
+    E_NUMBER,
+    E_RULE,
 )
 
 
@@ -15,7 +18,7 @@ def test_a_restart_keeps_an_active_alarm_sounds_again_and_announces_nothing():
     rig = Rig()
     rig.now("level", CALM_MM)
     flood(rig, 26_000)
-    rig.station.acknowledge("flood", "07")
+    rig.station.acknowledge("flood", "07", "station", 4)
     before, told = rig.station.alarms(), len(rig.sink.events)
     assert rig.restart(down_ms=30_000)
     assert rig.station.alarms() == [dict(alarm, held=True) for alarm in before]  # held until it is seen again
@@ -80,7 +83,12 @@ def test_an_active_rule_that_is_no_longer_configured_is_told():
     flood(rig)
     rig.restart(rules=RULES[1:2])
     assert kinds(rig) == ["alarm raised", "alarm rebased"]
-    assert "flood" in rig.sink.events[-1][E_DETAIL]
+    raised, ended = rig.sink.events
+    same = (E_RULE, E_CHANNEL, E_EPISODE_MS, E_NUMBER)
+    assert [ended[key] for key in same] == [raised[key] for key in same]
+    assert ended[E_LEVEL] == 0
+    rig.restart()
+    assert kinds(rig) == ["alarm raised", "alarm rebased"]
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00", b"\xa0", cbor2.dumps({0: 99}), cbor2.dumps({0: 1, 1: 5, 3: 7})])

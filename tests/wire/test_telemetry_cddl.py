@@ -73,6 +73,11 @@ events = st.fixed_dictionaries(
         t.E_ACTOR: texts,
         t.E_COMMAND: u32,
         t.E_RANGE: st.tuples(u32, u32).map(list),
+        t.E_NUMBER: u32,
+        t.E_UNTIL_MS: ms,
+        t.E_TIER: texts,
+        t.E_ACTOR: texts,
+        t.E_SUPPRESSED: st.integers(1, 2),
     },
 )
 

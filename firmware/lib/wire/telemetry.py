@@ -1,10 +1,8 @@
 """Messages between a station and the center: topics, keys, and rows as positional segments with delta columns.
 
-Rules of this file: plain Python structures of integers, None, bytes, text, lists and maps with integer keys; the CBOR
-around them is the caller's. A segment and its rows turn into each other without loss, so a row's CRC is the same at
-both ends.
-`telemetry.cddl` beside this file is the contract; keys are never reused, unknown keys are ignored.
-"""
+Rules of this file: plain Python structures of integers, None, bytes, text, lists and maps; the CBOR around them is the
+caller's. A segment and its rows turn into each other without loss. The contract is `telemetry.cddl` beside this file;
+keys are never reused, unknown keys are ignored."""
 
 from wire.columns import STEP_MAX, TelemetryError, delta, is_int, need, undelta
 from wire.reading import GOOD, MISSING, QUALITIES, SYNCED, TIME_QUALITIES
@@ -72,10 +70,14 @@ E_SOURCE = 14
 E_RANGE = 15  # [first, last] seq of a dropped range
 E_EPISODE_MS = 16  # t_event of the episode's first crossing: (rule, channel, this) is the identity of an episode
 E_EPOCH = 17  # of the log that E_SOURCE and E_RANGE speak of
+E_NUMBER = 18  # of the episode, counted per rule from 1
+E_UNTIL_MS = 19  # unix ms until which it holds: shelved, silenced, a mode
+E_TIER = 20  # where the person sits who did it: station, district, city ...
 E_LATE = 21  # true: judged for the record from rows that came late; no siren, no change of the present state
 E_OPERATING = 22  # place in OPERATING at the time of detection; absent = normal
 E_ACTOR = 23  # who did it: of what a person did or observed
 E_COMMAND = -1  # id of the command that caused it
+E_SUPPRESSED = -2  # the siren did not sound for it: 1 shelved, 2 out of service
 
 EVENT_KINDS = {
     1: "alarm raised",
@@ -84,6 +86,9 @@ EVENT_KINDS = {
     4: "alarm cleared",
     5: "alarm acknowledged",
     6: "alarm rebased",
+    7: "alarm shelved",
+    8: "alarm unshelved",
+    9: "alarm out of service",
     10: "sensor fault",
     11: "sensor back",
     12: "source lost",
@@ -108,6 +113,12 @@ EVENT_KINDS = {
     40: "gateway started",
     41: "gateway stopped",
     42: "siren failed",
+    50: "alarm in service",
+    51: "alarm latched",
+    52: "siren silenced",
+    53: "siren sounds again",
+    54: "siren tested",
+    55: "siren back",
 }
 EVENT_CODES = {name: code for code, name in EVENT_KINDS.items()}
 
