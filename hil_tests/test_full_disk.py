@@ -13,7 +13,8 @@ from wire.telemetry import EVENT_CODES
 DISK_MIB = 16
 OWN_GROWTH_BYTES = 20_000  # What somebody else leaves; our own rows take it.
 SCAN_MS, POLL_MS, ON_DELAY_MS, SPARE_MS = 1_000, 1_000, 0, 100
-SIREN_MS_MAX = SCAN_MS + POLL_MS + ON_DELAY_MS + SPARE_MS  # DESIGN 6
+CONFIRM_MS = POLL_MS  # The stimulus is a step: faster than a level's rate, so the next sample has to confirm it.
+SIREN_MS_MAX = SCAN_MS + POLL_MS + CONFIRM_MS + ON_DELAY_MS + SPARE_MS  # DESIGN 6
 TRIALS = 3
 
 
