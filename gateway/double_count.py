@@ -4,10 +4,15 @@ Rules of this file: no clock. A gauge is judged at the samples in which it has t
 counts too little, or not at all, is not told by this. A flag changes no sum and no alarm.
 """
 
+from gateway.gauge import gauge_of
+from gateway.points import Point, Points
+from gateway.quality import DOUBLE_COUNT
+from gateway.rain import Rain
 from wire.reading import rain_since
 
 TIP_MS_MIN = 250  # A bucket needs longer to tip and come back: 0.1 mm at a time would be 1,440 mm/h.
 CHATTER_MS = 5_000  # So long at that pace is a contact that bounces. The scan is too slow to see two tips apart.
+TOGETHER_S = 60  # Gauges whose rain is known since the same moment, give or take this, begin together.
 COUNTED_MS_MIN = 50  # Boards count no faster (debounce): what grew faster is another counter, not rain.
 
 
@@ -46,3 +51,68 @@ class Chatter:
         self._since = (mono_ms, counter_um)
         tips = rain_since(counter_um, since[1]) // self._tip_um
         return tips * TIP_MS_MIN > span_ms >= tips * COUNTED_MS_MIN
+
+
+class Tipping:
+    """Judge of a gauge's counter that grows faster than a bucket can tip."""
+
+    __slots__ = ("_chatter", "_point")
+
+    def __init__(self, point: Point) -> None:
+        self._point = point
+        self._chatter = Chatter(point.channel.tip_um)
+
+    def step(self, value: int, mono_ms: int, unix_ms: int, doubt: bool = False) -> None:
+        if self._chatter.fast(value, mono_ms):
+            self._point.suspect(DOUBLE_COUNT)
+
+    def hold(self) -> None:
+        """A counter keeps counting while it is not seen."""
+
+
+class Neighbours:
+    """Judge of a gauge, behind its windows: at each sample in which it has tipped it is held against the others.
+
+    A neighbour that is not seen now, or whose rain is not known for as long, does not count.
+    """
+
+    __slots__ = ("_counter_um", "_least_um", "_others", "_permil", "_point", "_rain", "_window_s")
+
+    def __init__(self, point: Point, rain: Rain, others: list[tuple[Point, Rain]]) -> None:
+        assert point.channel.double_count is not None
+        self._point = point
+        self._rain = rain
+        self._others = others
+        self._permil = point.channel.double_count.permil
+        self._window_s = point.channel.double_count.window_ms // 1000
+        self._least_um = point.channel.double_count.least_um
+        self._counter_um: int | None = None
+
+    def step(self, value: int, mono_ms: int, unix_ms: int, doubt: bool = False) -> None:
+        before_um, self._counter_um = self._counter_um, value
+        if before_um is None or before_um == value:
+            return
+        now_s = mono_ms // 1000
+        begin_s = now_s - self._window_s
+        known_s = max(begin_s, self._rain.since_s or 0) + TOGETHER_S
+        sums_um = [
+            rain.between_um(begin_s, now_s)
+            for point, rain in self._others
+            if point.value is not None and rain.since_s is not None and rain.since_s <= known_s
+        ]
+        if above_neighbours(self._rain.between_um(begin_s, now_s), sums_um, self._permil, self._least_um):
+            self._point.suspect(DOUBLE_COUNT)
+
+    def hold(self) -> None:
+        """A counter keeps counting while it is not seen."""
+
+
+def watch_gauges(points: Points) -> None:
+    """Let every gauge of which enough is known be watched; behind `add_gauges`."""
+    for point in points.by_channel.values():
+        channel = point.channel
+        if channel.tip_um:
+            point.judges.append(Tipping(point))
+        if channel.double_count is not None and channel.neighbours:
+            others = [(points.point(name, channel.name), gauge_of(points, name).rain) for name in channel.neighbours]
+            point.judges.append(Neighbours(point, gauge_of(points, channel.name).rain, others))

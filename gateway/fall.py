@@ -35,6 +35,11 @@ class Fall:
         return self._depths[-1]
 
     @property
+    def first_s(self) -> int:
+        """Second of the first point."""
+        return self._seconds[0]
+
+    @property
     def first_um(self) -> int:
         """Of the first point: what fell before it is not known."""
         return self._depths[0]

@@ -12,7 +12,7 @@ from gateway.changes import Change
 from gateway.config import Channel, ConfigError, Rule, Station
 from gateway.level import judged_quantity, line
 from gateway.quality import Watch
-from wire.reading import MISSING
+from wire.reading import MISSING, SUSPECT, worst
 
 LATE_MS_MIN = 3_000  # UX.md 5: late is older than two scans, and than 3 s: shown, but still judged.
 STALE_MS_MIN = 10_000  # Older than ten scans, and than this, is not the present: as missing.
@@ -141,6 +141,11 @@ class Point:
     def hold(self) -> None:
         for judge in self.judges:
             judge.hold()
+
+    def suspect(self, kind: int) -> None:
+        """The newest sample, a usable one, has this kind of flag as well."""
+        self.watch.add(kind)
+        self.quality = worst(self.quality, SUSPECT)
 
     def lose(self) -> None:
         """The source does not answer: the newest sample is no longer the present."""

@@ -134,6 +134,11 @@ class Watch:
             self.moved = True
             self.mark(COMPANION, bool(ill))
 
+    def add(self, kind: int) -> None:
+        """The newest sample has this kind too: what is judged with its neighbours is known only behind it."""
+        self.kinds |= kind
+        self._count(kind)
+
     def mark(self, kind: int, on: bool) -> None:
         """Set or lift a kind that others judge, from the next sample on."""
         self._marks = self._marks | kind if on else self._marks & ~kind

@@ -41,6 +41,11 @@ class Rain:
         self._offsets: list[tuple[int, int]] = []  # (since when, unix less monotonic seconds), newest first
 
     @property
+    def since_s(self) -> int | None:
+        """Second from which on rain is known; None before the first sample."""
+        return None if self._fall is None else self._fall.first_s
+
+    @property
     def seen(self) -> bool:
         """Has there been a sample? Before it no row of a log can be placed."""
         return self._fall is not None

@@ -5,6 +5,7 @@ Rules of this folder: a kind registers in `KINDS` and nowhere else. `read` names
 """
 
 from gateway.config import ConfigError, Station
+from gateway.double_count import watch_gauges
 from gateway.fusion import add_fusions
 from gateway.gauge import add_gauges
 from gateway.kinds import fault, high, lost, low, rain_sum, rise, smoke, storage, storm, tilt
@@ -30,6 +31,7 @@ def make_points(config: Station, mono_ms: int, unix_ms: int) -> Points:
     points = Points(config, mono_ms, unix_ms)
     add_gauges(points)
     add_fusions(config, points)
+    watch_gauges(points)
     for rule in config.rules:
         if rule.kind not in KINDS:
             raise ConfigError([f"rule {rule.name}: kind {rule.kind!r} cannot be judged; use {', '.join(KINDS)}"])

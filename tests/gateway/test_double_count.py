@@ -6,9 +6,14 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from gateway.config import Channel, DoubleCount, Source
 from gateway.double_count import Chatter, above_neighbours
-from wire.reading import RAIN_WRAP_UM
+from gateway.gauge import Gauge
+from gateway.station import NowValue
+from tests.gateway.alarm_station import Rig
+from wire.reading import GOOD, RAIN_WRAP_UM, SUSPECT
 
 CASES = {
     "twice the median": (13_600, [6_600, 6_400, 9_000], True),
@@ -64,3 +69,101 @@ def test_a_burst_after_a_silence_and_another_counter_are_no_chatter():
     assert not chatter.fast(0, 0)
     assert not chatter.fast(30_000, 60_000)  # 150 tips of a silent minute
     assert not chatter.fast(99_000_000, 66_000)
+
+
+UM_PER_TIP = 200
+MINUTE_MS = 60_000
+
+
+def field(hours=24, least_um=6_000, tip_um=0) -> Rig:
+    """Four gauges in one field; the first is held against the others."""
+    rig = Rig(())
+    gauge = Channel("rain-0", "rain-0", 0, "rain_um", neighbours=("rain-1", "rain-2", "rain-3"), tip_um=tip_um)
+    limits = DoubleCount(1_160, hours * 3_600_000, least_um)
+    gauges = [replace(gauge, double_count=limits, gap_after_ms=86_400_000)]
+    gauges += [Channel(f"rain-{i}", f"rain-{i}", 0, "rain_um") for i in (1, 2, 3)]
+    bus = rig.config.buses[0]
+    sources = tuple(Source(gauge.name, "main", i + 1, channels=(gauge,)) for i, gauge in enumerate(gauges))
+    rig.config = replace(rig.config, buses=(replace(bus, sources=sources),))
+    rig.start()
+    return rig
+
+
+class Field:
+    """Rain on the rig's gauges; `told` is the quality and the flags of the first after each of its looks."""
+
+    def __init__(self, rig: Rig, first: tuple[int | None, ...] = ()) -> None:
+        self.rig = rig
+        self.um = [0] * 4
+        self.told: list[tuple[int, list[str]]] = []
+        self.look(*first)
+
+    def look(self, *tips: int | None, after_ms: int = MINUTE_MS) -> None:
+        """`tips` of each gauge, None = it is not asked; the neighbours are asked first."""
+        self.rig.clock.advance(after_ms)
+        for i in (1, 2, 3, 0):
+            fallen = tips[i] if tips else 0
+            if fallen is None:
+                continue
+            self.um[i] += UM_PER_TIP * fallen
+            now = (self.rig.clock.mono, self.rig.clock.unix)
+            self.rig.station.on_now(f"rain-{i}", [NowValue(0, self.um[i], GOOD, 0, *now)])
+        gauge = self.rig.station.channels()[0]
+        self.told.append((gauge["quality"], gauge["flags"]))  # pyright: ignore[reportArgumentType]
+
+
+CALM = (GOOD, [])
+DOUBLE = (SUSPECT, ["double-count"])
+
+
+def test_a_gauge_is_flagged_in_each_look_in_which_it_tips_while_it_has_too_much():
+    field_ = Field(field())
+    field_.look(60, 30, 29, 40)  # 12 mm against 6 mm
+    field_.look()
+    field_.look(0, 20, 20, 0)  # no tip of its own: not judged
+    field_.look(1, 5, 5, 0)  # 12.2 mm against 10.8 mm: below 116 %
+    assert field_.told == [CALM, DOUBLE, CALM, CALM, CALM]
+    assert field_.rig.station.channels()[0]["counts"] == {"double-count": 1}
+
+
+def test_what_left_the_window_counts_for_nobody():
+    field_ = Field(field(hours=1, least_um=2_000))
+    field_.look(60, 30, 30, 30)
+    field_.look(11, 11, 11, 11, after_ms=3_600_000)
+    assert field_.told == [CALM, DOUBLE, CALM]
+
+
+def test_a_neighbour_that_is_not_seen_does_not_count():
+    rig = field()
+    field_ = Field(rig)
+    field_.look(30, 30, 10, 10)
+    for i in (2, 3):
+        rig.station.on_lost(f"rain-{i}", "no answer", rig.clock.mono)
+    rig.clock.advance(MINUTE_MS)
+    now = (rig.clock.mono, rig.clock.unix)
+    rig.station.on_now("rain-0", [NowValue(0, 31 * UM_PER_TIP, GOOD, 0, *now)])
+    assert rig.station.channels()[0]["flags"] == []  # 6.2 mm against the 6.0 mm of the one that is seen
+
+
+def test_a_neighbour_whose_rain_is_not_known_for_as_long_does_not_count():
+    field_ = Field(field(least_um=1_000), first=(0, 0, None, None))
+    field_.look(30, 30, None, None)
+    field_.look(0, 0, 0, 0)
+    field_.look(5, 5, 5, 5)  # 7 mm, as the one has that was there from the beginning; the other two know of 1 mm
+    assert field_.told == [CALM] * 4
+
+
+def test_a_flag_takes_nothing_from_the_sum_that_rules_judge():
+    rig = field()
+    field_ = Field(rig)
+    field_.look(60, 30, 30, 30)
+    gauge = rig.station._points.kept_as("rain", "rain-0", Gauge)
+    assert gauge is not None
+    assert gauge.rain.sum_um(3_600) == 60 * UM_PER_TIP
+
+
+def test_a_contact_that_bounces_is_flagged_without_any_neighbour():
+    field_ = Field(field(tip_um=UM_PER_TIP))
+    for _ in range(10):
+        field_.look(5, 0, 0, 0, after_ms=1_000)
+    assert [told == DOUBLE for told in field_.told[1:]] == [False] * 4 + [True] + [False] * 4 + [True]
