@@ -100,6 +100,8 @@ NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "staff": (("channel", "value", "at_ms"), ("reason",)),
     "re-zero": (("channel",), ("reason",)),
     "self-test": ((), ()),
+    "mute": (("rule",), ()),
+    "test-detector": (("rule",), ()),
 }
 
 

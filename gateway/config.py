@@ -138,6 +138,9 @@ class Rule(Struct, frozen=True):
     threshold_set: str = ""
     latch: bool = False
     windows_ms: tuple[int, ...] = ()  # storm: length of the window of each step
+    battery_mv: int = 0  # smoke: supply below which its battery is low; 0 = not looked at
+    drift: bool = False  # smoke: follow a dirty chamber here, since the detector does not
+    test: str = ""  # smoke: channel of a test button
     baseline: int | None = None  # tilt: what a change is measured from; None = the first stable value
 
 

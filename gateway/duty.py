@@ -81,6 +81,8 @@ class Duty:
             "mode": self._mode,
             "operating": self._operating,
             "observe": self._observe,
+            "mute": self._mute,
+            "test-detector": self._test_detector,
         }
 
     def act(self, number: int, action: Action) -> tuple[str, str]:
@@ -149,6 +151,12 @@ class Duty:
 
     def _silence(self, action: Action) -> str:
         return self._station.silence(action.duration_ms or SILENCE_MS_MAX, action.actor)
+
+    def _mute(self, action: Action) -> str:
+        return self._station.mute(action.rule, action.actor)
+
+    def _test_detector(self, action: Action) -> str:
+        return self._station.test_detector(action.rule, action.actor)
 
     def _mode(self, action: Action) -> str:
         return self._station.set_mode(MODES[action.mode or 0], action.actor, action.until_ms, action.siren)

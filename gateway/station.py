@@ -12,6 +12,7 @@ from gateway.alarms import Alarm
 from gateway.changes import ESCALATED, IN, RAISED, REBASED, UNSHELVES, Change
 from gateway.clock import Clock
 from gateway.config import Station as StationConfig
+from gateway.detector import detectors_of
 from gateway.gauge import KEPT as RAIN
 from gateway.gauge import Gauge, gauges_of
 from gateway.intake import Intake
@@ -48,6 +49,9 @@ class Station:
         self._sink = sink
         self._points = make_points(config, clock.mono_ms(), clock.unix_ms())
         self._gauges = gauges_of(self._points)
+        self._detectors = detectors_of(self._points)
+        for detector in self._detectors.values():
+            detector.tell = self._tell_smoke
         self._intake = Intake()
         self._telling = Telling(config, clock, sink)
         self._zone = ZoneInfo(config.time_zone)
@@ -169,6 +173,25 @@ class Station:
         """End a latched alarm on site."""
         return self._by_hand(rule, lambda alarm, _, unix_ms: alarm.reset(actor, unix_ms))
 
+    def mute(self, rule: str, actor: str) -> str:
+        """Quiet for 7 h what is told of a smoke detector's faults; smoke is not."""
+        detector = self._detectors.get(rule)
+        if detector is None:
+            return f"there is no smoke rule {rule}"
+        detector.mute(self._clock.mono_ms(), actor)
+        self._keep()
+        return ""
+
+    def test_detector(self, rule: str, actor: str) -> str:
+        """Let a smoke detector be tested for a while: what it says is no alarm."""
+        detector = self._detectors.get(rule)
+        if detector is None:
+            return f"there is no smoke rule {rule}"
+        if not detector.test(self._clock.mono_ms(), actor):
+            return f"{rule} has an alarm: it cannot be tested now"
+        self._keep()
+        return ""
+
     def shelve(self, rule: str, actor: str, reason: str, until_ms: int) -> str:
         """No siren for the alarm of `rule` until `until_ms` (unix), at most SHELF_MS_MAX; never red."""
 
@@ -226,6 +249,9 @@ class Station:
             gauge = self._points.kept_as(RAIN, name, Gauge)
             rain = None if gauge is None else gauge.now(now_ms, unix_ms, self._zone)
             told.append(channel_now(point, now_ms) | ({"rain": rain} if rain is not None else {}))
+            for rule, detector in self._detectors.items():
+                if self._points.alarms[rule] in point.alarms:
+                    told[-1]["smoke"] = detector.now(now_ms)
         return told
 
     def alarms(self) -> list[dict[str, object]]:
@@ -352,6 +378,10 @@ class Station:
             if name not in (ACTUAL, self.mode) and (change := alarm.end(unix_ms, f"the {name} is over")):
                 ended.append(change)
         return ended
+
+    def _tell_smoke(self, kind: str, channel: str, detail: str) -> None:
+        source = self._points.by_channel[channel].channel.source
+        self._telling.plain(kind, source, detail, channel, "test" if kind == "smoke test" else "")
 
     def _restless(self) -> bool:
         points = self._points

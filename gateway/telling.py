@@ -47,10 +47,11 @@ class Telling:
         """The end of an episode whose rule is no longer configured."""
         self._sink.event(gone_event(rule, channel, saved, self._clock.unix_ms()))
 
-    def plain(self, kind: str, source: str, detail: str, channel: str = "") -> None:
-        """Everything that is no alarm. KeyError for no such kind."""
+    def plain(self, kind: str, source: str, detail: str, channel: str = "", mode: str = "") -> None:
+        """Everything that is no alarm, in the station's mode or another one. KeyError for no such kind."""
         serial = self._serials.get(source, b"")
-        self._sink.event(plain_event(kind, self._clock.unix_ms(), self.mode, source, detail, channel, serial))
+        now_ms = self._clock.unix_ms()
+        self._sink.event(plain_event(kind, now_ms, mode or self.mode, source, detail, channel, serial))
 
     def act(self, kind: str, actor: str, detail: str = "", until_ms: int = 0) -> None:
         """What a person, or the station by itself (`actor` ""), did that is of no alarm."""

@@ -2,10 +2,12 @@
 
 from gateway.changes import Change
 from gateway.config import Rule
+from gateway.detector import KEPT, Detector, Drift
 from gateway.kinds.kind import Kind
 from gateway.points import Point, Points
 from gateway.rule_table import RuleTable
 from gateway.smoke import Smoke
+from wire.reading import VALUE_MAX
 
 QUANTITIES = ("smoke_mdbm",)
 
@@ -29,22 +31,43 @@ def read(table: RuleTable) -> Rule | None:
     channel = table.channel(QUANTITIES)
     steps = table.steps(table.dimension(channel, QUANTITIES))
     table.deadband(channel, QUANTITIES)
-    return table.rule(steps if channel else None)
+    low_mv = table.table.amount("battery", "voltage", 0, VALUE_MAX, 0, "10.8 V")
+    drift = table.table.flag("drift", False)
+    button = table.table.text("test", "", "smoke.button")
+    if button:
+        found = table.known.channels.get(button)
+        if found is None:
+            table.known.missing(table.table, button, table.known.channels, "channel")
+            steps = None
+        elif found.quantity != "smoke_contact":
+            table.table.problem("test", f'"{button}" is {found.quantity}; a test button is a smoke_contact')
+            steps = None
+    if low_mv is None or button is None:
+        return None
+    return table.rule(steps if channel else None, battery_mv=low_mv, drift=drift, test=button)
 
 
 def make(rule: Rule, points: Points) -> None:
     point = points.point(rule.channel, rule.name)
-    contact = _contact_of(point, points)
+    contact = _beside(point, points, "smoke_contact", rule.test)
     smoke = Smoke(points.alarm(rule, point), contact is not None)
-    point.judges.append(smoke)
+    detector = Detector(smoke, point, points.start[0], Drift(rule.steps[0].at) if rule.drift else None)
+    button = points.point(rule.test, rule.name) if rule.test else None
+    detector.attend(contact, _beside(point, points, "humidity_permil"), button)
+    battery = _beside(point, points, "supply_mv")
+    if battery is not None and rule.battery_mv:
+        detector.power(battery, rule.battery_mv)
+    point.judges.append(detector)
     if contact is not None:
         contact.judges.append(Contact(smoke))
+    points.looks.append(detector)
+    points.keep(KEPT, rule.name, detector)
 
 
-def _contact_of(chamber: Point, points: Points) -> Point | None:
-    """The smoke contact of the same board, if it has one."""
+def _beside(chamber: Point, points: Points, quantity: str, other_than: str = "") -> Point | None:
+    """The channel of the same source with that quantity, if it has one."""
     for point in points.by_source[chamber.channel.source].values():
-        if point.channel.quantity == "smoke_contact":
+        if point.channel.quantity == quantity and point.channel.name != other_than:
             return point
     return None
 

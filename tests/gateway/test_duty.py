@@ -177,3 +177,15 @@ def test_an_exercise_is_told_and_stands_in_what_is_sent(post):
     assert event[E_COMMAND] == 1
     assert post.log.now.mode == 1
     assert post.duty.document()["mode"] == "exercise"
+
+
+def test_a_smoke_detector_is_muted_and_tested_by_command_but_no_test_covers_an_alarm(post):
+    assert post.do("mute", rule="smoke") == ("done", "")
+    assert post.events("smoke muted")[0][E_COMMAND] == post.number
+    assert post.do("test-detector", rule="smoke") == ("done", "")
+    post.rig.tick(600_000)
+    assert len(post.events("smoke test")) == 2
+    post.rig.now("smoke", 500, 0, 12_000)
+    assert post.do("test-detector", rule="smoke")[0] == "refused"
+    for kind in ("mute", "test-detector"):
+        assert post.do(kind, rule="flood") == ("refused", "there is no smoke rule flood")

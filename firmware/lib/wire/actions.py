@@ -35,4 +35,6 @@ ACTIONS = (
     "staff",
     "re-zero",
     "self-test",
+    "mute",
+    "test-detector",
 )

@@ -119,6 +119,10 @@ EVENT_KINDS = {
     53: "siren sounds again",
     54: "siren tested",
     55: "siren back",
+    64: "smoke fault",
+    65: "smoke back",
+    66: "smoke muted",
+    67: "smoke test",
 }
 EVENT_CODES = {name: code for code, name in EVENT_KINDS.items()}
 
