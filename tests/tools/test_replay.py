@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests.gateway.station_toml import GOOD
+from tests.gateway.test_load_levels import FUSED
 from tests.tools.replay_files import arguments, level_call, result_of, write
 from tools.__main__ import main
 from tools.failure import Failure
@@ -229,11 +231,55 @@ def test_the_json_goes_to_a_file_or_to_standard_output(tmp_path, capsys):
 
 
 def test_a_real_station_lends_its_river_and_its_rules(tmp_path):
-    from tests.gateway.station_toml import GOOD
-
     station = write(tmp_path, GOOD, "station.toml")
     rows = [f"2020-08-20T00:{5 * i:02d}Z,{179 + i * 0.5:.2f}" for i in range(12)]
     call = level_call(tmp_path, rows)[:-2]
     found = document(result_of(*call, "--station", station))
     assert [(one["rule"], one["channel"]) for one in found["episodes"]][:1] == [("flood", "river")]
     assert any("left out" in note for note in found["notes"])
+
+
+def fused_call(tmp_path, rows, *more, head):
+    station = write(tmp_path, FUSED, "station.toml")
+    return (*level_call(tmp_path, rows, head=head)[:-2], *more, "--station", station)
+
+
+def test_one_recording_stands_for_what_two_sensors_together_would_show(tmp_path):
+    rows = [f"2020-08-20T00:{5 * i:02d}Z,{179 + i * 0.25:.2f}" for i in range(12)]
+    found = document(result_of(*fused_call(tmp_path, rows, head="time,stage")))
+    (flood,) = [one for one in found["episodes"] if one["rule"] == "flood"]
+    assert (flood["channel"], flood["start"], flood["peak"]) == ("stage", "2020-08-20T00:20:00Z", "181.750 m")
+
+
+def test_two_recordings_are_fused_as_the_station_would(tmp_path):
+    # The low sensor stops at 184.00 m, the high one knows nothing below 183.00 m: the overlap is 183 to 186 m.
+    rows = [
+        f"2020-08-20T{i // 12:02d}:{5 * i % 60:02d}Z,{min(184.0, 179 + i * 0.25):.2f},{max(183.0, 179 + i * 0.25):.2f}"
+        for i in range(24)
+    ]
+    more = ("--value", "high", "--channel", "river", "--channel", "bridge")
+    found = document(result_of(*fused_call(tmp_path, rows, *more, head="time,stage,high")))
+    (flood,) = [one for one in found["episodes"] if one["rule"] == "flood"]
+    assert (flood["channel"], flood["start"]) == ("stage", "2020-08-20T00:20:00Z")
+
+
+def test_a_zone_may_be_a_fixed_offset(tmp_path):
+    rows = [row.replace("Z", "") for row in FLOOD]
+    file = write(tmp_path, "time,stage\n" + "\n".join(rows) + "\n")
+    call = (
+        "--csv",
+        file,
+        "--time",
+        "time",
+        "--value",
+        "stage",
+        "--quantity",
+        "level",
+        "--unit",
+        "m",
+        "--zone",
+        "+08:00",
+    )
+    found = document(result_of(*call))
+    assert found["first"] == "2020-05-31T16:00:00Z"
+    assert found["station"]["time_zone"] == "Etc/GMT-8"  # The sign of these names is the other way round.

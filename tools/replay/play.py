@@ -172,8 +172,10 @@ class Player:
     def _alarms_of(self, sensor: Sensor) -> list[tuple[Alarm, Trace | None]]:
         """The alarms that samples of this source may change, each with its trace."""
         found: list[tuple[Alarm, Trace | None]] = []
-        for _, channel in sensor.columns:
-            for alarm in self.points.by_channel[channel].alarms:
+        points = [self.points.by_channel[channel] for _, channel in sensor.columns]
+        points += [joined.point for joined in self.points.fused.get(sensor.source, [])]
+        for point in points:
+            for alarm in point.alarms:
                 trace = None
                 if alarm.rule.kind in TRACED:
                     trace = Trace(alarm.rule, TRACED[alarm.rule.kind])

@@ -9,6 +9,7 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -24,10 +25,15 @@ from tools.failure import Failure
 from tools.replay.phrases import Note
 from tools.replay.quantities import QUANTITIES, VECTOR
 from tools.replay.recording import INVALID, Ask, wrong
+from tools.replay.stamps import zone_of
 
 OWN_TABLES = ("recording", "episode", "flags", "quiet")  # What only a replay reads.
 _NAME = re.compile(r"[\s\"'\\/#+]+")
 NEVER_MS = 1 << 60
+ABOUT_SEEING = ("lost", "fault", "storage")  # What a station sees of itself: at a recording's cadence it means nothing.
+STATION_KEYS = ("quantity", "neighbours", "companion", "drift")  # of a channel: what hangs on other sensors
+HEIGHT_KEYS = ("gauge_zero", "offset", "datum", "surveyed")
+LOCAL = "local"  # the datum of a recording that names none
 
 # What stands where no site is known: the national storm signals, observed, and the proposals for tilt and smoke.
 DEFAULT_RULES: dict[str, list[dict[str, str]]] = {
@@ -111,17 +117,27 @@ def station_document(path: Path, ask: Ask, channels: list[str]) -> tuple[dict[st
         station = load(path)
     except ConfigError as error:
         raise bad_station(path, error.problems) from None
-    document, problems = described(path)
-    chosen = _chosen(station, ask, channels, path)
-    names = [channel.name for channel in chosen]
+    document, _ = described(path)
+    names = _chosen(station, ask, channels, path)
+    fused = {fusion.name: fusion for fusion in station.fusions}
+    joined = [fusion.name for fusion in station.fusions if {fusion.low, fusion.high} <= set(names)]
     tables = {table.get("name"): table for table in _channel_tables(document)}
-    rules = [rule for rule in document.get("rule", []) if rule.get("channel") in names]
-    left = [str(rule.get("name")) for rule in document.get("rule", []) if rule not in rules or rule["kind"] == "lost"]
+    for name in names:
+        if name in fused:  # One recording stands for what two sensors together would show.
+            tables[name] = {"name": name, "gauge_zero": "0.00 m", "datum": fused[name].datum}
+    judged = {*names, *joined}
+    rules = [
+        rule for rule in document.get("rule", []) if rule["channel"] in judged and rule["kind"] not in ABOUT_SEEING
+    ]
+    left = [rule["name"] for rule in document.get("rule", []) if rule not in rules]
     picked = {
         "station": document["station"],
-        "channel": [{k: v for k, v in tables.get(name, {"name": name}).items() if k != "quantity"} for name in names],
-        "threshold_set": [item for item in document.get("threshold_set", []) if item.get("channel") in names],
-        "rule": [rule for rule in rules if rule["kind"] != "lost"],
+        "channel": [
+            {k: v for k, v in tables.get(name, {"name": name}).items() if k not in STATION_KEYS} for name in names
+        ],
+        "fusion": [item for item in document.get("fusion", []) if item["name"] in joined],
+        "threshold_set": [item for item in document.get("threshold_set", []) if item["channel"] in judged],
+        "rule": rules,
     }
     return picked, Problems(path.name, {}), left
 
@@ -134,10 +150,11 @@ def build(document: dict[str, Any], problems: Problems, ask: Ask, cadence_ms: in
     station = root.table("station")
     name = station.text("name", ask.file.stem)
     name_en = station.text("name_en", name)
-    zone = read_zone(station) if station.has("time_zone") else ask.zone or "UTC"
+    zone = read_zone(station) if station.has("time_zone") else named_zone(ask.zone)
     for key in ("id", "gateway_serial", "mode"):
         station.mark(key)
     station.close()
+    _name_local(document, ask)
     sensors, sources = _sources(root, ask)
     beside, others = _neighbours(ask)
     sources = (*_accompanied(sources, others), *others)
@@ -155,6 +172,16 @@ def build(document: dict[str, Any], problems: Problems, ask: Ask, cadence_ms: in
         spool=config.Spool(""), center=config.Center(), threshold_sets=judging.sets, fusions=judging.fusions,
     )  # fmt: skip
     return Site(made, sensors, ask.quantity, cadence_ms, beside)
+
+
+def named_zone(zone: str) -> str:
+    """A zone of the zone table for what a recording is stamped in; UTC for an offset that is no whole hour."""
+    found = zone_of(zone) if zone else None
+    if isinstance(found, ZoneInfo):
+        return found.key
+    offset = found.utcoffset(None) if found is not None else None
+    seconds = int(offset.total_seconds()) if offset is not None else 0
+    return "UTC" if not seconds or seconds % 3_600 else f"Etc/GMT{-seconds // 3_600:+d}"
 
 
 def bad_station(path: Path, problems: list[str]) -> Failure:
@@ -188,6 +215,10 @@ def _sources(root: Table, ask: Ask) -> tuple[list[Sensor], tuple[config.Source, 
         if ask.temperature:
             channels.append(config.Channel(f"{source}.temperature", source, len(group), "temp_cdeg"))
         sources.append(config.Source(source, "recording", number, channels=tuple(channels)))
+    names = [channel.name for source in sources for channel in source.channels]
+    for index, table in enumerate(tables):
+        if names.count(str(table.values.get("name"))) > 1:
+            table.problem("name", f'"{table.values["name"]}" is the name of another channel too (number {index + 1})')
     for table in tables[len(ask.values) :]:
         table.problem("name", f"there are {len(ask.values)} values, and this is one channel more; take it out")
     return sensors, tuple(sources)
@@ -199,15 +230,24 @@ def _channel(
     """The channel of one value: as its [[channel]] says, else by the name of its column."""
     if table is None:
         return default_channel(name, source, columns, column, columns)
-    if columns[column] == "level_mm" and any(table.has(key) for key in ("gauge_zero", "offset", "datum", "surveyed")):
-        columns = (
-            *columns[:column],
-            "head_mm",
-            *columns[column + 1 :],
-        )  # Only what a sensor measures may have a datum.
+    height = columns[column] == "level_mm"
+    if height and any(table.has(key) for key in HEIGHT_KEYS):  # Only what a sensor measures may have a gauge zero.
+        columns = (*columns[:column], "head_mm", *columns[column + 1 :])
     channel = read_channel(table, table.text("name", name) or name, source, columns[column], columns, columns)
     table.close()
+    if channel is not None and channel.quantity == "level_mm":
+        channel = replace(channel, level=config.Level(0, 0, LOCAL, ""))
     return channel
+
+
+def _name_local(document: dict[str, Any], ask: Ask) -> None:
+    """Thresholds over a level whose datum nobody named are over the same one: that of the recording itself."""
+    if ask.quantity not in ("level", "pressure"):
+        return
+    unnamed = [item.get("name") for item in document.get("channel", []) if not set(item) & set(HEIGHT_KEYS)]
+    for rule in document.get("rule", []):
+        if rule.get("channel") in unnamed and rule.get("kind") in ("high", "low") and "thresholds" not in rule:
+            rule.setdefault("datum", LOCAL)
 
 
 def _neighbours(ask: Ask) -> tuple[list[Sensor], tuple[config.Source, ...]]:
@@ -263,29 +303,34 @@ def _as_recorded(source: config.Source, ask: Ask) -> config.Source:
     return replace(source, channels=tuple(channels))
 
 
-def _chosen(station: config.Station, ask: Ask, channels: list[str], path: Path) -> list[config.Channel]:
+def _chosen(station: config.Station, ask: Ask, channels: list[str], path: Path) -> list[str]:
     """The channels that the values of the recording stand for, in their order."""
-    fitting = [channel for channel in station.channels if _fits(channel, ask.quantity)]
-    names = ", ".join(channel.name for channel in fitting) or "none"
-    if channels:
-        found = {channel.name: channel for channel in fitting}
-        strange = [name for name in channels if name not in found]
-        if strange:
-            raise wrong(
-                f'{path.name} has no channel "{strange[0]}" of {ask.quantity}',
-                f"channels of {ask.quantity}: {names}",
-                "a slip in the name, or another quantity",
-                "--channel with one of these names",
-            )
-        fitting = [found[name] for name in channels]
-    if len(fitting) != len(ask.values):
+    fitting = [channel.name for channel in station.channels if _fits(channel, ask.quantity)]
+    if ask.quantity == "level":
+        parts = {name for fusion in station.fusions for name in (fusion.low, fusion.high)}
+        fused = [fusion.name for fusion in station.fusions]
+        if channels:
+            fitting += fused
+        elif len(ask.values) == 1:
+            fitting = [*fused, *(name for name in fitting if name not in parts)]
+    names = ", ".join(fitting) or "none"
+    strange = [name for name in channels if name not in fitting]
+    if strange:
         raise wrong(
-            f"{path.name} has {len(fitting)} channels of {ask.quantity} for {len(ask.values)} recorded values",
+            f'{path.name} has no channel "{strange[0]}" of {ask.quantity}',
             f"channels of {ask.quantity}: {names}",
-            "which channel a value stands for must be said" if fitting else "the station measures something else",
+            "a slip in the name, or another quantity",
+            "--channel with one of these names",
+        )
+    chosen = channels or fitting
+    if len(chosen) != len(ask.values):
+        raise wrong(
+            f"{path.name} has {len(chosen)} channels of {ask.quantity} for {len(ask.values)} recorded values",
+            f"channels of {ask.quantity}: {names}",
+            "which channel a value stands for must be said" if chosen else "the station measures something else",
             "--channel NAME once for each --value, in the same order",
         )
-    return fitting
+    return chosen
 
 
 def _fits(channel: config.Channel, quantity: str) -> bool:

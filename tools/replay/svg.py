@@ -18,6 +18,7 @@ from tools.replay.play import Episode
 from wire.reading import FAIL, SUSPECT
 
 DASHES = {"guard": "1 3", "warning": "6 4", "guarantee": "10 4", "record": "14 3 3 3"}
+YEAR_DASH = "1 5"  # Return periods are grey dots.
 LEVEL_DASHES = {1: "1 3", 2: "6 4", 3: "10 4", 4: "14 3 3 3"}
 GAP_PX_MIN = 2
 LABEL_PX = 15
@@ -169,9 +170,12 @@ class Drawing:
             if not self.low <= step.at <= self.high:
                 continue
             y = self.y(step.at)
-            dash = DASHES.get(step.name) or LEVEL_DASHES[step.level]
+            year = step.name.endswith("-year")
+            dash = YEAR_DASH if year else DASHES.get(step.name) or LEVEL_DASHES[step.level]
             line = f"M{frame.left} {y:.1f}h{frame.inner}"
-            out.append(f'<path class="step l{step.level}" stroke-dasharray="{dash}" d="{line}"/>')
+            out.append(
+                f'<path class="step {"year" if year else f"l{step.level}"}" stroke-dasharray="{dash}" d="{line}"/>'
+            )
             text_y = y + 4 if frame.wide else y - 4
             while any(abs(text_y - other) < LABEL_PX for other in taken):
                 text_y += 3
