@@ -9,7 +9,6 @@ from gateway.points import GAP_MS_MAX, Joined, NowValue, Point
 from gateway.quality import COMPANION, NO_VALUE
 from wire.reading import FAIL, MISSING, QUALITY_NAMES
 
-SAME_MS = 250  # An equal value of nearly the same moment is the same sample, read twice.
 FAULT_SAMPLES = 3  # A sensor is faulty, and back, after so many samples in a row.
 
 
@@ -26,7 +25,7 @@ class Intake:
         sample_ms = word.mono_ms - word.age_ms
         last_ms = point.sample_ms
         if last_ms is not None:
-            if sample_ms - last_ms < SAME_MS and raw == point.raw and quality == point.board_quality:
+            if sample_ms - last_ms < point.same_ms and raw == point.raw and quality == point.board_quality:
                 return
             gap_ms = sample_ms - last_ms
             if gap_ms > point.stale_ms and gap_ms > 3 * point.gap_ms:

@@ -15,6 +15,7 @@ from gateway.quality import Watch
 from wire.reading import MISSING, SUSPECT, worst
 
 LATE_MS_MIN = 3_000  # UX.md 5: late is older than two scans, and than 3 s: shown, but still judged.
+SAME_MS = 250  # An equal value of nearly the same moment is the same sample, read twice; less where scans are as quick.
 STALE_MS_MIN = 10_000  # Older than ten scans, and than this, is not the present: as missing.
 GAP_MS_MAX = 60_000  # No sensor is asked less often (boards: min_interval_ms).
 
@@ -111,8 +112,8 @@ class Point:
 
     __slots__ = (
         "alarms", "bad", "board_quality", "channel", "companions", "faults", "faulty", "gap_ms", "good", "judges",
-        "late_ms", "quality", "quantity", "raw", "sample_ms", "sign", "stale_ms", "usable_ms", "usable_unix_ms",
-        "value", "watch", "zero",
+        "late_ms", "quality", "quantity", "raw", "same_ms", "sample_ms", "sign", "stale_ms", "usable_ms",
+        "usable_unix_ms", "value", "watch", "zero",
     )  # fmt: skip
 
     def __init__(self, channel: Channel, cadence_ms: int) -> None:
@@ -121,6 +122,7 @@ class Point:
         self.zero, self.sign = line(channel)
         self.watch = Watch(channel, cadence_ms)
         self.companions: list[tuple[int, int, int]] = []  # (column, lowest, highest possible raw value)
+        self.same_ms = min(SAME_MS, cadence_ms // 2)
         self.late_ms = max(2 * cadence_ms, LATE_MS_MIN)
         self.stale_ms = max(10 * cadence_ms, STALE_MS_MIN)
         self.gap_ms = 0  # between the newest two samples

@@ -5,9 +5,11 @@ from pathlib import Path
 import cbor2
 import pytest
 from cddl_verifier import Validator
+from msgspec.structs import replace
 
 from gateway import config
 from gateway.config import ConfigError
+from gateway.station import NowValue
 from tests.gateway.alarm_station import FLOOD_MM, RULES, SERIAL, Rig, steps
 from wire.reading import FAIL, GOOD, MISSING, SUSPECT, SYNCED
 from wire.row import Reading, Row
@@ -344,3 +346,17 @@ def test_every_flood_step_is_judged_in_the_stations_datum():
         flood(rig, at_mm - 160_000)
     assert rig.told(E_LEVEL) == [1, 2, 3, 4]
     assert rig.told(E_THRESHOLD) == list(FLOOD_MM)
+
+
+def test_equal_values_of_a_quick_scan_are_samples_of_their_own():
+    rig = Rig()
+    bus = replace(rig.config.buses[0], scan_ms=100)
+    rig.config = replace(rig.config, buses=(bus,))
+    rig.start()
+    for _ in range(20):
+        rig.clock.advance(100)
+        now = (rig.clock.mono, rig.clock.unix)
+        for again_ms in (0, 40):  # The second time it is the same sample, asked for twice.
+            rig.station.on_now("level", [NowValue(0, CALM_MM, GOOD, again_ms, now[0] + again_ms, now[1] + again_ms)])
+    river = rig.station.channels()[0]
+    assert (river["counts"], river["age_ms"]) == ({}, 0)
