@@ -31,7 +31,7 @@ from wire.telemetry import MODES, OPERATING
 TEXT_MAX = 100
 _MS_MAX = 1 << 48
 _VALUE_MAX = 1 << 40
-_DAY_MS = 86_400_000
+_DURATION_MS_MAX = 100 * 86_400_000
 
 
 class ActionError(ValueError):
@@ -81,7 +81,7 @@ _FIELDS: dict[str, tuple[int, Callable[[object], bool]]] = {
     "quantity": (A_QUANTITY, lambda value: isinstance(value, int) and value in QUANTITIES),
     "value": (A_VALUE, _number(-_VALUE_MAX, _VALUE_MAX)),
     "at_ms": (A_AT_MS, _number(0, _MS_MAX)),
-    "duration_ms": (A_DURATION_MS, _number(1, _DAY_MS)),
+    "duration_ms": (A_DURATION_MS, _number(1, _DURATION_MS_MAX)),
 }
 
 # Kind -> (fields that it needs beside actor, fields that it may have beside tier).
@@ -89,13 +89,13 @@ NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "acknowledge": (("rule", "level"), ()),
     "silence": ((), ("duration_ms",)),
     "sound": ((), ()),
-    "shelve": (("rule", "reason", "until_ms"), ()),
+    "shelve": (("rule", "reason"), ("until_ms", "duration_ms")),
     "unshelve": (("rule",), ()),
     "out-of-service": (("rule", "reason"), ()),
     "in-service": (("rule",), ()),
     "reset": (("rule",), ()),
-    "mode": (("mode",), ("until_ms", "siren")),
-    "operating": ((), ("operating", "until_ms")),
+    "mode": (("mode",), ("until_ms", "duration_ms", "siren")),
+    "operating": ((), ("operating", "until_ms", "duration_ms")),
     "observe": (("quantity", "value", "at_ms"), ("channel", "reason")),
     "staff": (("channel", "value", "at_ms"), ("reason",)),
     "re-zero": (("channel",), ("reason",)),
@@ -103,6 +103,11 @@ NEEDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "mute": (("rule",), ()),
     "test-detector": (("rule",), ()),
 }
+
+
+def until_of(action: Action, unix_ms: int) -> int | None:
+    """Until when it is to hold: a duration counts from now, when it is carried out; None where nobody said."""
+    return action.until_ms if action.duration_ms is None else unix_ms + action.duration_ms
 
 
 def read_action(message: object) -> Action:

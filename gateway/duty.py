@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import cbor2
 
-from gateway.actions import Action
+from gateway.actions import Action, until_of
 from gateway.clock import Clock
 from gateway.config import Station as StationConfig
 from gateway.mode_log import ModeLog, Stand
@@ -19,6 +19,7 @@ from gateway.modes import COMMAND_MS_MAX, Modes
 from gateway.observations import observation
 from gateway.siren import SILENCE_MS_MAX
 from gateway.station import Station
+from gateway.station_mode import ACTUAL
 from wire.telemetry import (
     E_ACTOR,
     E_AT_MS,
@@ -37,7 +38,6 @@ log = logging.getLogger("gateway")
 
 STATE = "modes"  # name of the kept state
 KEEP_MS = 60_000  # The time of day is kept so often: a start with an older one does not believe its clock.
-AHEAD_MS = 60_000  # A time of observation may be so far ahead of our clock.
 
 DONE = ("done", "")
 
@@ -65,24 +65,20 @@ class Duty:
         self._command: int | None = None  # id of the one that is being carried out
         self._kept_mono_ms = clock.mono_ms()
         self._acts: dict[str, Callable[[Action], str]] = {
-            "acknowledge": self._acknowledge,
-            "silence": self._silence,
-            "sound": lambda action: self._station.sound(action.actor),
-            "shelve": lambda action: self._station.shelve(
-                action.rule, action.actor, action.reason, action.until_ms or 0
-            ),
-            "unshelve": lambda action: self._station.unshelve(action.rule, action.actor),
-            "out-of-service": lambda action: self._station.out_of_service(
-                action.rule, action.actor, action.reason, True
-            ),
-            "in-service": lambda action: self._station.out_of_service(action.rule, action.actor, action.reason, False),
-            "reset": lambda action: self._station.reset(action.rule, action.actor),
-            "self-test": lambda action: self._station.self_test(action.actor),
+            "acknowledge": lambda a: station.acknowledge(a.rule, a.actor, a.tier, a.level or 0),
+            "silence": lambda a: station.silence(a.duration_ms or SILENCE_MS_MAX, a.actor),
+            "sound": lambda a: station.sound(a.actor),
+            "shelve": lambda a: station.shelve(a.rule, a.actor, a.reason, self._until_ms(a) or 0),
+            "unshelve": lambda a: station.unshelve(a.rule, a.actor),
+            "out-of-service": lambda a: station.out_of_service(a.rule, a.actor, a.reason, True),
+            "in-service": lambda a: station.out_of_service(a.rule, a.actor, a.reason, False),
+            "reset": lambda a: station.reset(a.rule, a.actor),
+            "self-test": lambda a: station.self_test(a.actor),
             "mode": self._mode,
             "operating": self._operating,
             "observe": self._observe,
-            "mute": self._mute,
-            "test-detector": self._test_detector,
+            "mute": lambda a: station.mute(a.rule, a.actor),
+            "test-detector": lambda a: station.test_detector(a.rule, a.actor),
         }
 
     def act(self, number: int, action: Action) -> tuple[str, str]:
@@ -146,38 +142,25 @@ class Duty:
 
     # Actions: "" or why not
 
-    def _acknowledge(self, action: Action) -> str:
-        return self._station.acknowledge(action.rule, action.actor, action.tier, action.level or 0)
-
-    def _silence(self, action: Action) -> str:
-        return self._station.silence(action.duration_ms or SILENCE_MS_MAX, action.actor)
-
-    def _mute(self, action: Action) -> str:
-        return self._station.mute(action.rule, action.actor)
-
-    def _test_detector(self, action: Action) -> str:
-        return self._station.test_detector(action.rule, action.actor)
-
     def _mode(self, action: Action) -> str:
-        return self._station.set_mode(MODES[action.mode or 0], action.actor, action.until_ms, action.siren)
+        return self._station.set_mode(MODES[action.mode or 0], action.actor, self._until_ms(action), action.siren)
 
     def _operating(self, action: Action) -> str:
         place = action.operating
         if place is not None:
-            if action.until_ms is None:
+            until_ms = self._until_ms(action)
+            if until_ms is None:
                 return "a mode by command needs a time until which it holds"
             now_ms = self._clock.unix_ms()
-            if self.modes.known and not now_ms < action.until_ms <= now_ms + COMMAND_MS_MAX:
+            if not now_ms < until_ms <= now_ms + COMMAND_MS_MAX:
                 return f"it holds until a time within {COMMAND_MS_MAX // 86_400_000} days from now"
-        self.modes.set(place, action.actor, action.until_ms or 0)
+        self.modes.set(place, action.actor, self._until_ms(action) or 0)
         self.tick()
         self._keep_state()
         return ""
 
     def _observe(self, action: Action) -> str:
         now_ms = self._clock.unix_ms()
-        if self.modes.known and action.at_ms is not None and action.at_ms > now_ms + AHEAD_MS:
-            return "it was observed in the future: look at the clock"
         event = observation(action, self._station.channels())
         if isinstance(event, str):
             return event
@@ -185,6 +168,9 @@ class Duty:
         return ""
 
     # Inside
+
+    def _until_ms(self, action: Action) -> int | None:
+        return until_of(action, self._clock.unix_ms())
 
     def _event(self, kind: str, detail: str, actor: str) -> None:
         now_ms = self._clock.unix_ms()
@@ -201,7 +187,9 @@ class Duty:
         """Tell whoever sends and measures when other modes hold."""
         now = self.modes.now
         operating = (now.place, now.by if now.place else "", now.until_ms // 1000 if now.place else 0)
-        if self._log.note(self._clock.unix_ms(), Stand(MODES.index(self._station.mode), "", 0, *operating)):
+        mode = self._station.standing_mode
+        stand = (0, "", 0) if mode.name == ACTUAL else (MODES.index(mode.name), mode.actor, mode.until_unix_ms // 1000)
+        if self._log.note(self._clock.unix_ms(), Stand(*stand, *operating)):
             self._keep_state()
             self.on_modes()
 

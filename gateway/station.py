@@ -56,7 +56,7 @@ class Station:
         self._telling = Telling(config, clock, sink)
         self._zone = ZoneInfo(config.time_zone)
         self._sounding = Sounding(config, siren, self._telling)
-        self._mode = configured(config)
+        self.standing_mode = configured(config)
         self._lost_sources: set[str] = set()
         self._kept_at_ms = self._looked_at_ms = clock.mono_ms()
         siren.set(0)
@@ -64,7 +64,7 @@ class Station:
     @property
     def mode(self) -> str:
         """actual, exercise or test: stands in every event."""
-        return self._mode.name
+        return self.standing_mode.name
 
     # What the pollers tell.
 
@@ -156,7 +156,7 @@ class Station:
         if changes:
             self._act(changes)
         self._sounding.tick(mono_ms, unix_ms)
-        if self._mode.over(mono_ms):
+        if self.standing_mode.over(mono_ms):
             self._change_mode(configured(self._config))
         if mono_ms - self._looked_at_ms >= STATE_PERIOD_MS:
             self._looked_at_ms = mono_ms
@@ -234,7 +234,7 @@ class Station:
             return refusal("over")
         end_ms = None if until_ms is None else mono_ms + until_ms - unix_ms
         new = Mode(mode, siren, actor, end_ms, until_ms or 0)
-        old = self._mode
+        old = self.standing_mode
         if (new.name, new.siren, new.until_unix_ms) != (old.name, old.siren, old.until_unix_ms):
             self._change_mode(new)
         return ""
@@ -286,7 +286,7 @@ class Station:
     # The state that survives a restart.
 
     def state_bytes(self) -> bytes:
-        return pack_state(self._points, self._config.mode, self._mode, self._lost_sources, self._now())
+        return pack_state(self._points, self._config.mode, self.standing_mode, self._lost_sources, self._now())
 
     def restore(self, data: bytes | None, events: list[dict[int, object]] | None = None) -> bool:
         """Take over a kept state, then the `events` that came after it (oldest first), and sound what must sound.
@@ -294,7 +294,7 @@ class Station:
         False where the state cannot be read: then only the events count beside the present, and one more says so.
         """
         now = self._now()
-        saved = Saved(self._mode, set(), {}, [])
+        saved = Saved(self.standing_mode, set(), {}, [])
         readable = True
         if data is not None:
             try:
@@ -304,7 +304,7 @@ class Station:
                 self._telling.plain("store failed", "", f"kept alarm state not readable: {error}")
         recall_events(self._points, events or [], saved, now)
         self._lost_sources = saved.lost_sources
-        self._mode = saved.mode
+        self.standing_mode = saved.mode
         self._telling.mode = saved.mode.name
         ended = self._ended(now[1])
         self._sounding.siren.set(self._siren_level())
@@ -351,7 +351,7 @@ class Station:
 
     def _sounds(self, alarm: Alarm) -> int:
         """The level that the siren has to sound for, as far as this alarm goes."""
-        return 0 if alarm.mode and self._mode.quiet else alarm.sounds
+        return 0 if alarm.mode and self.standing_mode.quiet else alarm.sounds
 
     def _siren_level(self) -> int:
         return max((self._sounds(alarm) for alarm in self._points.alarms.values()), default=0)
@@ -365,7 +365,7 @@ class Station:
                 self._keep()
 
     def _change_mode(self, mode: Mode) -> None:
-        self._mode = mode
+        self.standing_mode = mode
         self._telling.mode = mode.name
         self._telling.act("mode changed", mode.actor, SIREN_OFF if mode.quiet else "", mode.until_unix_ms)
         self._act(self._ended(self._clock.unix_ms()))

@@ -100,7 +100,6 @@ WRONG = {
     "a name without end": {A_KIND: 2, A_ACTOR: "x" * 101},
     "no level seen": {A_KIND: 0, A_ACTOR: "07", A_RULE: "flood"},
     "level 5": {A_KIND: 0, A_ACTOR: "07", A_RULE: "flood", A_LEVEL: 5},
-    "shelved without a limit": {A_KIND: 3, A_ACTOR: "07", A_RULE: "flood", 6: "works"},
     "a limit of text": {A_KIND: 3, A_ACTOR: "07", A_RULE: "flood", 6: "works", A_UNTIL_MS: "tomorrow"},
     "a quantity that nobody has": {A_KIND: 10, A_ACTOR: "07", 11: 999, 12: 1, 13: NOW_MS},
     "a quantity that cannot be a key": {A_KIND: 10, A_ACTOR: "07", 11: [1], 12: 1, 13: NOW_MS},

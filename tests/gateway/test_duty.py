@@ -101,7 +101,6 @@ def test_an_observation_of_what_no_sensor_measures_needs_no_channel(post):
     [
         ({"channel": "lake", "quantity": LEVEL}, "there is no channel lake"),
         ({"channel": "river", "quantity": QUANTITY_CODES["rain_um"]}, "river is level_mm, not rain_um"),
-        ({"channel": "river", "quantity": LEVEL, "at_ms": START_MS + 120_000}, "in the future"),
     ],
 )
 def test_an_observation_that_cannot_be_is_refused_and_leaves_no_event(post, fields, why):

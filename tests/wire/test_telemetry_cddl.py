@@ -68,7 +68,7 @@ events = st.fixed_dictionaries(
         t.E_QUANTITY: st.integers(1, 13),
         t.E_SIREN_MS: ms,
         t.E_SOURCE: st.just(SERIAL),
-        t.E_LATE: st.just(True),
+        t.E_LATE: st.just(1),
         t.E_OPERATING: st.integers(0, 4),
         t.E_ACTOR: texts,
         t.E_COMMAND: u32,

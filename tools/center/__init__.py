@@ -1,4 +1,6 @@
-"""The center's side: `run` stores what stations send, `show` tells what is stored, `backup`, `restore` keep copies."""
+"""The center's side: `run` stores what stations send, `show` and `timeline` tell what is stored, `backup` and `restore`
+keep copies; `ack`, `silence`, `mode` and the others of `acting` are what people do to a station.
+"""
 
 import argparse
 import asyncio
@@ -7,13 +9,15 @@ import signal
 import sys
 from pathlib import Path
 
+from tools.center import acting
 from tools.failure import EXIT_DONE, EXIT_NOTHING_FOUND, Failure
+from wire.telemetry import MODES
 
 HELP = "store what the stations send, and show it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="run|show|backup|restore")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     run_it = actions.add_parser("run", help="subscribe, store, acknowledge, until stopped")
     run_it.add_argument("--host", default="127.0.0.1", help="the broker (default: this machine)")
     run_it.add_argument("--port", type=int, default=1883, help="its port (default: 1883)")
@@ -35,14 +39,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     restore_it.add_argument(
         "--dry-run", action="store_true", help="check the backup, say what would be done, change nothing"
     )
-    for parser in (backup_it, restore_it):
+    timeline_it = actions.add_parser("timeline", help="readings, manual observations and events of a channel, by time")
+    timeline_it.add_argument("--db", type=Path, required=True, metavar="PATH", help="the database of `center run`")
+    timeline_it.add_argument("--station", required=True, metavar="ID")
+    timeline_it.add_argument("--channel", required=True, metavar="NAME", help="as `center show` names it")
+    timeline_it.add_argument("--last", type=int, default=40, metavar="N", help="so many lines (default: 40)")
+    timeline_it.add_argument("--mode", choices=MODES, default="actual", help="of which mode (default: actual)")
+    acting.add_arguments(actions)
+    for parser in (timeline_it, backup_it, restore_it):
         parser.add_argument("--json", action="store_true", help="for a machine to read")
         parser.add_argument("--lang", choices=("en", "zh"), help="language (default: that of LANG)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit codes: 0 done, 2 wrong call, 3 no such database, 4 the database cannot be used, 5 refused for safety."""
-    if args.action == "show":
+    if args.action in acting.ACTS:
+        return acting.run(args)
+    if args.action in ("show", "timeline"):
         return _show(args)
     if args.action in ("backup", "restore"):
         return _copies(args)
@@ -60,7 +73,7 @@ def _copies(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from tools.center import show
+    from tools.center import show, timeline
 
     if not args.db.exists():
         raise Failure(
@@ -70,6 +83,8 @@ def _show(args: argparse.Namespace) -> int:
             do=[f"riverpost center run --db {args.db}"],
             exit_code=EXIT_NOTHING_FOUND,
         )
+    if args.action == "timeline":
+        return timeline.show(args)
     show.show(args.db, lang=args.lang, as_json=args.json)
     return EXIT_DONE
 

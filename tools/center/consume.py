@@ -5,6 +5,7 @@ acknowledged, and the station sends it again. The database works in a thread of 
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import re
@@ -16,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 import aiomqtt
 import cbor2
 
+from tools.center.orders import order_message
 from tools.center.schema import CenterStore, Incoming
 from tools.center.store import now_ms
 from wire.telemetry import K_ACKS, K_AGAIN, K_EXPIRES_MS, K_GENERATION, K_ID, K_MAJOR, MAJOR, topic
@@ -30,6 +32,7 @@ BACKOFF_FIRST_S = 0.25
 BACKOFF_MAX_S = 15.0
 STORE_PAUSE_S = 1.0  # After the database refused.
 LOOK_S = 10.0  # From one look for what is missing to the next.
+ORDERS_S = 0.25  # From one look for what people ordered to the next.
 STATION = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
@@ -56,6 +59,7 @@ class Consumer:
         self._station = station
         self._client = client
         self._identifier = identifier or f"rp-center-{store.generation:08x}"
+        self._connected: aiomqtt.Client | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="center-store")
 
     async def run(self) -> None:
@@ -78,6 +82,12 @@ class Consumer:
             self.ready.clear()
             self._thread.shutdown()
 
+    async def send_orders(self) -> None:
+        """Send what people ordered meanwhile. Nothing while there is no connection: it stands in the database."""
+        if self._connected is not None:
+            with contextlib.suppress(aiomqtt.MqttError):  # The session ends by the same error, and the next one sends.
+                await self._order(self._connected, set())
+
     async def _session(self) -> None:
         client = self._client(
             self._host,
@@ -90,6 +100,7 @@ class Consumer:
         )
         async with client:
             await client.subscribe([(topic(self._station, leaf), 1) for leaf in LEAVES])
+            self._connected = client
             self.ready.set()
             looking = asyncio.create_task(self._look(client), name="center look")
             try:
@@ -101,6 +112,7 @@ class Consumer:
                     if _is_cancelled():
                         raise asyncio.CancelledError  # It came together with a PUBACK, and was swallowed.
             finally:
+                self._connected = None
                 looking.cancel()
                 await asyncio.gather(looking, return_exceptions=True)
 
@@ -123,6 +135,7 @@ class Consumer:
             born = {message.station for message in incoming if message.leaf == "state"}
             if born:
                 await self._ask(client, born)
+                await self._order(client, born)
         except sqlite3.Error as error:
             self.store_failures += 1
             log.error("nothing of %d messages stored, nothing acknowledged: %s", len(group), error)
@@ -147,6 +160,19 @@ class Consumer:
             message = {K_MAJOR: MAJOR, K_ID: ask.id, K_EXPIRES_MS: ask.expires_ms, K_AGAIN: ask.wanted}
             await client.publish(topic(ask.station, "command"), cbor2.dumps(message, canonical=True), qos=1)
 
+    async def _order(self, client: aiomqtt.Client, born: set[str]) -> None:
+        """What people want done goes out until the station has answered or it has expired."""
+        loop = asyncio.get_running_loop()
+        try:
+            due = await loop.run_in_executor(self._thread, self._store.orders, now_ms(), born)
+            for order in due:
+                await client.publish(topic(order.station, "command"), order_message(order), qos=1)
+            if due:
+                await loop.run_in_executor(self._thread, self._store.sent, due, now_ms())
+        except sqlite3.Error as error:
+            self.store_failures += 1
+            log.error("what people ordered cannot be looked up: %s", error)
+
 
 def _is_cancelled() -> bool:
     """Was this task told to end? Before Python 3.12, asyncio.wait_for below a library may swallow that."""
@@ -166,12 +192,19 @@ async def serve(store: CenterStore, host: str, port: int, station: str, stop: as
     """Run a consumer until `stop` is set."""
     consumer = Consumer(store, host, port, station)
     task = asyncio.create_task(consumer.run(), name="consumer")
+    ordering = asyncio.create_task(_send_orders(consumer), name="orders")
     stopped = asyncio.create_task(stop.wait(), name="stop")
-    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    for running in (task, stopped):
+    await asyncio.wait({task, ordering, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    for running in (task, ordering, stopped):
         running.cancel()
-    await asyncio.gather(stopped, return_exceptions=True)
+    await asyncio.gather(ordering, stopped, return_exceptions=True)
     try:
         await task
     except asyncio.CancelledError:
         return
+
+
+async def _send_orders(consumer: Consumer) -> None:
+    while True:
+        await asyncio.sleep(ORDERS_S)
+        await consumer.send_orders()

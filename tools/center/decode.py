@@ -24,12 +24,15 @@ from wire.telemetry import (
     K_ALIVE,
     K_BASE_S,
     K_CATALOGUE,
+    K_CONFIG,
     K_EPOCH,
     K_EVENT,
     K_ID,
     K_LOGS,
     K_MAJOR,
     K_MODE,
+    K_MODE_BY,
+    K_OPERATING,
     K_PUBLISHED_MS,
     K_REASON,
     K_SEGMENTS,
@@ -40,6 +43,7 @@ from wire.telemetry import (
     MAJOR,
     MESSAGE_BYTES_MAX,
     MODES,
+    OPERATING,
     ROWS_MAX,
     SEGMENTS_MAX,
     STATUSES,
@@ -100,7 +104,8 @@ class StateMessage(NamedTuple):
     alive: bool
     catalogue: int
     logs: list[tuple[bytes, int, int, int]]
-    mode: int
+    modes: tuple[int, str, int, int, str, int]  # mode, who set it, until (unix s); the same of the operating mode
+    config: int | None
 
 
 class ReplyMessage(NamedTuple):
@@ -289,7 +294,23 @@ def _state(message: dict) -> StateMessage:
         alive,
         _uint(message.get(K_CATALOGUE, 0), "catalogue"),
         found,
+        _modes(message),
+        _uint(message[K_CONFIG], "version of station.toml") if K_CONFIG in message else None,
+    )
+
+
+def _modes(message: dict) -> tuple[int, str, int, int, str, int]:
+    by = message.get(K_MODE_BY, ["", 0])
+    operating = message.get(K_OPERATING, [0, "", 0])
+    if not isinstance(by, list) or len(by) != 2 or not isinstance(operating, list) or len(operating) != 3:
+        raise TelemetryError("a mode has its place, who set it and until when")
+    return (
         _uint(message.get(K_MODE, 0), "mode", len(MODES) - 1),
+        _text(by[0]),
+        _uint(by[1], "end of a mode"),
+        _uint(operating[0], "operating mode", len(OPERATING) - 1),
+        _text(operating[1]),
+        _uint(operating[2], "end of an operating mode"),
     )
 
 

@@ -13,23 +13,31 @@ from tools.center.times import doubt
 from wire.reading import NEVER, NOT_EVALUATED, QUANTITIES
 from wire.row import Reading
 from wire.telemetry import (
+    E_ACTOR,
     E_AT_MS,
     E_CHANNEL,
+    E_COMMAND,
     E_DATUM,
     E_DETAIL,
     E_DETECTED_MS,
     E_EPISODE_MS,
     E_EPOCH,
     E_KIND,
+    E_LATE,
     E_LEVEL,
     E_MODE,
+    E_NUMBER,
+    E_OPERATING,
     E_QUANTITY,
     E_RANGE,
     E_RULE,
     E_SIREN_MS,
     E_SOURCE,
+    E_SUPPRESSED,
     E_THRESHOLD,
     E_THRESHOLD_SET,
+    E_TIER,
+    E_UNTIL_MS,
     E_VALUE,
 )
 
@@ -57,6 +65,9 @@ _EVENT_COLUMNS = (
     ("channel", E_CHANNEL, str), ("level", E_LEVEL, int), ("value", E_VALUE, int), ("threshold", E_THRESHOLD, int),
     ("threshold_set", E_THRESHOLD_SET, str), ("datum", E_DATUM, str), ("mode", E_MODE, int), ("detail", E_DETAIL, str),
     ("quantity", E_QUANTITY, int), ("concerns", E_SOURCE, bytes), ("concerns_epoch", E_EPOCH, int),
+    ("number", E_NUMBER, int), ("until_ms", E_UNTIL_MS, int), ("tier", E_TIER, str), ("actor", E_ACTOR, str),
+    ("suppressed", E_SUPPRESSED, int), ("late", E_LATE, int), ("operating", E_OPERATING, int),
+    ("command", E_COMMAND, int),
 )  # fmt: skip
 
 

@@ -162,14 +162,14 @@ def asks(db: sqlite3.Connection, stored: Stored, now_ms: int, born: Collection[s
             last - first + 1 for _, _, flat in wanted for first, last in zip(flat[::2], flat[1::2], strict=True)
         )
         db.execute(
-            "INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?, ?, NULL, NULL, NULL)",
+            "INSERT OR REPLACE INTO commands (station, id, made_ms, expires_ms, rows) VALUES (?, ?, ?, ?, ?)",
             (station, ask.id, now_ms, ask.expires_ms, count),
         )
         made.append(ask)
     if made:
         db.execute(
-            "DELETE FROM commands WHERE (station, id) NOT IN"
-            " (SELECT station, id FROM commands ORDER BY made_ms DESC LIMIT ?)",
+            "DELETE FROM commands WHERE action IS NULL AND (station, id) NOT IN"
+            " (SELECT station, id FROM commands WHERE action IS NULL ORDER BY made_ms DESC LIMIT ?)",
             (COMMANDS_MAX,),
         )
     return made

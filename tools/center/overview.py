@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from gateway.ranges import Ranges
-from tools.center import gaps
+from tools.center import episodes, gaps, orders
 from tools.center.decode import CatalogueMessage, read
 from tools.center.schema import DOUBTS, Key
 from tools.center.store import now_ms
 from wire.reading import MISSING, QUALITY_NAMES, QUANTITIES, TIME_QUALITY_NAMES
-from wire.telemetry import EVENT_CODES, MODES, SOURCE_EVENTS, TelemetryError
+from wire.telemetry import MODES, OPERATING, SOURCE_EVENTS, TelemetryError
 
 _CLOCKS_DIFFER_MS = (
     3_600_000  # A live row so far from our clock was stamped by another clock: its age is since receipt.
 )
-_ALARM_KINDS = tuple(EVENT_CODES[f"alarm {what}"] for what in ("raised", "escalated", "lowered", "cleared", "rebased"))
-_SEEN_KIND = EVENT_CODES["alarm acknowledged"]
+EPISODES_MAX = 20  # Late episodes of a station that are listed,
+ORDERS_MAX = 20  # and orders to it; the newest.
 _SOURCE_KINDS = ("board", "sensor", "events")
 
 
@@ -53,9 +53,18 @@ def _station(db: sqlite3.Connection, row: sqlite3.Row, at_ms: int) -> dict[str, 
         "station": station,
         "alive": bool(row["alive"]),
         "mode": MODES[row["mode"]],
+        "mode_by": row["mode_by"],
+        "mode_until_ms": row["mode_until_s"] * 1000 or None,
+        "operating": OPERATING[row["operating"]],
+        "operating_by": row["operating_by"],
+        "operating_until_ms": row["operating_until_s"] * 1000 or None,
+        "config": None if row["config"] is None else f"{row['config']:08x}",
         "seen_ms": row["seen_ms"],
         "channels": _channels(db, station, catalogue, at_ms),
-        "alarms": _alarms(db, station),
+        "alarms": (alarms := episodes.standing(db, station, at_ms)),
+        "counts": episodes.counts(alarms),
+        "late_episodes": episodes.late(db, station, EPISODES_MAX),
+        "orders": [_order(order) for order in orders.progress(db, station, at_ms, ORDERS_MAX)],
         "sources": _sources(db, station, catalogue, at_ms),
     }
 
@@ -110,41 +119,11 @@ def _channel(row: sqlite3.Row, at_ms: int) -> dict[str, Any]:
     }
 
 
-def _alarms(db: sqlite3.Connection, station: str) -> list[dict[str, Any]]:
-    """The alarms that are raised: worst first, then the longest."""
-    last: dict[tuple[str, str], dict[str, Any]] = {}
-    seen: set[tuple[str, str]] = set()
-    # A log's own order counts before its clock, which may have been put back; between logs, time as far as it can be.
-    events = db.execute(
-        "SELECT *, max(min(detected_ms, received_ms)) OVER (PARTITION BY source, epoch ORDER BY seq) AS order_ms"
-        " FROM events WHERE station = ? AND rule IS NOT NULL ORDER BY order_ms, epoch, seq",
-        (station,),
-    )
-    for event in events:
-        key = (event["rule"], event["channel"] or "")
-        if event["kind"] == _SEEN_KIND:
-            seen.add(key)
-        elif event["kind"] in _ALARM_KINDS:
-            if (event["level"] or 0) > last.get(key, {}).get("level", 0):
-                seen.discard(key)
-            last[key] = _alarm(event)
-    raised = [alarm | {"acknowledged": key in seen} for key, alarm in last.items() if alarm["level"]]
-    return sorted(raised, key=lambda alarm: (-alarm["level"], alarm["since_ms"]))
-
-
-def _alarm(event: sqlite3.Row) -> dict[str, Any]:
-    quantity = QUANTITIES.get(event["quantity"] or 0)
-    return {
-        "rule": event["rule"],
-        "channel": event["channel"] or "",
-        "level": event["level"] or 0,
-        "value": event["value"],
-        "threshold": event["threshold"],
-        "quantity": quantity[0] if quantity else "",
-        "datum": event["datum"] or "",
-        "since_ms": event["episode_ms"] if event["episode_ms"] is not None else event["at_ms"],
-        "mode": MODES[event["mode"]] if event["mode"] in range(len(MODES)) else "",
-    }
+def _order(order: orders.Progress) -> dict[str, Any]:
+    """An order with the fields that its kind has."""
+    asked = {name: value for name, value in order.action._asdict().items() if value not in (None, "")}
+    facts = {"id": order.id, "state": order.state, "answer": order.reason, "made_ms": order.made_ms}
+    return facts | {"sent_ms": order.sent_ms, "replied_ms": order.replied_ms} | asked
 
 
 def _sources(

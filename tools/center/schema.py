@@ -7,14 +7,15 @@ from it and the catalogues. No table is ever the only copy of a row that was ack
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
-VERSION = 2  # Of the tables; a database of another one is refused, never guessed at.
+VERSION = 3  # Of the tables; a database of another one is refused, never guessed at.
 
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS stations (
     station TEXT PRIMARY KEY, alive INTEGER NOT NULL, catalogue INTEGER NOT NULL, mode INTEGER NOT NULL,
-    seen_ms INTEGER NOT NULL);
+    mode_by TEXT NOT NULL, mode_until_s INTEGER NOT NULL, operating INTEGER NOT NULL, operating_by TEXT NOT NULL,
+    operating_until_s INTEGER NOT NULL, config INTEGER, seen_ms INTEGER NOT NULL);
 -- What a station said of its logs; unlisted_ms: since when its state names this one no more.
 CREATE TABLE IF NOT EXISTS logs (
     source BLOB NOT NULL, epoch INTEGER NOT NULL, station TEXT NOT NULL, tail INTEGER NOT NULL, head INTEGER NOT NULL,
@@ -42,7 +43,9 @@ CREATE TABLE IF NOT EXISTS events (
     at_ms INTEGER NOT NULL, detected_ms INTEGER NOT NULL, episode_ms INTEGER, siren_ms INTEGER,
     published_ms INTEGER NOT NULL, received_ms INTEGER NOT NULL, rule TEXT, channel TEXT, level INTEGER, value INTEGER,
     threshold INTEGER, threshold_set TEXT, datum TEXT, mode INTEGER, detail TEXT, quantity INTEGER, concerns BLOB,
-    concerns_epoch INTEGER, first INTEGER, last INTEGER, PRIMARY KEY (source, epoch, seq)) WITHOUT ROWID;
+    concerns_epoch INTEGER, first INTEGER, last INTEGER, number INTEGER, until_ms INTEGER, tier TEXT, actor TEXT,
+    suppressed INTEGER, late INTEGER, operating INTEGER, command INTEGER,
+    PRIMARY KEY (source, epoch, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS catalogues (
     station TEXT NOT NULL, version INTEGER NOT NULL, content BLOB NOT NULL, received_ms INTEGER NOT NULL,
     PRIMARY KEY (station, version)) WITHOUT ROWID;
@@ -69,14 +72,18 @@ CREATE TABLE IF NOT EXISTS missing (
     source BLOB NOT NULL, epoch INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
     since_ms INTEGER NOT NULL, asked_ms INTEGER NOT NULL, asks INTEGER NOT NULL,
     PRIMARY KEY (source, epoch, first)) WITHOUT ROWID;
+-- What stations were asked for: rows (action NULL), or what a person wants done (telemetry.cddl, key 21).
 CREATE TABLE IF NOT EXISTS commands (
     station TEXT NOT NULL, id INTEGER NOT NULL, made_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
-    rows INTEGER NOT NULL, status INTEGER, reason TEXT, replied_ms INTEGER, PRIMARY KEY (station, id)) WITHOUT ROWID;
+    rows INTEGER NOT NULL, status INTEGER, reason TEXT, replied_ms INTEGER, action BLOB, config INTEGER,
+    sent_ms INTEGER, PRIMARY KEY (station, id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS rows_by_time ON rows (station, resolved_ms);
 CREATE INDEX IF NOT EXISTS rows_never ON rows (source, epoch, boot) WHERE time_quality = 0;
 CREATE INDEX IF NOT EXISTS rows_anchors ON rows (source, epoch, boot) WHERE kind = 2;
 CREATE INDEX IF NOT EXISTS rows_doubted ON rows (source, epoch, doubt) WHERE doubt > 0;
 CREATE INDEX IF NOT EXISTS events_by_time ON events (station, at_ms);
+CREATE INDEX IF NOT EXISTS events_of_channel ON events (station, channel, at_ms);
+CREATE INDEX IF NOT EXISTS commands_open ON commands (made_ms) WHERE action IS NOT NULL AND status IS NULL;
 CREATE INDEX IF NOT EXISTS events_dropped ON events (concerns, concerns_epoch) WHERE first IS NOT NULL;
 PRAGMA user_version = {VERSION};
 """
@@ -114,6 +121,16 @@ class Ask(NamedTuple):
     wanted: list[list]
 
 
+class Order(NamedTuple):
+    """A command to a station: what a person wants done. `action`: the map below K_ACTION as CBOR."""
+
+    station: str
+    id: int
+    expires_ms: int
+    action: bytes
+    config: int | None
+
+
 class CenterStore(Protocol):
     """What the consumer needs of a database; SQLite is the first, PostgreSQL may follow."""
 
@@ -129,6 +146,14 @@ class CenterStore(Protocol):
 
     def asks(self, now_ms: int, born: Collection[str] = ()) -> list[Ask]:
         """What stations are to send again, noted as asked. Stations in `born` are asked at once for their holes."""
+        ...
+
+    def orders(self, now_ms: int, born: Collection[str] = ()) -> list[Order]:
+        """What people want done and no station has answered yet: new, not repeated for a while, or of one in `born`."""
+        ...
+
+    def sent(self, sent: Sequence[Order], now_ms: int) -> None:
+        """The broker has these orders."""
         ...
 
     def close(self) -> None: ...

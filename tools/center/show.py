@@ -17,10 +17,13 @@ from rich.text import Text
 from gateway import words
 from tools.center.overview import overview
 from tools.failure import Failure
+from wire.telemetry import MODES
 
 _NARROW = 70  # Columns below which a table leaves out what is not needed at a glance.
 _INTERVAL_S = 300  # A station in normal mode reports every five minutes; later than two of them is late.
 _GAPS_MAX = 12  # Lines of gaps of one station; the JSON has them all.
+_LATE_MAX = 5  # Lines of late episodes of one station,
+_ORDERS_MAX = 5  # and of orders that are not confirmed.
 _TROUBLES = ("quarantined", "conflicts", "doubted", "waiting")
 _STYLES = ("", "white on #1D5FD1", "#1A1400 on #FFDD33", "#1A0B00 on #EE7300", "white on #B80F2B")
 
@@ -56,7 +59,9 @@ def render(console: Console, found: dict[str, Any], lang: str) -> None:
 
 
 def _worst(station: dict[str, Any]) -> tuple[int, bool]:
-    return (max((alarm["level"] for alarm in station["alarms"]), default=0), not station["alive"])
+    """By what is actual: an exercise never moves a station up."""
+    actual = [alarm["level"] for alarm in station["alarms"] if alarm["mode"] == "actual"]
+    return (max(actual, default=0), not station["alive"])
 
 
 def _render_station(console: Console, station: dict[str, Any], at_ms: int, lang: str) -> None:
@@ -66,12 +71,25 @@ def _render_station(console: Console, station: dict[str, Any], at_ms: int, lang:
     head.append(f" {station['station']}", style="bold")
     head.append(f"  {words.word('online' if station['alive'] else 'offline', lang)}")
     head.append(f"  {words.age(max(at_ms - station['seen_ms'], 0), lang)}")
-    if station["mode"] != "actual":
-        head.append(f"  {words.word(station['mode'], lang)}", style="bold reverse")
     console.print(head)
+    for name, style, usual in (("mode", "bold reverse", "actual"), ("operating", "bold", "normal")):
+        if station[name] != usual:
+            console.print(Text(f" {words.word(station[name], lang)} ", style=style))
+            set_by = _set_by(station[f"{name}_by"], station[f"{name}_until_ms"], lang)
+            if set_by:
+                console.print(f"  {set_by.removeprefix(' · ')}", soft_wrap=True)
     narrow = console.width < _NARROW
-    if station["alarms"]:
-        console.print(_alarms(station["alarms"], lang, narrow))
+    for mode in MODES:
+        alarms = [alarm for alarm in station["alarms"] if alarm["mode"] == mode]
+        if alarms and mode != "actual":
+            console.print(Text(words.word(mode, lang), style="reverse"))
+        if alarms:
+            console.print(_alarms(alarms, lang, narrow))
+    if station["late_episodes"]:
+        console.print(_late(station["late_episodes"][:_LATE_MAX], lang), soft_wrap=narrow)
+    unanswered = [order for order in station["orders"] if order["state"] in ("stored", "sent", "refused", "expired")]
+    if unanswered:
+        console.print(_orders(unanswered[:_ORDERS_MAX], lang), soft_wrap=narrow)
     console.print(_channels_narrow(station["channels"], lang) if narrow else _channels(station["channels"], lang))
     console.print(_sources(station["sources"], lang, narrow))
     gaps = [(_source_name(source), gap) for source in station["sources"] for gap in source["gaps"]]
@@ -98,9 +116,43 @@ def _alarms(alarms: list[dict[str, Any]], lang: str, narrow: bool) -> Table:
         cells.append(_amount(alarm["quantity"], alarm["value"], alarm["datum"], lang))
         if not narrow:
             cells.append(_amount(alarm["quantity"], alarm["threshold"], "", lang))
-            cells.append(words.word("acknowledged" if alarm["acknowledged"] else "unacknowledged", lang))
+            cells.append(_state(alarm, lang))
         table.add_row(*cells)
     return table
+
+
+def _state(alarm: dict[str, Any], lang: str) -> str:
+    """In words, with who and until when."""
+    text = words.word(alarm["state"], lang)
+    aside = alarm["aside"]
+    if aside:
+        return text + _set_by(aside["by"], aside["until_ms"], lang) + (f" {aside['reason']}" if aside["reason"] else "")
+    return text + (f" {alarm['acknowledged_by']}" if alarm["state"] == "acknowledged" else "")
+
+
+def _set_by(who: str, until_ms: int | None, lang: str) -> str:
+    until = f" {words.word('until', lang)} {_minute(until_ms)} UTC" if until_ms else ""
+    return (f" · {words.word(who, lang) if who in words.WORDS else who}" if who else "") + until
+
+
+def _late(episodes: list[dict[str, Any]], lang: str) -> str:
+    """What was judged for the record, in a line each."""
+    lines = [words.word("late_episodes", lang)]
+    for episode in episodes:
+        end = _minute(episode["end_ms"]) if episode["end_ms"] else "…"
+        span = f"{_minute(episode['since_ms'])} – {end} UTC"
+        lines.append(f"  {words.mark(episode['highest'], lang)} {episode['rule']}  {episode['channel']}  {span}")
+    return "\n".join(lines)
+
+
+def _orders(found: list[dict[str, Any]], lang: str) -> str:
+    """Orders that are not confirmed, in a line each: nobody may take them for done."""
+    lines = [words.word("orders", lang)]
+    for order in found:
+        what = " ".join(filter(None, (order["kind"], order.get("rule"), order.get("channel"))))
+        state = words.word(f"order_{order['state']}", lang)
+        lines.append("  " + "  ".join(filter(None, (what, order["actor"], state, order["answer"]))))
+    return "\n".join(lines)
 
 
 def _channels(channels: list[dict[str, Any]], lang: str) -> Table:

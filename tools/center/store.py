@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from gateway.ranges import Ranges
-from tools.center import gaps
+from tools.center import gaps, orders
 from tools.center.decode import (
     BatchMessage,
     CatalogueMessage,
@@ -29,7 +29,7 @@ from tools.center.decode import (
 from tools.center.derived import derive_again, put_event, put_readings, redate_newest
 from tools.center.lock import Lock, LockedError
 from tools.center.plant import Plant
-from tools.center.schema import EVENT_ROW, SCHEMA, VERSION, Ask, Incoming, Key, Statement
+from tools.center.schema import EVENT_ROW, SCHEMA, VERSION, Ask, Incoming, Key, Order, Statement
 from tools.center.stored import Stored
 from tools.center.times import Dating, doubt
 from wire.reading import NEVER, SYNCED
@@ -112,6 +112,14 @@ class Store:
         """What stations are to send again, noted as asked. Stations in `born` are asked at once for their holes."""
         with self._transaction():
             return gaps.asks(self._db, self._stored, now_ms, born)
+
+    def orders(self, now_ms: int, born: Collection[str] = ()) -> list[Order]:
+        """What people want done, and is to be sent now."""
+        return orders.due(self._db, now_ms, born)
+
+    def sent(self, sent: Sequence[Order], now_ms: int) -> None:
+        with self._transaction():
+            orders.mark_sent(self._db, sent, now_ms)
 
     def close(self) -> None:
         self._db.close()
@@ -202,10 +210,18 @@ class Store:
 
     def _take_state(self, message: Incoming, state: StateMessage) -> None:
         self._db.execute(
-            "INSERT INTO stations VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET alive = excluded.alive,"
-            " catalogue = max(catalogue, excluded.catalogue), mode = excluded.mode, seen_ms = excluded.seen_ms",
-            (message.station, state.alive, state.catalogue, state.mode, message.received_ms),
-        )
+            "INSERT INTO stations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " alive = excluded.alive, catalogue = max(catalogue, excluded.catalogue), seen_ms = excluded.seen_ms",
+            (
+                message.station, state.alive, state.catalogue, *state.modes, state.config, message.received_ms,
+            ),
+        )  # fmt: skip
+        if state.alive:  # The last will knows nothing of these.
+            self._db.execute(
+                "UPDATE stations SET (mode, mode_by, mode_until_s, operating, operating_by, operating_until_s, config)"
+                " = (?, ?, ?, ?, ?, ?, ?) WHERE station = ?",
+                (*state.modes, state.config, message.station),
+            )
         if state.alive:  # A birth: the station may have missed what we said before, so everything is said again.
             stored = self._stored.keys(message.station)
             self._touched.setdefault(message.station, set()).update(stored)

@@ -73,7 +73,7 @@ E_EPOCH = 17  # of the log that E_SOURCE and E_RANGE speak of
 E_NUMBER = 18  # of the episode, counted per rule from 1
 E_UNTIL_MS = 19  # unix ms until which it holds: shelved, silenced, a mode
 E_TIER = 20  # where the person sits who did it: station, district, city ...
-E_LATE = 21  # true: judged for the record from rows that came late; no siren, no change of the present state
+E_LATE = 21  # 1: judged for the record from rows that came late; no siren, no change of the present state
 E_OPERATING = 22  # place in OPERATING at the time of detection; absent = normal
 E_ACTOR = 23  # who did it: of what a person did or observed
 E_COMMAND = -1  # id of the command that caused it
