@@ -10,7 +10,7 @@ import boards
 from gateway.bought import plan
 from gateway.load import load
 from tools import bench
-from tools.bench import cost, latency, machine, recorded, station, uplink_bytes, wire
+from tools.bench import cost, engine, latency, machine, recorded, siren, station, uplink_bytes, wire
 from tools.bench.figures import Figure, char_bits, exchange_s, kept, percentile, silence_s, wire_use
 from tools.bench.start import BUS, NOWHERE
 from tools.failure import Failure
@@ -189,8 +189,9 @@ def test_a_reading_costs_no_more_bytes_than_it_may_in_any_layout():
     assert all(0.1 < figure.median < 4.5 for figure in figures)
 
 
-def arguments(tmp_path, *pages, seconds=1.0, repeat=1, keep="new"):
-    return Namespace(pages=list(pages), seconds=seconds, repeat=repeat, json=tmp_path / "b.json", keep=tmp_path / keep)
+def arguments(tmp_path, *pages, seconds=1.0, repeat=1, keep="new", trials=1):
+    places = {"json": tmp_path / "b.json", "keep": tmp_path / keep}
+    return Namespace(pages=list(pages), seconds=seconds, repeat=repeat, trials=trials, **places)
 
 
 @pytest.mark.parametrize(("pages", "seconds", "repeat"), [(("wires",), 1.0, 1), ((), 0.5, 1), ((), 1.0, 0)])
@@ -217,3 +218,44 @@ def test_a_missed_limit_is_the_exit_code_and_the_last_line(tmp_path, monkeypatch
     assert bench.run(arguments(tmp_path, "wire")) == code
     assert capsys.readouterr().out.splitlines()[-1].split()[0] == last
     assert f'"verdict": "{last}"' in (tmp_path / "b.json").read_text()
+
+
+def test_the_benched_station_has_every_channel_of_its_weather_and_records_the_record_rain():
+    config = load(engine.STATION)
+    assert {rule.kind for rule in config.rules} >= {"high", "rise", "rain_sum", "tilt", "smoke", "lost"}
+    assert sum(rule.kind == "rain_sum" for rule in config.rules) >= 6
+    calm, storm = engine.calm(), engine.storm(1_000)
+    for channel in config.channels:
+        assert channel.quantity in calm(7)
+        assert channel.quantity in storm(1_007)
+    ends = 1_000 + engine.RECORD_H * 3_600
+    assert storm(1_000)["rain_um"] == 0
+    assert storm(ends)["rain_um"] == engine.RECORD_MM * 1_000
+    assert max(storm(scan + 1)["rain_um"] - storm(scan)["rain_um"] for scan in range(1_000, 5_000)) == engine.TIP_UM
+
+
+def test_the_benched_engine_judges_every_reading_and_weighs_its_state():
+    one = engine.Engine(load(engine.STATION))
+    assert one.run(engine.PIECE_SCANS + 20, engine.calm()) > 0
+    assert one.readings == (engine.PIECE_SCANS + 20) * 11
+    assert one.sink.events == 0
+    took_ms, size = one.keep()
+    assert took_ms > 0
+    assert 500 < size < 100_000
+    one.run(2_400, engine.storm(one.scan))
+    assert one.sink.events > 0
+    assert one.keep()[1] > size
+
+
+def test_the_benched_siren_has_the_limits_of_the_design_and_stimuli_on_both_sides_of_the_rate(tmp_path):
+    text = siren.STATION.read_text().format(port="/dev/null", siren="siren", spool="spool.db", broker=1883)
+    (tmp_path / "station.toml").write_text(text)
+    config = load(tmp_path / "station.toml")
+    (step,) = next(rule.steps for rule in config.rules if rule.name == "flood")
+    assert (step.on_delay_ms, step.off_delay_ms) == (0, 0)
+    river = next(channel for channel in config.channels if channel.name == "river")
+    assert siren.CALM_MM < step.at - step.deadband < siren.NEAR_MM < step.at <= siren.RISEN_MM < siren.JUMP_MM
+    assert river.rate_per_min is not None
+    assert siren.RISEN_MM - siren.NEAR_MM <= river.rate_per_min < siren.JUMP_MM - siren.CALM_MM
+    assert config.buses[0].scan_ms == siren.SCAN_MS == siren.POLL_MS
+    assert (siren.LIMIT_MS, siren.CONFIRMED_MS) == (2_100, 3_100)

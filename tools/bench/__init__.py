@@ -7,6 +7,7 @@ import platform
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,10 @@ from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_WRONG_CALL, Failure
 if TYPE_CHECKING:
     from tools.bench.figures import Figure
 
-HELP = "measure a gateway: wire, latencies, cost, start, store, uplink"
+HELP = "measure a gateway: judging, wire, latencies, siren, store"
 EXAMPLE = "riverpost bench wire --seconds 20 --json wire.json"
 # Each a module of this package: ABOUT, measure(plan).
-PAGES = ("wire", "dead", "latency", "cost", "start", "spool", "drain", "uplink", "replay")
+PAGES = ("engine", "wire", "dead", "latency", "cost", "start", "spool", "drain", "uplink", "replay", "siren")
 SECONDS_MIN = 1.0
 
 
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repeat", type=int, default=5, help="runs of each measurement; the median counts (default: 5)"
     )
+    parser.add_argument("--trials", type=int, default=20, help="siren: how many stimuli at least (default: 20)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write every figure there")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep logs and databases there")
 
@@ -35,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0: every limit is kept; 1: one is missed; 2: wrong call; 4: something did not run."""
     wrong = [page for page in args.pages if page not in PAGES]
-    if wrong or args.seconds < SECONDS_MIN or args.repeat < 1:
+    if wrong or args.seconds < SECONDS_MIN or args.repeat < 1 or args.trials < 1:
         raise _wrong_call(wrong)
     if args.keep and args.keep.exists() and any(args.keep.iterdir()):
         raise Failure(
@@ -50,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
 
     folder = args.keep or Path(tempfile.mkdtemp(prefix="riverpost-bench-"))
     folder.mkdir(parents=True, exist_ok=True)
-    plan = Plan(args.seconds, args.repeat, folder, lambda text: print(f"  {text}", file=sys.stderr, flush=True))
+    tell = partial(print, " ", file=sys.stderr, flush=True)
+    plan = Plan(args.seconds, args.repeat, folder, tell, args.trials)
     pages: dict[str, list[Figure]] = {}
     try:
         for name in args.pages or PAGES:
@@ -70,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 def _wrong_call(pages: list[str]) -> Failure:
     return Failure(
         "there is no such bench" if pages else "a bench needs some time",
-        seen=f"page {', '.join(pages)}" if pages else "--seconds below 1, or --repeat below 1",
+        seen=f"page {', '.join(pages)}" if pages else "--seconds below 1, or --repeat or --trials below 1",
         likely="a slip of the pen",
         do=[f"riverpost bench {' '.join(PAGES)}", "riverpost bench --help"],
         exit_code=EXIT_WRONG_CALL,
@@ -85,6 +88,7 @@ def _write(args: argparse.Namespace, pages: "dict[str, list[Figure]]") -> None:
         "machine": {"python": platform.python_version(), "processor": platform.machine(), "system": platform.release()},
         "seconds": args.seconds,
         "repeat": args.repeat,
+        "trials": args.trials,
         "pages": {name: [figure.document() for figure in figures] for name, figures in pages.items()},
     }
     args.json.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n")

@@ -53,12 +53,13 @@ deadband = "1 mm"
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how often a page measures, where its files go, and who is told how far it is."""
+    """How long and how often a page measures, where its files go, who is told how far it is; `trials` of the siren."""
 
     seconds: float
     repeat: int
     folder: Path
     tell: Callable[[str], None]
+    trials: int = 20
 
 
 @dataclass(frozen=True)

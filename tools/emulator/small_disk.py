@@ -1,7 +1,6 @@
-"""A small file system of its own for the gateway's data, which a test fills, frees, and makes read-only.
+"""A small file system of its own for the gateway's data, to be filled, freed, and made read-only.
 
-Rules of this file: it is a tmpfs that is mounted, so it takes the right to mount; without it the test is skipped by
-name.
+Rules of this file: it is a tmpfs that is mounted, so it takes the right to mount: without it PermissionError says so.
 """
 
 import errno
@@ -9,15 +8,13 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
-
 PIECE_BYTES = 65_536
 PIECE_BYTES_MIN = 512
 FOREIGN = "somebody-elses.log"
 
 
 class SmallDisk:
-    """`size_mib` at `place`, mounted while the context lasts. pytest.skip where this user may not mount."""
+    """`size_mib` at `place`, mounted while the context lasts. PermissionError where this user may not mount."""
 
     def __init__(self, place: Path, size_mib: int) -> None:
         self.place = place
@@ -27,7 +24,7 @@ class SmallDisk:
         self.place.mkdir(parents=True, exist_ok=True)
         told = _run("mount", "-t", "tmpfs", "-o", f"size={self._size_mib}m", "riverpost-test", str(self.place))
         if told:
-            pytest.skip(f"this machine cannot do: mount a file system ({told})")
+            raise PermissionError(f"mount a file system ({told})")
         return self
 
     def __exit__(self, *_: object) -> None:
