@@ -59,6 +59,12 @@ def median(values: Iterable[int]) -> int | None:
     return ordered[(len(ordered) - 1) // 2] if ordered else None
 
 
+def spread(values: Iterable[int]) -> int:
+    """Between the quartiles, as boards say it; of a bell it is 1.35 standard deviations, twice the median deviation."""
+    ordered = sorted(values)
+    return max(0, ordered[(3 * len(ordered) - 1) // 4] - ordered[len(ordered) // 4])
+
+
 def _registers(answers: Mapping[Read, list[int]], function: int, register: int, count: int) -> list[int] | None:
     for (read_function, first, length), words in answers.items():
         if read_function == function and first <= register and register + count <= first + length:

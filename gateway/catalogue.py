@@ -14,14 +14,19 @@ from typing import NamedTuple
 
 import cbor2
 
-from gateway.config import Channel, Station
+from gateway.config import Channel, DatumOffset, Station
+from gateway.level import other_datums
 from gateway.spool import Spool
 from gateway.spool_index import Log
 from gateway.spool_schema import Changes, Key
 from wire.reading import QUANTITY_CODES
 from wire.telemetry import (
+    C_OVER,
+    C_SOUND_CDEG,
     K_CATALOGUE,
+    K_FUSIONS,
     K_MAJOR,
+    K_SETS,
     K_SOURCES,
     K_STATION,
     MAJOR,
@@ -92,12 +97,15 @@ class Catalogue:
 
     def _update(self) -> None:
         self._due = False
-        sources = [self._entry(log) for log in self._spool.all_logs() if self._is_needed(log)]
-        if self._keeping is not None or (self.content and sources == self.sources):
+        told: dict[int, object] = {
+            K_SOURCES: [self._entry(one) for one in self._spool.all_logs() if self._is_needed(one)]
+        }
+        told |= _levels(self._config)
+        if self._keeping is not None or (self.content and told == _told(self.content)):
             return
-        version = _version(self._spool.now_s(), sources, self.version)
+        version = _version(self._spool.now_s(), told, self.version)
         content = cbor2.dumps(
-            {K_MAJOR: MAJOR, K_CATALOGUE: version, K_STATION: self._config.id, K_SOURCES: sources}, canonical=True
+            {K_MAJOR: MAJOR, K_CATALOGUE: version, K_STATION: self._config.id, **told}, canonical=True
         )
         self._keeping = self._spool.keep_catalogue(version, content, copy_text(content))
         self._keeping.add_done_callback(lambda kept: self._on_kept(kept, version, content))
@@ -130,15 +138,34 @@ class Catalogue:
     def _entry(self, log: Log) -> list:
         serial, epoch, _, name, kind, columns, _ = log.info
         named = {channel.column: channel for channel in self._config.channels if channel.source == name}
-        channels = [_channel(name, quantity, named.get(column)) for column, quantity in enumerate(columns)]
+        offsets = self._config.datum_offsets
+        channels = [_channel(name, quantity, named.get(column), offsets) for column, quantity in enumerate(columns)]
         cadence_s = 0 if kind == SOURCE_EVENTS else self._cadence.get(name, 60)
         return [serial, epoch, name, kind, cadence_s, channels]
 
 
-def _version(now_s: int, sources: list, newest: int) -> int:
+def _told(content: bytes) -> dict[int, object]:
+    """What a catalogue says beside its own name and version."""
+    return {key: value for key, value in cbor2.loads(content).items() if key not in (K_MAJOR, K_CATALOGUE, K_STATION)}
+
+
+def _levels(config: Station) -> dict[int, object]:
+    """Threshold sets and fused channels; a key is left out where there are none."""
+    sets = [
+        [
+            one.id, one.version, one.channel, one.datum, one.valid_from, one.source,
+            [part for step in one.steps for part in (step.name, step.level, step.at)],
+        ]
+        for one in config.threshold_sets
+    ]  # fmt: skip
+    fusions = [[one.name, one.low, one.high, one.datum, one.from_mm, one.to_mm] for one in config.fusions]
+    return {key: value for key, value in ((K_SETS, sets), (K_FUSIONS, fusions)) if value}
+
+
+def _version(now_s: int, told: dict[int, object], newest: int) -> int:
     """Above `newest`, ascending by the day, and other for other content: a gateway with a new card, or that lost the
     versions it had only in memory, must not mean something else by a version that the center knows already."""
-    content = crc32(cbor2.dumps(sources, canonical=True)) & 0xFFFF
+    content = crc32(cbor2.dumps(told, canonical=True)) & 0xFFFF
     days = max(max(now_s - BEGIN_S, 0) // 86_400, newest >> 16)
     if days << 16 | content <= newest:
         days += 1  # A second change of this day, or a clock that went back.
@@ -151,10 +178,17 @@ def copy_text(content: bytes) -> str:
     return text if len(text) <= COPY_MAX else "too long for an event"
 
 
-def _channel(source: str, quantity: str, channel: Channel | None) -> list:
+def _channel(source: str, quantity: str, channel: Channel | None, offsets: tuple[DatumOffset, ...]) -> list:
     code = QUANTITY_CODES[quantity]
     if channel is None or channel.quantity != quantity:
         return [f"{source}.{quantity}", code]  # A column that the station no longer names.
     if channel.level is None:
         return [channel.name, code]
-    return [channel.name, code, channel.level.zero_mm, channel.level.datum]
+    datum = channel.level.datum
+    more: dict[int, object] = {}
+    over = [part for other in other_datums(datum, offsets) for part in other]
+    if over:
+        more[C_OVER] = over
+    if channel.sound_cdeg is not None:
+        more[C_SOUND_CDEG] = channel.sound_cdeg
+    return [channel.name, code, channel.level.zero_mm, datum, *([more] if more else [])]

@@ -64,6 +64,8 @@ class Channel(Struct, frozen=True):
     gap_after_ms: int = 0  # longer without a usable sample = a gap; 0 = two cadences
     invalid: tuple[int, ...] = ()  # raw values that mean "no value", beside those of the profile
     companions: tuple[Companion, ...] = ()
+    sound_cdeg: int | None = None  # gap_mm only: corrected by the source's temperature from the one the sensor assumes
+    staff_limit_mm: int = 50  # a staff reading further off asks for calibration
     neighbours: tuple[str, ...] = ()  # channels of other rain gauges
     double_count: DoubleCount | None = None
     tip_um: int = 0  # rain_um of a board of ours: micrometres of a tip of its rows; 0 = its rows tell no tips

@@ -24,6 +24,7 @@ from wire.telemetry import (
     E_ACTOR,
     E_AT_MS,
     E_COMMAND,
+    E_DATUM,
     E_DETAIL,
     E_DETECTED_MS,
     E_KIND,
@@ -165,6 +166,11 @@ class Duty:
         if isinstance(event, str):
             return event
         self._tell(event | {E_DETECTED_MS: now_ms, E_MODE: MODES.index(self._station.mode)})
+        if E_DATUM in event:  # A water level of a channel of ours: somebody stood at the staff gauge.
+            value, at_ms = action.value, action.at_ms
+            assert value is not None
+            assert at_ms is not None
+            self._station.staff_reading(action.channel, value, action.actor, at_ms)
         return ""
 
     # Inside

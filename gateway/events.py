@@ -6,6 +6,7 @@ Rules of this file: no clock, disk or network; a key without a value is left out
 from typing import NamedTuple
 
 from gateway.changes import REBASED, Change
+from gateway.level import metres
 from gateway.points import Point
 from gateway.snapshot import NO_VALUES, datum_of
 from wire.telemetry import (
@@ -15,6 +16,7 @@ from wire.telemetry import (
     E_DATUM,
     E_DETAIL,
     E_DETECTED_MS,
+    E_DIFFERENCE,
     E_EPISODE_MS,
     E_KIND,
     E_LEVEL,
@@ -106,6 +108,35 @@ def plain_event(
             E_MODE: MODES.index(mode),
             E_DETAIL: ": ".join(part for part in (source, detail) if part) or None,
             E_SOURCE: serial or None,
+        }
+    )
+
+
+def staff_event(
+    point: Point, staff_mm: int, difference_mm: int | None, actor: str, at: tuple[int, int], mode: str, serial: bytes
+) -> Event:
+    """A staff reading at the first of `at`, told at the second (unix ms); None = the sensor said nothing then."""
+    assert point.staff is not None
+    assert point.channel.level is not None
+    detail = None
+    if difference_mm is None:
+        detail = "no value of the sensor at that time"
+    elif point.staff.off:
+        detail = f"more than {metres(point.staff.limit_mm)} apart: calibrate"
+    return _without_none(
+        {
+            E_KIND: EVENT_CODES["staff reading"],
+            E_AT_MS: at[0],
+            E_DETECTED_MS: at[1],
+            E_CHANNEL: point.channel.name,
+            E_VALUE: staff_mm,
+            E_DATUM: point.channel.level.datum,
+            E_MODE: MODES.index(mode),
+            E_DETAIL: detail,
+            E_QUANTITY: point.quantity,
+            E_SOURCE: serial or None,
+            E_ACTOR: actor or None,
+            E_DIFFERENCE: difference_mm,
         }
     )
 

@@ -109,7 +109,7 @@ class Fused:
         if used == BOTH:
             doubt, quality = one.doubt or other.doubt, max(one.point.quality, other.point.quality)
         point.value = point.raw = level
-        point.quality = max(quality, SUSPECT) if apart else quality
+        point.quality = max(quality, SUSPECT) if apart or (point.staff is not None and point.staff.off) else quality
         point.sample_ms = point.usable_ms = mono_ms
         point.usable_unix_ms = newest.unix_ms
         return level, mono_ms, newest.unix_ms, doubt

@@ -7,7 +7,7 @@ for one that changes nothing.
 from gateway.changes import Change
 from gateway.points import GAP_MS_MAX, Joined, NowValue, Point
 from gateway.quality import COMPANION, NO_VALUE
-from wire.reading import FAIL, MISSING, QUALITY_NAMES
+from wire.reading import FAIL, MISSING, QUALITY_NAMES, SUSPECT
 
 FAULT_SAMPLES = 3  # A sensor is faulty, and back, after so many samples in a row.
 
@@ -37,7 +37,12 @@ class Intake:
         point.sample_ms = sample_ms
         point.raw = raw
         point.board_quality = quality
-        value = point.zero + point.sign * raw if raw is not None else 0
+        if raw is None:
+            value = 0
+        elif point.air is None:
+            value = point.zero + point.sign * raw
+        else:
+            value = point.zero - point.air.gap_mm(raw)
         point.quality = flag = point.watch.judge(raw, value, quality, sample_ms)
         unix_ms = word.unix_ms - word.age_ms
         if point.faults and not point.watch.kinds & NO_VALUE:
@@ -51,6 +56,12 @@ class Intake:
             self._count_bad(point, QUALITY_NAMES[flag])
             return
         point.value = value
+        if point.air is not None and not point.air.known(sample_ms):
+            point.quality = SUSPECT  # Shown, and judged by nothing: it may be wrong by decimetres.
+            point.hold()
+            return
+        if point.staff is not None and point.staff.off and flag < SUSPECT:
+            point.quality = SUSPECT
         point.usable_ms = sample_ms
         point.usable_unix_ms = unix_ms
         if point.watch.kinds & COMPANION:

@@ -4,7 +4,7 @@ Rules of this file: integers in millimetres; the raw value stays what it is, the
 in its place. An elevation without datum does not exist.
 """
 
-from gateway.config import Channel
+from gateway.config import Channel, DatumOffset
 from wire.reading import QUANTITY_CODES
 
 # Raw quantity of a level sensor: +1 if more of it means more water (pressure), -1 if less (air gap). What is an
@@ -42,3 +42,9 @@ def elevation_mm(channel: Channel, raw_mm: int) -> int:
 def metres(mm: int) -> str:
     """For people: "191.620 m"."""
     return f"{mm / 1000:.3f} m"
+
+
+def other_datums(datum: str, offsets: tuple[DatumOffset, ...]) -> list[tuple[str, int]]:
+    """Datums over which a height over `datum` can be told too, and what to add for each: surveyed offsets alone."""
+    found = [(offset.minus, -offset.is_mm) for offset in offsets if offset.datum == datum]
+    return found + [(offset.datum, offset.is_mm) for offset in offsets if offset.minus == datum]

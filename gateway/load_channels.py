@@ -18,6 +18,8 @@ COMPANIONS = ("temp_cdeg", "supply_mv")
 RATE_MM_PER_MIN = 60  # 0.3 m in 5 minutes, and
 SPIKE_MM = 150  # field practice on the main stem: defaults of every level.
 FLAT_MM = 1
+STAFF_LIMIT_MM = 50
+SOUND_CDEG = 2_000  # what most ultrasonic sensors assume of the air
 _LEVEL_KEYS = ("gauge_zero", "offset", "datum", "surveyed")
 _HEIGHTS = ("gap_mm", "head_mm")
 _LEVELS = (*_HEIGHTS, "level_mm")
@@ -53,6 +55,10 @@ def read_channel(
         table.problem("high", f'"{table.values["high"]}" is not above low ("{table.values["low"]}"); exchange them')
     tests = _tests(table, quantity, dimension)
     companions = _companions(table, quantity, columns, same)
+    sound_cdeg = _sound(table, quantity, columns)
+    staff_limit_mm = table.amount("staff_limit", "length", 1, VALUE_MAX, STAFF_LIMIT_MM, "0.05 m")
+    if level is None and table.has("staff_limit"):
+        table.problem("staff_limit", "only a channel with a gauge zero is read at a staff gauge; take staff_limit out")
     neighbours = tuple(table.texts("neighbours") or ())
     double_count = _double_count(table, quantity)
     if quantity is None or quantity not in columns or (level is None and any(table.has(key) for key in _LEVEL_KEYS)):
@@ -60,7 +66,7 @@ def read_channel(
     column = columns.index(quantity)
     return Channel(
         name, source, column, quantity, level, low, high, companions=companions, neighbours=neighbours,
-        double_count=double_count, **tests,
+        double_count=double_count, sound_cdeg=sound_cdeg, staff_limit_mm=staff_limit_mm or STAFF_LIMIT_MM, **tests,
     )  # fmt: skip
 
 
@@ -85,6 +91,23 @@ def _tests(table: Table, quantity: str | None, dimension: str) -> dict[str, Any]
         "rate_per_min": rate, "spike": spike, "flat_after_ms": flat_after_ms or 0, "flat_tolerance": tolerance or 0,
         "flat_below": below, "gap_after_ms": gap_after_ms or 0, "invalid": invalid or (),
     }  # fmt: skip
+
+
+def _sound(table: Table, quantity: str | None, columns: tuple[str, ...]) -> int | None:
+    """The temperature that an ultrasonic sensor assumes, where its gap is to be corrected by the measured one."""
+    compensate = table.choice("compensate", ("temp",), None)
+    sound_cdeg = table.amount("sound_at", "temperature", -4_000, 6_000, SOUND_CDEG, "20 degC")
+    if compensate is None:
+        if table.has("sound_at"):
+            table.problem("sound_at", 'says nothing without compensate; add compensate = "temp", or take it out')
+        return None
+    if quantity not in ("gap_mm", None):
+        table.problem("compensate", f"{quantity} is not measured by sound; take compensate out")
+    elif columns and "temp_cdeg" not in columns:
+        table.problem("compensate", "this source measures no temperature; fit one, or take compensate out")
+    else:
+        return sound_cdeg
+    return None
 
 
 def _double_count(table: Table, quantity: str | None) -> DoubleCount | None:

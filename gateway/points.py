@@ -7,11 +7,13 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
+from gateway.air import Air
 from gateway.alarms import Alarm
 from gateway.changes import Change
 from gateway.config import Channel, ConfigError, Rule, Station
 from gateway.level import judged_quantity, line
 from gateway.quality import Watch
+from gateway.staff import Staff
 from wire.reading import MISSING, SUSPECT, worst
 
 LATE_MS_MIN = 3_000  # UX.md 5: late is older than two scans, and than 3 s: shown, but still judged.
@@ -111,9 +113,9 @@ class Point:
     """A channel: its newest sample and its rules."""
 
     __slots__ = (
-        "alarms", "bad", "board_quality", "channel", "companions", "faults", "faulty", "gap_ms", "good", "judges",
-        "late_ms", "quality", "quantity", "raw", "same_ms", "sample_ms", "sign", "stale_ms", "usable_ms",
-        "usable_unix_ms", "value", "watch", "zero",
+        "air", "alarms", "bad", "board_quality", "channel", "companions", "faults", "faulty", "gap_ms", "good",
+        "judges", "late_ms", "others", "quality", "quantity", "raw", "same_ms", "sample_ms", "sign", "staff",
+        "stale_ms", "usable_ms", "usable_unix_ms", "value", "watch", "zero",
     )  # fmt: skip
 
     def __init__(self, channel: Channel, cadence_ms: int) -> None:
@@ -139,6 +141,9 @@ class Point:
         self.bad = 0  # unusable samples in a row, and usable ones
         self.good = 0
         self.faulty = False
+        self.air: Air | None = None  # a gap that is corrected by temperature
+        self.staff: Staff | None = None  # a level that is compared with a staff gauge
+        self.others: list[tuple[str, int]] = []  # other datums: what to add to the value
 
     def hold(self) -> None:
         for judge in self.judges:

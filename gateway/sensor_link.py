@@ -8,7 +8,7 @@ from collections import deque
 from typing import Protocol
 
 from boards import Profile
-from gateway.bought import Read, median, plan, reading
+from gateway.bought import Read, median, plan, reading, spread
 from gateway.bus_link import Judge, Link
 from gateway.clock import Clock
 from gateway.clock_steps import Anchor, StepWatch, is_known
@@ -16,7 +16,7 @@ from gateway.commit import StoreError
 from gateway.config import Source
 from gateway.line import BusError, Line
 from gateway.points import NowValue
-from wire.reading import FAIL, GOOD, MISSING, NEVER, SUSPECT, SYNCED
+from wire.reading import FAIL, GOOD, MISSING, NEVER, QUANTITY_CODES, SUSPECT, SYNCED, WITH_STATS
 from wire.row import Reading
 
 VALUES_MAX = 4_000  # Kept for one row: an hour of looks at the shortest useful scan, and room.
@@ -135,10 +135,15 @@ class SensorLink(Link):
                 values.clear()
 
     def _reading(self, column: int) -> Reading:
-        counter = self.profile.points[column].quantity == "rain_um"  # Its middle value means nothing.
+        quantity = self.profile.points[column].quantity
         for flag, values in self._values[column].items():
-            if values:
-                return Reading(column, values[-1] if counter else median(values), flag)
+            if not values:
+                continue
+            if quantity == "rain_um":
+                return Reading(column, values[-1], flag)  # A counter's middle value means nothing.
+            if QUANTITY_CODES[quantity] in WITH_STATS:  # Ship wakes, or a rising river?
+                return Reading(column, median(values), flag, min(values), max(values), spread(values))
+            return Reading(column, median(values), flag)
         return Reading(column, None, MISSING)
 
     async def store(self, store: MadeStore) -> None:

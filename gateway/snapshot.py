@@ -29,6 +29,10 @@ def channel_now(point: Point, now_ms: int) -> dict[str, object]:
         "unit": unit,
         "decimals": decimals,
         "datum": channel.level.datum if channel.level is not None else None,
+        "over": [
+            {"datum": other, "value": None if point.value is None else point.value + add} for other, add in point.others
+        ],
+        "calibrate": point.staff is not None and point.staff.off,
         "quality": point.quality,
         "flags": names(point.watch.kinds),
         "counts": dict(point.watch.counts),

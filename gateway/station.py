@@ -18,16 +18,15 @@ from gateway.gauge import Gauge, gauges_of
 from gateway.intake import Intake
 from gateway.kinds import make_points
 from gateway.points import Joined, NowValue
-from gateway.quality import impossible
 from gateway.siren import Siren
 from gateway.snapshot import alarm_now, channel_now
 from gateway.sounding import Sounding
 from gateway.station_mode import ACTUAL, SIREN_OFF, Mode, configured
 from gateway.station_state import Saved, StateError, pack_state, recall_events, unpack_state
+from gateway.stored import judged_otherwise
 from gateway.suppression import SHELF_MS_MAX, Shelf
 from gateway.telling import Sink, Telling
 from gateway.words import refusal
-from wire.reading import MISSING
 from wire.row import Row, unpack
 from wire.telemetry import MODES
 
@@ -36,7 +35,6 @@ __all__ = ["NowValue", "Sink", "Station"]
 STATE = "alarms"  # name of the kept state
 STATE_PERIOD_MS = 10_000  # What changed without an event (rain, delays under way) is kept this often,
 WINDOWS_PERIOD_MS = 300_000  # what moves with every sample this often: a card is not made for more.
-NO_READING = (None, MISSING)
 LOUDER = (RAISED, ESCALATED, REBASED, UNSHELVES, IN)  # After these an alarm may sound that did not: no silence holds.
 
 
@@ -192,6 +190,19 @@ class Station:
         self._keep()
         return ""
 
+    def staff_reading(self, channel: str, staff_mm: int, actor: str, unix_ms: int) -> int | None:
+        """`actor` read the staff gauge at `unix_ms`: sensor minus staff, None where the sensor said nothing then.
+
+        It is told, and changes no offset and no alarm. KeyError for no such channel, ValueError for one without datum.
+        """
+        point = self._points.by_channel[channel]
+        if point.staff is None:
+            raise ValueError(f"{channel} has no gauge zero: nothing to compare")
+        difference_mm = point.staff.compare(staff_mm, unix_ms)
+        self._telling.staff(point, staff_mm, difference_mm, actor, unix_ms)
+        self._keep()
+        return difference_mm
+
     def shelve(self, rule: str, actor: str, reason: str, until_ms: int) -> str:
         """No siren for the alarm of `rule` until `until_ms` (unix), at most SHELF_MS_MAX; never red."""
 
@@ -266,22 +277,7 @@ class Station:
 
     def gateway_quality(self, source: str, row: Row) -> dict[int, int]:
         """{column: flag} where the gateway judges a stored row's reading otherwise than the board did."""
-        out = {}
-        points = self._points.by_source[source]
-        measured = {reading.channel: (reading.value, reading.quality) for reading in row.readings}
-        for reading in row.readings:
-            point = points.get(reading.channel)
-            if point is None:
-                continue
-            raw = reading.value
-            value = point.zero + point.sign * raw if raw is not None else 0
-            ill = any(
-                impossible(*measured.get(column, NO_READING), low, high) for column, low, high in point.companions
-            )
-            flag = point.watch.stored(raw, value, reading.quality, ill)
-            if flag != reading.quality:
-                out[reading.channel] = flag
-        return out
+        return judged_otherwise(self._points.by_source[source], row)
 
     # The state that survives a restart.
 

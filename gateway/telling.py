@@ -8,7 +8,7 @@ from typing import Protocol
 from gateway.changes import Change
 from gateway.clock import Clock
 from gateway.config import Station
-from gateway.events import Event, Gone, alarm_event, gone_event, plain_event
+from gateway.events import Event, Gone, alarm_event, gone_event, plain_event, staff_event
 from gateway.points import Point
 from wire.telemetry import E_ACTOR, E_UNTIL_MS
 
@@ -61,6 +61,12 @@ class Telling:
         if until_ms:
             more[E_UNTIL_MS] = until_ms
         self._sink.event(plain_event(kind, self._clock.unix_ms(), self.mode, "", detail, "", b"", more))
+
+    def staff(self, point: Point, staff_mm: int, difference_mm: int | None, actor: str, unix_ms: int) -> None:
+        """What `actor` read at the staff gauge, against the sensor."""
+        serial = self._serials.get(point.channel.source, b"")
+        at = (unix_ms, self._clock.unix_ms())
+        self._sink.event(staff_event(point, staff_mm, difference_mm, actor, at, self.mode, serial))
 
     def fault(self, kind: str, source: str, detail: str) -> None:
         """A fault of a source; the same one again only after FAULT_REPEAT_MS. KeyError for no such kind."""

@@ -6,10 +6,10 @@ Rules of this folder: a kind registers in `KINDS` and nowhere else. `read` names
 
 from gateway.config import ConfigError, Station
 from gateway.double_count import watch_gauges
-from gateway.fusion import add_fusions
 from gateway.gauge import add_gauges
 from gateway.kinds import fault, high, lost, low, rain_sum, rise, smoke, storage, storm, tilt
 from gateway.kinds.kind import Kind
+from gateway.levels import add_levels
 from gateway.points import Points
 
 KINDS: dict[str, Kind] = {
@@ -30,7 +30,7 @@ def make_points(config: Station, mono_ms: int, unix_ms: int) -> Points:
     """The points of a station that starts now, with the judges of all its rules. ConfigError."""
     points = Points(config, mono_ms, unix_ms)
     add_gauges(points)
-    add_fusions(config, points)
+    add_levels(config, points)
     watch_gauges(points)
     for rule in config.rules:
         if rule.kind not in KINDS:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boards import Point, Profile, load_profile
-from gateway.bought import median, plan, reading
+from gateway.bought import median, plan, reading, spread
 from wire.reading import FAIL, GOOD, MISSING
 
 
@@ -91,3 +91,12 @@ def test_the_median_is_a_measured_value_in_the_middle(values):
         assert middle in values
         assert sum(value < middle for value in values) <= len(values) / 2
         assert sum(value > middle for value in values) <= len(values) / 2
+
+
+# 0 to 59 in a minute: the quartiles are at 15 and 44. A wake of 400 mm in 6 of 60 samples moves neither.
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([5], 0), ([5, 9], 4), (list(range(60)), 29), ([100] * 54 + [500] * 6, 0), ([1, 2, 3, 4, 5, 6, 7, 8], 3)],
+)
+def test_the_spread_of_a_row_is_between_the_quartiles(values, expected):
+    assert spread(values) == expected

@@ -9,12 +9,15 @@ from contextlib import asynccontextmanager, closing
 
 import cbor2
 import pytest
+from msgspec.structs import replace
 
+from gateway import config
 from gateway.catalogue import Catalogue
 from gateway.spool import Spool
 from gateway.spool_schema import sensor_serial
 from tests.gateway.small_station import BOARD, EPOCH, GATEWAY, HandClock, packed_row, small_station
 from wire.reading import QUANTITY_CODES
+from wire.telemetry import C_OVER, K_FUSIONS, K_SETS
 
 COLUMNS = ("head_mm", "supply_mv")
 KEY = (BOARD, EPOCH)
@@ -22,11 +25,11 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 
 @asynccontextmanager
-async def opened(folder, *, columns=COLUMNS, clock=None):
+async def opened(folder, *, columns=COLUMNS, clock=None, station=None):
     spool = Spool(small_station(folder, commit_window_ms=1), clock or HandClock())
     await spool.open()
     spool.seen("level", BOARD, EPOCH, columns)
-    catalogue = Catalogue(small_station(folder), spool)
+    catalogue = Catalogue(station or small_station(folder), spool)
     async with asyncio.timeout(20):
         while not named(catalogue, columns):  # noqa: ASYNC110 - the spool's thread makes it true
             await asyncio.sleep(0.01)
@@ -40,6 +43,28 @@ def named(catalogue, columns):
     return any(
         s[0] == BOARD and [c[1] for c in s[5]] == [QUANTITY_CODES[c] for c in columns] for s in catalogue.sources
     )
+
+
+def test_it_carries_threshold_sets_fused_channels_and_heights_over_other_datums(tmp_path):
+    marks = (config.Step(1, 180_000, "guard"), config.Step(4, 195_000, "100-year"))
+    station = replace(
+        small_station(tmp_path),
+        threshold_sets=(config.ThresholdSet("CYB", 2, "stage", "wusong", marks, "2022-05-01", "plan"),),
+        fusions=(config.Fusion("stage", "river", "radar", "wusong", 183_000, 186_000, 100, 60_000, 50),),
+        datum_offsets=(config.DatumOffset("wusong", "huanghai", 1_490, "2019-11-02"),),
+    )
+
+    async def main():
+        async with opened(tmp_path, station=station) as (_, catalogue):
+            return cbor2.loads(catalogue.content), catalogue.sources
+
+    message, sources = asyncio.run(main())
+    assert message[K_SETS] == [
+        ["CYB", 2, "stage", "wusong", "2022-05-01", "plan", ["guard", 1, 180_000, "100-year", 4, 195_000]]
+    ]
+    assert message[K_FUSIONS] == [["stage", "river", "radar", "wusong", 183_000, 186_000]]
+    (level,) = [s for s in sources if s[0] == BOARD]
+    assert level[5][0] == ["river", 2, 160_000, "wusong", {C_OVER: ["huanghai", -1_490]}]
 
 
 def test_it_names_every_source_with_its_channels_levels_with_zero_and_datum(tmp_path):

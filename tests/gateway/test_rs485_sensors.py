@@ -71,3 +71,4 @@ def test_a_bought_sensors_rows_are_made_on_the_full_minute(tmp_path):
     assert (t_s % 5, ms, quality) == (0, 0, 2)
     assert second[0] == t_s + 5
     assert (readings[0].channel, readings[0].value, readings[0].quality) == (0, 4_000, GOOD)
+    assert (readings[0].low, readings[0].high, readings[0].spread) == (4_000, 4_000, 0)

@@ -31,15 +31,15 @@ def rows(first: int, count: int, value: int = 20_000) -> list[Row]:
     ]
 
 
-def catalogue_content(version: int = 7, level: list | None = None) -> bytes:
-    channels = [level or LEVEL, ["level.supply", QUANTITY_CODES["supply_mv"]]]
+def catalogue_content(version: int = 7, level: list | None = None, other: str = "supply_mv") -> bytes:
+    channels = [level or LEVEL, [f"level.{other.rpartition('_')[0]}", QUANTITY_CODES[other]]]
     sources = [[GATEWAY, 1, "events", 2, 0, []], [BOARD, EPOCH, "level", 0, 60, channels]]
     sources.append([BOARD, EPOCH_2, "level", 0, 60, channels])
     return cbor2.dumps({0: 1, 1: version, 10: STATION, 11: sources}, canonical=True)
 
 
-def catalogue(version: int = 7, level: list | None = None) -> Incoming:
-    return incoming("catalogue", catalogue_content(version, level))
+def catalogue(version: int = 7, level: list | None = None, other: str = "supply_mv") -> Incoming:
+    return incoming("catalogue", catalogue_content(version, level, other))
 
 
 def batch(

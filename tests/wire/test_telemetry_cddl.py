@@ -106,6 +106,17 @@ GOOD = {
             [SERIAL, 12, "events", t.SOURCE_EVENTS, 0, []],
         ],
     },
+    "catalogue with threshold sets, a fused channel, two datums and a gap by sound": {
+        t.K_MAJOR: 1,
+        t.K_CATALOGUE: 8,
+        t.K_STATION: "CYB01",
+        t.K_SOURCES: [
+            [SERIAL, 12, "l", 0, 60, [["low", 2, 1, "wusong", {t.C_OVER: ["huanghai", -1_490]}]]],
+            [SERIAL, 13, "h", 0, 60, [["high", 1, 9, "wusong", {t.C_OVER: ["cn1985", 1], t.C_SOUND_CDEG: 2_000}]]],
+        ],
+        t.K_SETS: [["CYB", 2, "river", "wusong", "2022-05-01", "plan", ["guard", 1, 180_000, "100-year", 4, 195_000]]],
+        t.K_FUSIONS: [["river", "low", "high", "wusong", 183_000, 186_000]],
+    },
     "event": {0: 1, 1: 5, 5: SERIAL, 6: 1, 7: 1, 8: cbor2.dumps({0: 1, 1: 2, 2: 3}), 9: 1},
     "birth": {t.K_MAJOR: 1, t.K_ALIVE: True, t.K_CATALOGUE: 7, t.K_LOGS: [[SERIAL, 12, 1, 90]], t.K_MODE: 0},
     "birth in an exercise of the flood season": {

@@ -16,6 +16,7 @@ from wire.reading import QUANTITIES
 from wire.row import CHANNELS_MAX, Row, crc_of
 from wire.short import lengthen
 from wire.telemetry import (
+    C_SOUND_CDEG,
     DEFLATE_WBITS,
     E_AT_MS,
     E_DETAIL,
@@ -65,6 +66,7 @@ class Channel(NamedTuple):
     quantity: int
     zero_mm: int | None  # elevation of the sensor's zero, where the channel is a level
     datum: str
+    sound_cdeg: int | None = None  # of a gap by sound: the temperature that the sensor assumes
 
 
 class Source(NamedTuple):
@@ -271,13 +273,18 @@ def _source(source: object) -> Source:
 
 
 def _channel(channel: object) -> Channel:
-    if not isinstance(channel, list) or len(channel) not in (2, 4):
-        raise TelemetryError("a channel has two or four parts")
+    if not isinstance(channel, list) or len(channel) < 2 or len(channel) == 3:
+        raise TelemetryError("a channel has two parts, or four and more")
     quantity = _uint(channel[1], "quantity")
     _need(quantity in QUANTITIES, f"no quantity {quantity}")
     if len(channel) == 2:
         return Channel(_text(channel[0]), quantity, None, "")
-    return Channel(_text(channel[0]), quantity, _int(channel[2], "zero", 100_000_000), _text(channel[3]))
+    more = channel[4] if len(channel) > 4 else {}
+    _need(isinstance(more, dict), "a channel ends with a map")
+    sound_cdeg = more.get(C_SOUND_CDEG)
+    if sound_cdeg is not None:
+        sound_cdeg = _int(sound_cdeg, "temperature", 27_314)
+    return Channel(_text(channel[0]), quantity, _int(channel[2], "zero", 100_000_000), _text(channel[3]), sound_cdeg)
 
 
 def _state(message: dict) -> StateMessage:

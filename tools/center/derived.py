@@ -7,7 +7,9 @@ old overwrites "latest". Each function runs inside the store's transaction.
 import sqlite3
 from collections.abc import Sequence
 
-from tools.center.decode import U32, EventMessage, Source, StoredRow
+from gateway.air import stored_gap_mm
+from gateway.quality import usable
+from tools.center.decode import U32, EventMessage, StoredRow
 from tools.center.schema import Incoming, Key
 from tools.center.times import doubt
 from wire.reading import NEVER, NOT_EVALUATED, QUANTITIES
@@ -93,7 +95,7 @@ def derive_again(db: sqlite3.Connection, station: str, rows: Sequence[StoredRow]
         source = stored.source
         for reading in _named(stored):
             name = source.channels[reading.channel].name
-            derived = (_quality(stored, reading), _level(source, reading), version)
+            derived = (_quality(stored, reading), _level(stored, reading), version)
             newest.append((*derived, station, name, source.serial, source.epoch, stored.row.seq, version))
     db.executemany(_NEWEST_AGAIN, newest)
 
@@ -108,7 +110,7 @@ def _readings(rows: Sequence[StoredRow], version: int) -> list[tuple]:
             readings.append(
                 (
                     *key, reading.channel, channel.quantity, reading.value, reading.quality, reading.low, reading.high,
-                    reading.spread, _quality(stored, reading), _level(source, reading), version,
+                    reading.spread, _quality(stored, reading), _level(stored, reading), version,
                 )
             )  # fmt: skip
     return readings
@@ -131,7 +133,7 @@ def _put_newest(db: sqlite3.Connection, received: Incoming, rows: Sequence[Store
             (
                 received.station, channel.name, source.serial, source.epoch, row.seq, source.name, channel.quantity,
                 t_ms, row.time_quality, resolved_ms, as_of_ms, reading.value, _quality(stored, reading),
-                _level(source, reading), channel.datum, received.received_ms, late, source.cadence_s, version,
+                _level(stored, reading), channel.datum, received.received_ms, late, source.cadence_s, version,
             )
         )  # fmt: skip
     db.executemany(_NEWEST, newest)
@@ -178,9 +180,23 @@ def _quality(stored: StoredRow, reading: Reading) -> int:
     return stored.judged.get(reading.channel, reading.quality) or NOT_EVALUATED
 
 
-def _level(source: Source, reading: Reading) -> int | None:
-    """Elevation of the water in the channel's datum: zero + head, or zero - gap."""
-    channel = source.channels[reading.channel]
+def _level(stored: StoredRow, reading: Reading) -> int | None:
+    """Elevation of the water in the channel's datum: zero + head, or zero - gap.
+
+    A gap by sound is corrected by the temperature of its row; without one it has no elevation.
+    """
+    channel = stored.source.channels[reading.channel]
     if channel.zero_mm is None or reading.value is None:
         return None
+    if channel.sound_cdeg is not None:
+        gap_mm = stored_gap_mm(reading.value, _temperature_cdeg(stored), channel.sound_cdeg)
+        return None if gap_mm is None else channel.zero_mm - gap_mm
     return channel.zero_mm + (-reading.value if QUANTITIES[channel.quantity][0] == "gap_mm" else reading.value)
+
+
+def _temperature_cdeg(stored: StoredRow) -> int | None:
+    """The temperature that the row measured, if it is usable."""
+    for reading in _named(stored):
+        if QUANTITIES[stored.source.channels[reading.channel].quantity][0] == "temp_cdeg":
+            return reading.value if usable(reading.quality) else None
+    return None

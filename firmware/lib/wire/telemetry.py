@@ -39,6 +39,8 @@ K_REASON = 20
 K_ACTION = 21  # of a command: what a person wants done, as a map with the keys A_*
 K_CONFIG = 22  # CRC-32 of station.toml: of a state, the one that runs; of a command, the one it was meant for
 K_OPERATING = 23  # [place in OPERATING, who set it, until (unix s, 0 = no end)]; absent = normal
+K_SETS = -23  # of a catalogue: the threshold sets that alarms name
+K_FUSIONS = -24  # of a catalogue: channels that are made of two others
 K_MODE_BY = -1  # [who set the mode of K_MODE, until (unix s, 0 = no end)]; absent = actual
 
 STATUSES = ("accepted", "done", "refused")  # of a command
@@ -78,6 +80,7 @@ E_OPERATING = 22  # place in OPERATING at the time of detection; absent = normal
 E_ACTOR = 23  # who did it: of what a person did or observed
 E_COMMAND = -1  # id of the command that caused it
 E_SUPPRESSED = -2  # the siren did not sound for it: 1 shelved, 2 out of service
+E_DIFFERENCE = -3  # of a staff reading: sensor minus staff, mm
 
 EVENT_KINDS = {
     1: "alarm raised",
@@ -133,6 +136,10 @@ OPERATING = ("normal", "holiday", "flood season", "fire danger", "emergency")  #
 SOURCE_BOARD = 0
 SOURCE_SENSOR = 1
 SOURCE_EVENTS = 2
+
+# Keys of the map that may end a channel in a catalogue.
+C_OVER = 0  # [datum, mm to add, ...]: the same height over other datums
+C_SOUND_CDEG = 1  # of a gap by sound: the temperature that the sensor assumes; the row's own corrects it
 
 
 def topic(station: str, leaf: str) -> str:
