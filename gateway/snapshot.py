@@ -6,8 +6,9 @@ be judged now is told as held.
 
 from gateway.alarms import STATE_NAMES, Alarm
 from gateway.config import Rule
-from gateway.points import Point
+from gateway.points import Point, Shaped
 from gateway.quality import names, usable
+from gateway.windows import Median
 from gateway.words import LEVEL_NAMES
 from wire.reading import QUANTITIES
 from wire.telemetry import MODES
@@ -32,6 +33,7 @@ def channel_now(point: Point, now_ms: int) -> dict[str, object]:
         "over": [
             {"datum": other, "value": None if point.value is None else point.value + add} for other, add in point.others
         ],
+        "noise": _noise(point),
         "calibrate": point.staff is not None and point.staff.off,
         "quality": point.quality,
         "flags": names(point.watch.kinds),
@@ -40,6 +42,15 @@ def channel_now(point: Point, now_ms: int) -> dict[str, object]:
         "late": age_ms is None or age_ms > max(point.late_ms, 2 * point.gap_ms),
         "level": max((alarm.level for alarm in point.alarms), default=0),
     }
+
+
+def _noise(point: Point) -> dict[str, int] | None:
+    """Median, spread and count of the window over which the first rule of the channel takes its median."""
+    for judge in point.judges:
+        if isinstance(judge, Shaped) and isinstance(judge.shape, Median):
+            noise = judge.shape.noise()
+            return None if noise is None else dict(zip(("median", "spread", "count"), noise, strict=True))
+    return None
 
 
 def alarm_now(alarm: Alarm, point: Point | None) -> dict[str, object]:

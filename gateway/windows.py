@@ -34,6 +34,14 @@ class Median:
             return None
         return ordered[len(ordered) // 2]
 
+    def noise(self) -> tuple[int, int, int] | None:
+        """(median, spread between the quartiles, how many samples) of the window; None until there are three."""
+        ordered = self._sorted
+        count = len(ordered)
+        if count < MEDIAN_SAMPLES_MIN:
+            return None
+        return ordered[count // 2], max(0, ordered[(3 * count - 1) // 4] - ordered[count // 4]), count
+
 
 class Rise:
     """How far the newest value stands above the lowest of the last `window_ms`."""
