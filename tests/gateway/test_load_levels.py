@@ -2,7 +2,9 @@
 
 import pytest
 
+from gateway import words
 from gateway.config import DatumOffset, Fusion
+from gateway.load_sets import MARKS
 from tests.gateway.station_toml import GOOD, line_of, problems, station
 
 YEARS = """"5-year" = "183.00 m"
@@ -157,3 +159,8 @@ def test_a_wrong_offset_is_refused(tmp_path, old, new, said):
 def test_the_same_offset_twice_is_refused(tmp_path):
     other_way = OFFSET.replace("wusong", "x").replace("huanghai", "wusong").replace("x", "huanghai")
     assert "is given twice" in problems(tmp_path, GOOD + OFFSET + other_way)[0]
+
+
+def test_every_mark_of_a_set_has_its_words_in_both_languages():
+    assert [words.word(mark, "zh") for mark in MARKS][:4] == ["设防", "警戒", "保证", "历史最高"]
+    assert [words.word(mark, "en") for mark in MARKS][4:] == ["5-year", "10-year", "20-year", "50-year", "100-year"]
