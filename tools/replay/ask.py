@@ -106,10 +106,12 @@ def site_of(one: expected.Expected, ask: Ask) -> MakeSite:
 
 
 def _default(ask: Ask) -> MakeSite:
-    document, problems = site.default_document(ask)
-    if not document["rule"]:
-        return _maker(document, problems, ask, ("site_none", {}), [])
-    return _maker(document, problems, ask, ("site_default", {}), [])
+    said: Note = ("site_default" if ask.quantity in site.DEFAULT_RULES else "site_none", {})
+
+    def make(cadence_ms: int) -> site.Site:
+        return _maker(*site.default_document(ask, cadence_ms), ask, said, [])(cadence_ms)
+
+    return make
 
 
 def _maker(document: dict[str, Any], problems: Any, ask: Ask, said: Note, notes: list[Note]) -> MakeSite:

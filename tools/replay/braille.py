@@ -14,6 +14,7 @@ ROWS = 10
 LEFT = 9  # columns of the axis's numbers
 RIGHT = 18  # columns of the thresholds' names, where there is room
 NARROW = 70
+LONG_MS = 300 * 86_400_000  # A span for which the year must be said.
 _DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 _DASHES = {1: "·", 2: "╌", 3: "┄", 4: "─"}
 
@@ -31,7 +32,8 @@ def picture(panel: Panel, first_ms: int, last_ms: int, zone: ZoneInfo, width: in
         number = _number(panel, at) if row in (0, ROWS // 2, ROWS - 1) else ""
         lines.append(f"{number:>{LEFT - 1}} {''.join(grid[row])}{labels.get(row, '')}".rstrip())
     lines.append(f"{'':{LEFT}}{_axis(panel, first_ms, last_ms, cells)}")
-    left, end = (f"{datetime.fromtimestamp(ms / 1000, zone):%m-%d %H:%M}" for ms in (first_ms, last_ms))
+    form = "%m-%d %H:%M" if last_ms - first_ms < LONG_MS else "%Y-%m-%d"
+    left, end = (datetime.fromtimestamp(ms / 1000, zone).strftime(form) for ms in (first_ms, last_ms))
     lines.append(f"{'':{LEFT}}{left}{end:>{max(0, cells - len(left))}}")
     return "\n".join(lines)
 

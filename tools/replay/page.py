@@ -88,8 +88,9 @@ def _head(result: Result, zone: ZoneInfo, worst: int) -> str:
         for lang in words.LANGUAGES
     }  # fmt: skip
     count = len(result.episodes)
-    summary = _both("summary", count=count) if count else _both("no_episode")
-    return f'<p class="worst">{_level(worst)} <b>{summary}</b></p><p class="muted">{_spans(facts)}</p>'
+    summary = _both("summary", count=count) if count else _both("no_episode" if site.judged else "not_judged")
+    mark = _level(worst) if site.judged else ""
+    return f'<p class="worst">{mark} <b>{summary}</b></p><p class="muted">{_spans(facts)}</p>'
 
 
 def _offset(unix_ms: int, zone: ZoneInfo) -> str:
@@ -138,7 +139,7 @@ def _belongs(panel: Panel, episode: Episode, result: Result) -> bool:
 
 def _episodes(result: Result, zone: ZoneInfo) -> str:
     if not result.episodes:
-        return f"<h2>{_both('episodes')}</h2><p>{_both('no_episode')}</p>"
+        return f"<h2>{_both('episodes')}</h2><p>{_both('no_episode' if result.site.judged else 'not_judged')}</p>"
     head = [_word("alarm"), _word("rule"), _both("start"), _both("peak"), _both("peak_at"), _both("end")]
     rows = []
     for episode in result.episodes[:EPISODES_MAX]:

@@ -47,6 +47,7 @@ PHRASES = {
         "summer time began: {count} rows have a time that the clock never showed, and were not judged; first: {first}",
     ),
     "no_episode": ("没有告警", "No alarm"),
+    "not_judged": ("未判别告警：没有规则", "No alarm was judged: there are no rules"),
     "no_flags": ("没有质量标记", "No flags of quality"),
     "episodes": ("告警过程", "Episodes"),
     "flags": ("质量标记", "Flags"),

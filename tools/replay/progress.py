@@ -4,14 +4,18 @@ Rules of this file: talk goes to stderr; results never depend on it.
 """
 
 import os
+import shutil
 import sys
 import time
 
+from gateway import words
 from tools.replay.phrases import phrase
 
 AFTER_S = 1.0
 EVERY_S = 0.2
 BAR = 24
+BAR_NARROW = 10
+WIDE = 70  # Columns from which the long bar fits.
 
 
 class Progress:
@@ -37,9 +41,14 @@ class Progress:
         if not self._live:
             print(text, file=sys.stderr, flush=True)
             return
-        done = round(share * BAR)
         left = phrase("left", self._lang, seconds=f"{left_s:.0f}")
-        print(f"\r{'█' * done}{'░' * (BAR - done)} {text} {left}\033[K", end="", file=sys.stderr, flush=True)
+        width = shutil.get_terminal_size().columns
+        bar = BAR if width >= WIDE else BAR_NARROW
+        done = round(share * bar)
+        line = f"{'█' * done}{'░' * (bar - done)} {share * 100:3.0f} % {left} {text}"
+        while words.columns(line) >= width:
+            line = line[:-1]
+        print(f"\r{line}\033[K", end="", file=sys.stderr, flush=True)
 
     def end(self) -> None:
         if self._shown and self._live:

@@ -203,6 +203,7 @@ class Recording:
             f'units of {ask.quantity}: {fit}; also scaled, like "0.01 in"',
             likely,
             f"--unit with one of {fit}",
+            *(f"--quantity {other}" for other in others[:2]),
         )
 
     def _chosen(self, cells: list[str]) -> bool:

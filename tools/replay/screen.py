@@ -30,7 +30,7 @@ def show(result: Result, lang: str, console: Console | None = None) -> None:
     config = result.site.config
     worst = max((episode.level for episode in result.episodes), default=0)
     head = Text()
-    head.append(f" {words.mark(worst, lang)} ", style=_STYLES[worst])
+    head.append(f" {words.mark(worst, lang) if result.site.judged else '—'} ", style=_STYLES[worst])
     head.append(f" {config.name if lang == 'zh' else config.name_en}", style="bold")
     console.print(head)
     console.print(Text(phrase("rehearsal", lang), style="bold"))
@@ -44,7 +44,7 @@ def show(result: Result, lang: str, console: Console | None = None) -> None:
     console.print(_episodes(result, zone, lang, narrow))
     console.print(_flags(result, zone, lang, narrow))
     for key, facts_of in result.notes:
-        console.print(Text(f"· {phrase(key, lang, **facts_of)}"))
+        console.print(Text(f"·{' ' * (lang == 'en')}{phrase(key, lang, **facts_of)}"))
     console.print(Text(phrase("judged_in", lang, rows=f"{result.rows:,}", seconds=f"{result.took_s:.1f}"), style="dim"))
     console.print(Text(words.word("footer", lang), style="dim"))
 
@@ -60,6 +60,8 @@ def local(unix_ms: int, zone: ZoneInfo) -> str:
 
 def _episodes(result: Result, zone: ZoneInfo, lang: str, narrow: bool) -> Table | Text:
     episodes = result.episodes
+    if not result.site.judged:
+        return Text(phrase("not_judged", lang))
     if not episodes:
         return Text(f"{words.mark(0, lang)} {phrase('no_episode', lang)}")
     if narrow:

@@ -35,15 +35,22 @@ STATION_KEYS = ("quantity", "neighbours", "companion", "drift")  # of a channel:
 HEIGHT_KEYS = ("gauge_zero", "offset", "datum", "surveyed")
 LOCAL = "local"  # the datum of a recording that names none
 
-# What stands where no site is known: the national storm signals, observed, and the proposals for tilt and smoke.
-DEFAULT_RULES: dict[str, list[dict[str, str]]] = {
+# What stands where no site is known: the national storm signals, observed, and proposals for tilt (degrees from the
+# first baseline that is still, degrees a day) and smoke. A level has none: no limits can be assumed for a river.
+DEFAULT_RULES: dict[str, list[dict[str, Any]]] = {
     "rain": [{"name": "storm", "kind": "storm"}],
     "tilt": [
         {"name": "tilt", "kind": "tilt", "blue": "0.25 deg", "yellow": "0.5 deg", "orange": "1 deg", "red": "2 deg"},
+        {
+            "name": "rate", "kind": "tilt_rate", "window": "24 h",
+            "blue": "0.05 deg/d", "yellow": "0.1 deg/d", "orange": "0.25 deg/d", "red": "0.5 deg/d",
+        },
     ],
     "smoke": [{"name": "smoke", "kind": "smoke", "yellow": "0.10 dB/m", "red": "0.20 dB/m"}],
-}
+}  # fmt: skip
 DEFAULT_RULES["rain-tips"] = DEFAULT_RULES["rain"]
+TILT_WINDOW_MS = 60_000  # A tilt is the median of a minute at least, and
+TILT_SAMPLES = 5  # of so many samples: a lorry is no turn.
 
 
 @dataclass
@@ -91,14 +98,20 @@ def described(path: Path) -> tuple[dict[str, Any], Problems]:
         ) from None
 
 
-def default_document(ask: Ask) -> tuple[dict[str, Any], Problems]:
+def default_document(ask: Ask, cadence_ms: int) -> tuple[dict[str, Any], Problems]:
     """What stands where nobody said which site it is: the documented default rules, none for levels."""
     names = channel_names(ask.values)
+    groups = [names] if ask.quantity == "tilt" else [[name] for name in names]
     rules = []
-    for name in names:
+    for group in groups:
         for rule in DEFAULT_RULES.get(ask.quantity, []):
-            called = rule["name"] if len(names) == 1 else f"{rule['name']}-{name}"
-            rules.append({**rule, "name": called, "channel": name})
+            called = rule["name"] if len(groups) == 1 else f"{rule['name']}-{group[0]}"
+            made = {**rule, "name": called, "channel": group[0]}
+            if len(group) > 1:
+                made["axes"] = group
+            if rule["kind"] == "tilt":
+                made["window"] = f"{max(TILT_WINDOW_MS, TILT_SAMPLES * cadence_ms)} ms"
+            rules.append(made)
     return {"channel": [{"name": name} for name in names], "rule": rules}, Problems("default rules", {})
 
 

@@ -124,7 +124,8 @@ class Drawing:
         """Symbol and word of each episode over its band, the worst first, where there is room."""
         out: list[str] = []
         taken: list[tuple[float, float]] = []
-        for episode in sorted(episodes, key=lambda one: (-one.level, one.start_ms)):
+        direct = {rule for _, rule in self.panel.steps}
+        for episode in sorted(episodes, key=lambda one: (-one.level, one.rule not in direct, one.start_ms)):
             wide = 34 + 7 * max(len(episode.rule) + 6, 8)
             x = min(self._stretch(episode)[0], self.frame.width - wide)
             if any(x < right and left < x + wide for left, right in taken):
