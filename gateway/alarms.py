@@ -26,6 +26,7 @@ from gateway.changes import (
 )
 from gateway.config import Rule
 from gateway.suppression import OUT_OF_SERVICE, SHELF_MS_MAX, SHELVED, Out, Shelf, out_of, shelf_of
+from gateway.tilt import Turn
 
 NORMAL, UNACKNOWLEDGED, ACKNOWLEDGED, RETURNED, LATCHED = range(5)
 STATE_NAMES = ("normal", "unacknowledged", "acknowledged", "returned", "latched")
@@ -35,9 +36,9 @@ class Alarm:
     """The alarm of one rule. `step` takes each usable value; `level` is 0..4 (none, blue, yellow, orange, red)."""
 
     __slots__ = (
-        "_below", "_changed", "_idle", "_kept_level", "_lowest", "_rebase", "_sign", "_starts", "actor", "ats", "downs",
-        "episode_ms", "highest", "index", "mode", "number", "out", "rule", "shelf", "state", "threshold_set", "tier",
-        "value",
+        "_below", "_changed", "_idle", "_kept_level", "_lowest", "_rebase", "_sign", "_starts", "actor", "ats", "basis",
+        "downs", "episode_ms", "highest", "index", "mode", "number", "out", "rule", "shelf", "state", "threshold_set",
+        "tier", "value",
     )  # fmt: skip
 
     def __init__(self, rule: Rule) -> None:
@@ -58,6 +59,7 @@ class Alarm:
         self.tier = ""
         self.shelf: Shelf | None = None
         self.out: Out | None = None
+        self.basis: Turn | None = None  # what a tilt is measured from
         self._starts: list[tuple[int, int] | None] = [None] * len(self.ats)  # (mono, unix) since when a step is reached
         self._below: tuple[int, int] | None = None  # since when the value is below the step's deadband
         self._rebase = False  # The thresholds are others than those of the episode: the next sample judges it anew.

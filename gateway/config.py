@@ -46,6 +46,16 @@ class DoubleCount(Struct, frozen=True):
     least_um: int  # of the median: a drizzle proves nothing
 
 
+class Drift(Struct, frozen=True):
+    """What warmth alone makes an inclinometer show: a calibration of this one, at its place."""
+
+    channel: str  # the temperature, beside the sensor
+    per_degc_milli: int  # 0.001 of the sub-unit of the sensor's channel, per degree
+    reference_cdeg: int  # where the drift is none
+    low_cdeg: int  # what it was fitted in
+    high_cdeg: int
+
+
 class Channel(Struct, frozen=True):
     """One quantity of one source, with the name by which rules, events and people call it."""
 
@@ -69,6 +79,7 @@ class Channel(Struct, frozen=True):
     neighbours: tuple[str, ...] = ()  # channels of other rain gauges
     double_count: DoubleCount | None = None
     tip_um: int = 0  # rain_um of a board of ours: micrometres of a tip of its rows; 0 = its rows tell no tips
+    drift: Drift | None = None  # taken off before a tilt is judged
 
 
 class Source(Struct, frozen=True):
@@ -143,7 +154,10 @@ class Rule(Struct, frozen=True):
     battery_mv: int = 0  # smoke: supply below which its battery is low; 0 = not looked at
     drift: bool = False  # smoke: follow a dirty chamber here, since the detector does not
     test: str = ""  # smoke: channel of a test button
-    baseline: int | None = None  # tilt: what a change is measured from; None = the first stable value
+    axes: tuple[str, ...] = ()  # tilt, tilt_rate: channels of one direction, `channel` first; () = only that one
+    baseline: tuple[int, ...] = ()  # tilt: what a turn is measured from, a value an axis; () = the first that is still
+    one_g: int | None = None  # tilt: the length of three accelerations at rest; None = not known
+    same_hour: bool = False  # tilt_rate: compare only what lies whole days apart
 
 
 class ThresholdSet(Struct, frozen=True):

@@ -80,6 +80,8 @@ class Duty:
             "observe": self._observe,
             "mute": lambda a: station.mute(a.rule, a.actor),
             "test-detector": lambda a: station.test_detector(a.rule, a.actor),
+            "re-zero": lambda a: station.rezero(a.channel, a.actor, a.reason),
+            "undo-re-zero": lambda a: station.rezero(a.channel, a.actor, a.reason, back=True),
         }
 
     def act(self, number: int, action: Action) -> tuple[str, str]:

@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 from gateway.changes import REBASED, Change
 from gateway.level import metres
-from gateway.points import Point
-from gateway.snapshot import NO_VALUES, datum_of
+from gateway.points import Note, Point
+from gateway.snapshot import NO_VALUES, datum_of, quantity_of
+from gateway.tilt import Baseline
 from wire.telemetry import (
     E_ACTOR,
     E_AT_MS,
+    E_BASELINE,
+    E_BASELINE_BEFORE,
     E_CHANNEL,
     E_DATUM,
     E_DETAIL,
@@ -66,7 +69,7 @@ def alarm_event(change: Change, point: Point | None, detected_ms: int, siren_ms:
             E_DATUM: datum_of(rule, point) or None,
             E_MODE: change.alarm.mode,
             E_DETAIL: change.detail or ("observed" if rule.kind == "storm" else None),
-            E_QUANTITY: point.quantity if point is not None else None,
+            E_QUANTITY: quantity_of(rule, point),
             E_SIREN_MS: siren_ms if rule.siren else None,
             E_SOURCE: serial or None,
             E_EPISODE_MS: change.episode_ms,
@@ -75,8 +78,19 @@ def alarm_event(change: Change, point: Point | None, detected_ms: int, siren_ms:
             E_TIER: change.tier or None,
             E_ACTOR: change.actor or None,
             E_SUPPRESSED: change.alarm.suppressed or None,
+            E_BASELINE: _baseline(basis.baseline) if (basis := change.alarm.basis) is not None else None,
         }
     )
+
+
+def note_event(note: Note, now_ms: int, mode: str, serial: bytes) -> Event:
+    """What a judge has to tell beside its alarm. KeyError for a kind that wire.telemetry has not."""
+    event = plain_event(note.kind, now_ms, mode, note.source, note.detail, note.channel, serial)
+    baselines: dict[int, object | None] = {
+        E_BASELINE: _baseline(note.baseline),
+        E_BASELINE_BEFORE: _baseline(note.before),
+    }
+    return event | _without_none(baselines | {E_ACTOR: note.actor or None})
 
 
 def gone_event(rule: str, channel: str, saved: Gone, now_ms: int) -> Event:
@@ -139,6 +153,10 @@ def staff_event(
             E_DIFFERENCE: difference_mm,
         }
     )
+
+
+def _baseline(baseline: Baseline | None) -> list[object] | None:
+    return None if baseline is None else [baseline.version, list(baseline.vector)]
 
 
 def _without_none(event: dict[int, object | None]) -> Event:

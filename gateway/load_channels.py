@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from gateway.amounts import DIMENSION_OF
-from gateway.config import Channel, Companion, DoubleCount, Level
+from gateway.config import Channel, Companion, DoubleCount, Drift, Level
 from gateway.toml_table import Table
 from wire.reading import QUANTITIES, QUANTITY_CODES, VALUE_MAX, VALUE_MIN
 
@@ -24,6 +24,7 @@ _LEVEL_KEYS = ("gauge_zero", "offset", "datum", "surveyed")
 _HEIGHTS = ("gap_mm", "head_mm")
 _LEVELS = (*_HEIGHTS, "level_mm")
 _DOUBLE_COUNT_KEYS = ("double_count", "double_count_window", "double_count_least")
+_FINE = {"angle": "fine_angle", "acceleration": "fine_acceleration"}
 _FLAT_KEYS = ("flat_after", "flat_tolerance", "flat_below")
 
 
@@ -59,6 +60,7 @@ def read_channel(
     staff_limit_mm = table.amount("staff_limit", "length", 1, VALUE_MAX, STAFF_LIMIT_MM, "0.05 m")
     if level is None and table.has("staff_limit"):
         table.problem("staff_limit", "only a channel with a gauge zero is read at a staff gauge; take staff_limit out")
+    drift = _drift(table, quantity)
     neighbours = tuple(table.texts("neighbours") or ())
     double_count = _double_count(table, quantity)
     if quantity is None or quantity not in columns or (level is None and any(table.has(key) for key in _LEVEL_KEYS)):
@@ -66,7 +68,8 @@ def read_channel(
     column = columns.index(quantity)
     return Channel(
         name, source, column, quantity, level, low, high, companions=companions, neighbours=neighbours,
-        double_count=double_count, sound_cdeg=sound_cdeg, staff_limit_mm=staff_limit_mm or STAFF_LIMIT_MM, **tests,
+        double_count=double_count, sound_cdeg=sound_cdeg, staff_limit_mm=staff_limit_mm or STAFF_LIMIT_MM, drift=drift,
+        **tests,
     )  # fmt: skip
 
 
@@ -152,6 +155,29 @@ def _companions(
         else:
             found.append(Companion(name, low, high))
     return tuple(found)
+
+
+def _drift(table: Table, quantity: str | None) -> Drift | None:
+    """What warmth alone makes an inclinometer show, in 0.001 of its sub-unit a degree."""
+    if not table.has("drift"):
+        table.mark("drift")
+        return None
+    fine = _FINE.get(DIMENSION_OF.get(quantity or "", ""))
+    if quantity is not None and fine is None:
+        table.problem("drift", f"is taken off tilts and accelerations only; take it out of {quantity}")
+    inner = table.table("drift")
+    channel = inner.text("temperature", example="wall_temp")
+    per_degc_milli = inner.amount("per_degc", fine or "fine_angle", VALUE_MIN, VALUE_MAX, example="1.5 mdeg")
+    reference_cdeg = inner.amount("reference", "temperature", *_span("temp_cdeg"), example="20 degC")
+    low_cdeg = inner.amount("low", "temperature", *_span("temp_cdeg"), example="-5 degC")
+    high_cdeg = inner.amount("high", "temperature", *_span("temp_cdeg"), example="40 degC")
+    inner.close()
+    if channel is None or per_degc_milli is None or reference_cdeg is None or low_cdeg is None or high_cdeg is None:
+        return None
+    if low_cdeg >= high_cdeg:
+        inner.problem("high", f'"{inner.values["high"]}" is not above low ("{inner.values["low"]}"); exchange them')
+        return None
+    return Drift(channel, per_degc_milli, reference_cdeg, low_cdeg, high_cdeg) if fine else None
 
 
 def _span(quantity: str) -> tuple[int, int]:

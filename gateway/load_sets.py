@@ -58,12 +58,12 @@ class Known(NamedTuple):
     scans_ms: dict[str, int]  # of each source, and of each channel
     declared: Declared
 
-    def missing(self, table: Table, name: str, names: dict, what: str) -> None:
+    def missing(self, table: Table, name: str, names: dict, what: str, key: str = "channel") -> None:
         """Say that no `what` is called `name`, unless what is wrong with it has been said already."""
         if name not in self.declared:
             shown = ", ".join(list(names)[:12])
             remedy = f"there are {shown}" if shown else "there are none"
-            table.problem("channel", f'no {what} is called "{name[:40]}"; {remedy}')
+            table.problem(key, f'no {what} is called "{name[:40]}"; {remedy}')
 
 
 def read_sets(root: Table, known: Known) -> dict[str, ReadSet]:

@@ -14,7 +14,13 @@ from wire.reading import VALUE_MAX, VALUE_MIN
 
 LEVELS = LEVEL_NAMES[1:]
 DAY_MS = 86_400_000
-EXAMPLES = {"length": "182.00 m", "fine_length": "30 mm", "angle": "0.5 deg", "smoke": "0.10 dB/m"}
+EXAMPLES = {
+    "length": "182.00 m",
+    "fine_length": "30 mm",
+    "angle": "0.5 deg",
+    "turn_rate": "0.10 deg/d",
+    "smoke": "0.10 dB/m",
+}
 
 
 class Defaults(NamedTuple):

@@ -14,6 +14,7 @@ from gateway.config import Channel, ConfigError, Rule, Station
 from gateway.level import judged_quantity, line
 from gateway.quality import Watch
 from gateway.staff import Staff
+from gateway.tilt import Baseline
 from wire.reading import MISSING, SUSPECT, worst
 
 LATE_MS_MIN = 3_000  # UX.md 5: late is older than two scans, and than 3 s: shown, but still judged.
@@ -33,6 +34,18 @@ class NowValue(Struct, frozen=True, gc=False):
     age_ms: int
     mono_ms: int
     unix_ms: int
+
+
+class Note(Struct, frozen=True, gc=False):
+    """What a judge has to tell beside its alarm: an event of `kind`, told after the alarms of the same answer."""
+
+    kind: str
+    source: str
+    detail: str
+    channel: str
+    actor: str = ""
+    baseline: Baseline | None = None
+    before: Baseline | None = None
 
 
 class Judge(Protocol):
@@ -113,8 +126,8 @@ class Point:
     """A channel: its newest sample and its rules."""
 
     __slots__ = (
-        "air", "alarms", "bad", "board_quality", "channel", "companions", "faults", "faulty", "gap_ms", "good",
-        "judges", "late_ms", "others", "quality", "quantity", "raw", "same_ms", "sample_ms", "sign", "staff",
+        "air", "alarms", "bad", "board_quality", "cadence_ms", "channel", "companions", "faults", "faulty", "gap_ms",
+        "good", "judges", "late_ms", "others", "quality", "quantity", "raw", "same_ms", "sample_ms", "sign", "staff",
         "stale_ms", "usable_ms", "usable_unix_ms", "value", "watch", "zero",
     )  # fmt: skip
 
@@ -124,9 +137,10 @@ class Point:
         self.zero, self.sign = line(channel)
         self.watch = Watch(channel, cadence_ms)
         self.companions: list[tuple[int, int, int]] = []  # (column, lowest, highest possible raw value)
-        self.same_ms = min(SAME_MS, cadence_ms // 2)
+        self.cadence_ms = cadence_ms
         self.late_ms = max(2 * cadence_ms, LATE_MS_MIN)
         self.stale_ms = max(10 * cadence_ms, STALE_MS_MIN)
+        self.same_ms = min(SAME_MS, cadence_ms // 2)
         self.gap_ms = 0  # between the newest two samples
         self.judges: list[Judge] = []
         self.alarms: list[Alarm] = []
@@ -181,13 +195,14 @@ class Points:
         self.storage: list[Alarm] = []  # judge how full the store is
         self.kept: dict[str, dict[str, Kept]] = {}
         self.fused: dict[str, list[Joined]] = {}  # by each source that they hang on
+        self.notes: list[Note] = []  # that nobody has told yet
         for place in config.places:
             for source in place.sources:
                 cadence_ms = max(place.scan_ms, source.cadence_ms)
                 points = [Point(channel, cadence_ms) for channel in source.channels]
                 self.by_source[source.name] = {point.channel.column: point for point in points}
                 self.by_channel.update((point.channel.name, point) for point in points)
-                self._accompany(source.name, points)
+                self._accompany(points)
                 for point in points:
                     self.keep("watch", point.channel.name, point.watch)
 
@@ -212,6 +227,12 @@ class Points:
         point.judges.append(alarm if shape is None else Shaped(alarm, shape))
         return alarm
 
+    def look_first(self, point: Point, other: Point) -> None:
+        """Of an answer that has both, take `other` first: `point` hangs on it."""
+        source = point.channel.source
+        if other.channel.source == source:
+            self.first[source] = self.first.get(source, frozenset()) | {other.channel.column}
+
     def keep(self, kind: str, name: str, kept: Kept) -> None:
         """Let `kept` survive a restart under this name."""
         self.kept.setdefault(kind, {})[name] = kept
@@ -221,16 +242,13 @@ class Points:
         found = self.kept.get(kind, {}).get(name)
         return found if isinstance(found, of) else None
 
-    def _accompany(self, source: str, points: list[Point]) -> None:
+    def _accompany(self, points: list[Point]) -> None:
         """Let the channels of one source look at their companions."""
         measured = {point.channel.quantity: point for point in points}
-        columns: set[int] = set()
         for point in points:
             for one in point.channel.companions:
                 other = measured.get(one.quantity)
                 if other is not None and other is not point:
                     point.watch.follow(other.watch, one.low, one.high)
                     point.companions.append((other.channel.column, one.low, one.high))
-                    columns.add(other.channel.column)
-        if columns:
-            self.first[source] = frozenset(columns)
+                    self.look_first(point, other)

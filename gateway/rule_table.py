@@ -15,7 +15,10 @@ from wire.reading import QUANTITIES, VALUE_MAX
 
 ANY = tuple(row[0] for row in QUANTITIES.values())
 # Default deadband of a judged quantity in its sub-unit: one wave must not clear an alarm.
-DEADBANDS = {"level_mm": 50, "supply_mv": 200, "tilt_x_mdeg": 50, "tilt_y_mdeg": 50, "smoke_mdbm": 20}
+DEADBANDS = {
+    "level_mm": 50, "supply_mv": 200, "tilt_x_mdeg": 50, "tilt_y_mdeg": 50, "turn_mdeg": 50, "turn_mdeg_per_day": 10,
+    "smoke_mdbm": 20,
+}  # fmt: skip
 
 
 class RuleTable:

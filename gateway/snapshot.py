@@ -10,7 +10,7 @@ from gateway.points import Point, Shaped
 from gateway.quality import names, usable
 from gateway.windows import Median
 from gateway.words import LEVEL_NAMES
-from wire.reading import QUANTITIES
+from wire.reading import QUANTITIES, QUANTITY_CODES
 from wire.telemetry import MODES
 
 NO_VALUES = ("lost", "fault")  # Kinds whose alarms are about the sensor, not about what it measures.
@@ -87,7 +87,17 @@ def alarm_now(alarm: Alarm, point: Point | None) -> dict[str, object]:
         "shelved_until_unix_ms": shelf.until_unix_ms if shelf is not None else None,
         "suppressed_by": aside.actor if aside is not None else "",
         "reason": aside.reason if aside is not None else "",
+        "baseline": basis.baseline.version if (basis := alarm.basis) is not None and basis.baseline else None,
     }
+
+
+def quantity_of(rule: Rule, point: Point | None) -> int | None:
+    """Code of what the rule judges; None for a rule over a source."""
+    if rule.kind == "tilt_rate":
+        return QUANTITY_CODES["turn_mdeg_per_day"]
+    if len(rule.axes) > 1:
+        return QUANTITY_CODES["turn_mdeg"]
+    return None if point is None else point.quantity
 
 
 def datum_of(rule: Rule, point: Point | None) -> str:

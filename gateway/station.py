@@ -18,6 +18,7 @@ from gateway.gauge import Gauge, gauges_of
 from gateway.intake import Intake
 from gateway.kinds import make_points
 from gateway.points import Joined, NowValue
+from gateway.rezero import rezero
 from gateway.siren import Siren
 from gateway.snapshot import alarm_now, channel_now
 from gateway.sounding import Sounding
@@ -85,10 +86,8 @@ class Station:
             self._act(changes)
         if joined is not None:
             self._tell_joined(joined)
-        if intake.sensor_events:
-            for kind, channel, detail in intake.sensor_events:
-                self._telling.plain(kind, source, detail, channel)
-            intake.sensor_events.clear()
+        if intake.sensor_events or self._points.notes:
+            self._telling.rest(source, intake.sensor_events, self._points.notes)
             self._keep()
 
     def on_lost(self, source: str, why: str, mono_ms: int) -> None:
@@ -249,6 +248,13 @@ class Station:
         if (new.name, new.siren, new.until_unix_ms) != (old.name, old.siren, old.until_unix_ms):
             self._change_mode(new)
         return ""
+
+    def rezero(self, name: str, actor: str, reason: str, *, back: bool = False) -> str:
+        """Take the baseline of the tilt rule `name`, or of all tilt rules of that channel, anew, or the one before."""
+        refused = rezero(self._points, name, (actor, reason), self._now(), back=back)
+        self._telling.rest("", [], self._points.notes)
+        self._keep()
+        return refused
 
     # What others look at.
 

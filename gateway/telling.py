@@ -8,8 +8,8 @@ from typing import Protocol
 from gateway.changes import Change
 from gateway.clock import Clock
 from gateway.config import Station
-from gateway.events import Event, Gone, alarm_event, gone_event, plain_event, staff_event
-from gateway.points import Point
+from gateway.events import Event, Gone, alarm_event, gone_event, note_event, plain_event, staff_event
+from gateway.points import Note, Point
 from wire.telemetry import E_ACTOR, E_UNTIL_MS
 
 FAULT_REPEAT_MS = 600_000
@@ -67,6 +67,19 @@ class Telling:
         serial = self._serials.get(point.channel.source, b"")
         at = (unix_ms, self._clock.unix_ms())
         self._sink.event(staff_event(point, staff_mm, difference_mm, actor, at, self.mode, serial))
+
+    def rest(self, source: str, sensors: list[tuple[str, str, str]], notes: list[Note]) -> None:
+        """What an answer of `source` says of its sensors, and what judges have to tell beside their alarms; then empty.
+
+        KeyError for no such kind.
+        """
+        for kind, channel, detail in sensors:
+            self.plain(kind, source, detail, channel)
+        sensors.clear()
+        for note in notes:
+            serial = self._serials.get(note.source, b"")
+            self._sink.event(note_event(note, self._clock.unix_ms(), self.mode, serial))
+        notes.clear()
 
     def fault(self, kind: str, source: str, detail: str) -> None:
         """A fault of a source; the same one again only after FAULT_REPEAT_MS. KeyError for no such kind."""

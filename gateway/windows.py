@@ -42,6 +42,14 @@ class Median:
             return None
         return ordered[count // 2], max(0, ordered[(3 * count - 1) // 4] - ordered[count // 4]), count
 
+    def save(self, mono_ms: int) -> list[int]:
+        """Ages and values, one behind another, oldest first."""
+        return _flat(self._samples, mono_ms)
+
+    def restore(self, saved: list[int], mono_ms: int, down_ms: int) -> None:
+        self._samples = _samples(saved, mono_ms, down_ms)
+        self._sorted = sorted(value for _, value in self._samples)
+
 
 class Rise:
     """How far the newest value stands above the lowest of the last `window_ms`."""
@@ -70,11 +78,19 @@ class Rise:
 
     def save(self, mono_ms: int) -> list[int]:
         """Ages and values, one behind another, oldest first."""
-        out: list[int] = []
-        for at_ms, value in self._lowest:
-            out += (mono_ms - at_ms, value)
-        return out
+        return _flat(self._lowest, mono_ms)
 
     def restore(self, saved: list[int], mono_ms: int, down_ms: int) -> None:
-        pairs = zip(saved[::2], saved[1::2], strict=True)
-        self._lowest = deque((mono_ms - down_ms - age_ms, value) for age_ms, value in pairs)
+        self._lowest = _samples(saved, mono_ms, down_ms)
+
+
+def _flat(samples: deque[tuple[int, int]], mono_ms: int) -> list[int]:
+    out: list[int] = []
+    for at_ms, value in samples:
+        out += (mono_ms - at_ms, value)
+    return out
+
+
+def _samples(saved: list[int], mono_ms: int, down_ms: int) -> deque[tuple[int, int]]:
+    pairs = zip(saved[::2], saved[1::2], strict=True)
+    return deque((mono_ms - down_ms - age_ms, value) for age_ms, value in pairs)

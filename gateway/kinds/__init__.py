@@ -7,7 +7,7 @@ Rules of this folder: a kind registers in `KINDS` and nowhere else. `read` names
 from gateway.config import ConfigError, Station
 from gateway.double_count import watch_gauges
 from gateway.gauge import add_gauges
-from gateway.kinds import fault, high, lost, low, rain_sum, rise, smoke, storage, storm, tilt
+from gateway.kinds import fault, high, lost, low, rain_sum, rise, smoke, storage, storm, tilt, tilt_rate
 from gateway.kinds.kind import Kind
 from gateway.levels import add_levels
 from gateway.points import Points
@@ -19,6 +19,7 @@ KINDS: dict[str, Kind] = {
     "rain_sum": rain_sum.KIND,
     "storm": storm.KIND,
     "tilt": tilt.KIND,
+    "tilt_rate": tilt_rate.KIND,
     "smoke": smoke.KIND,
     "lost": lost.KIND,
     "fault": fault.KIND,

@@ -68,7 +68,7 @@ def test_rules_take_their_steps_from_a_threshold_set_or_from_colours(tmp_path):
     assert (flood.datum, flood.threshold_set) == ("wusong", "CYB-2020@1")
     assert rules["rain-1h"].steps == (Step(1, 20_000), Step(4, 80_500))
     assert rules["rain-1h"].window_ms == 3_600_000
-    assert (rules["wall"].steps, rules["wall"].baseline) == ((Step(2, 100, "", 50),), -250)
+    assert (rules["wall"].steps, rules["wall"].baseline) == ((Step(2, 100, "", 50),), (-250,))
 
 
 def test_every_source_without_a_lost_rule_gets_a_quiet_one(tmp_path):

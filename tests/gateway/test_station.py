@@ -185,7 +185,8 @@ def test_a_wall_that_turns_either_way_raises():
             rig.now("tilt", 120)
         rig.now("tilt", 120 + turned_mdeg)
         assert rig.levels() == {"wall": 3}
-        assert rig.told(E_VALUE) == [700]
+        assert rig.told(E_KIND)[0] == EVENT_CODES["baseline taken"]
+        assert rig.told(E_VALUE)[1:] == [700]
 
 
 def test_a_closed_contact_is_red_in_the_same_answer():
@@ -314,7 +315,7 @@ def test_columns_that_no_channel_names_are_passed_over_and_no_source_is_invented
 
 
 WRONG = [
-    config.Rule("r", "tilt_rate", "tilt_x", steps(1)),
+    config.Rule("r", "tangent", "tilt_x", steps(1)),
     config.Rule("r", "high", "nothing", steps(1)),
     config.Rule("r", "lost", "nothing", steps(1)),
 ]

@@ -161,7 +161,7 @@ def test_a_siren_that_stays_broken_is_told_once_until_it_worked_again():
 
 
 def test_an_alarm_without_siren_ends_no_silence_and_moves_no_siren():
-    silent = config.Rule("silent", "tilt", "tilt_x", steps(500, first=4), baseline=0, siren=False)
+    silent = config.Rule("silent", "tilt", "tilt_x", steps(500, first=4), baseline=(0,), siren=False)
     rig = Rig((RULES[0], silent))
     rig.now("level", 23_000)
     rig.now("level", 23_000)

@@ -27,14 +27,14 @@ def test_names_and_codes_are_unique_and_end_with_their_unit():
     names = [row[0] for row in reading.QUANTITIES.values()]
     assert len(set(names)) == len(names)
     assert {reading.QUANTITY_CODES[row[0]]: row for row in reading.QUANTITIES.values()} == reading.QUANTITIES
-    units = {"mm", "um", "mdeg", "mdbm", "cdeg", "mv", "permil", "contact"}
+    units = {"mm", "um", "mdeg", "mdbm", "cdeg", "mv", "permil", "contact", "ug", "day"}
     assert {name.rsplit("_", 1)[1] for name in names} <= units
 
 
 def test_plausible_range_lies_inside_what_a_row_can_carry():
     for name, _, lowest, highest, _, decimals in reading.QUANTITIES.values():
         assert reading.VALUE_MIN <= lowest < highest <= reading.VALUE_MAX, name
-        assert 0 <= decimals <= 3, name
+        assert 0 <= decimals <= 6, name
 
 
 def test_range_holds_at_its_ends_and_not_beyond():

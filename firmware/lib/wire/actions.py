@@ -37,4 +37,5 @@ ACTIONS = (
     "self-test",
     "mute",
     "test-detector",
+    "undo-re-zero",
 )

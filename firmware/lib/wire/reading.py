@@ -44,7 +44,14 @@ QUANTITIES = {
     11: ("humidity_permil", "permil", 0, 1_000, "%", 1),
     12: ("level_mm", "mm", -500_000, 9_000_000, "m", 3),  # Elevation over a datum: derived at the gateway only.
     13: ("distance_spread_mm", "mm", 0, 60_000, "mm", 0),  # Spread of the samples behind a level reading.
+    # Acceleration along an axis. A sensor that gives counts of no known scale has 1,000 for each of them.
+    20: ("acc_x_ug", "ug", VALUE_MIN, VALUE_MAX, "g", 6),
+    21: ("acc_y_ug", "ug", VALUE_MIN, VALUE_MAX, "g", 6),
+    22: ("acc_z_ug", "ug", VALUE_MIN, VALUE_MAX, "g", 6),
+    23: ("turn_mdeg", "mdeg", 0, 180_000, "deg", 3),  # From a baseline, whichever way: derived at the gateway only,
+    24: ("turn_mdeg_per_day", "mdeg/d", 0, VALUE_MAX, "deg/d", 3),  # as is how fast.
 }
+DERIVED = ("level_mm", "turn_mdeg", "turn_mdeg_per_day")  # No sensor measures these.
 QUANTITY_CODES = {row[0]: code for code, row in QUANTITIES.items()}
 
 # Rows carry low, high and spread of these only: waves make one number of a level row too little (decision 13).

@@ -81,6 +81,8 @@ E_ACTOR = 23  # who did it: of what a person did or observed
 E_COMMAND = -1  # id of the command that caused it
 E_SUPPRESSED = -2  # the siren did not sound for it: 1 shelved, 2 out of service
 E_DIFFERENCE = -3  # of a staff reading: sensor minus staff, mm
+E_BASELINE = -20  # [version, [value of each axis]]: what a tilt is measured from, now
+E_BASELINE_BEFORE = -21  # and before it was taken anew
 
 EVENT_KINDS = {
     1: "alarm raised",
@@ -126,6 +128,10 @@ EVENT_KINDS = {
     65: "smoke back",
     66: "smoke muted",
     67: "smoke test",
+    60: "baseline taken",
+    61: "baseline re-zeroed",
+    62: "re-zero undone",
+    63: "temperature beyond fit",
 }
 EVENT_CODES = {name: code for code, name in EVENT_KINDS.items()}
 
