@@ -205,6 +205,8 @@ class BoardLink(Link):
         definition = b"".join(word.to_bytes(2, "big") for word in words[6:10]).hex()
         who = Identity(serial, field(words, STATUS, "log_epoch"), field(words, STATUS, "boot"), definition)
         self._count_twins(who, field(words, STATUS, "bus_twins"))
+        up_s = field(words, STATUS, "uptime_s")
+        self._judge.on_uptime(self.source.name, serial, who.boot, up_s, answer.end_us // 1_000)
         self._tail = field(words, STATUS, "log_tail")
         if who == self.who:
             self._tell_reach(who, field(words, STATUS, "log_head"))

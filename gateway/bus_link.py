@@ -36,6 +36,8 @@ class Judge(Protocol):
 
     def identify(self, source: str, serial: bytes) -> None: ...
 
+    def on_uptime(self, source: str, serial: bytes, boot: int, uptime_s: int, mono_ms: int) -> None: ...
+
 
 class Work(NamedTuple):
     """Something that can wait for a gap: what it takes of it, and how it is done."""

@@ -17,6 +17,7 @@ from pathlib import Path
 _LAYOUT = "<qqqqqq"  # generation, unix_ms, mono_ms, real_ns, rate_milli, generation again (a torn read shows)
 _SIZE = struct.calcsize(_LAYOUT)
 _READS_MAX = 1_000
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def write_clock_file(path: Path, unix_ms: int, mono_ms: int, rate: float) -> None:
@@ -34,15 +35,19 @@ def write_clock_file(path: Path, unix_ms: int, mono_ms: int, rate: float) -> Non
 class Clock:
     """The world's clock, or the one that a clock file describes."""
 
-    def __init__(self, path: str | None = None) -> None:
+    def __init__(self, path: str | None = None, machine: str = "") -> None:
         self._view: mmap.mmap | None = None
+        self._machine = machine
         if path:
             with Path(path).open("r+b") as file:
                 self._view = mmap.mmap(file.fileno(), _SIZE, access=mmap.ACCESS_READ)
+                self._machine = machine and f"{machine} {os.fstat(file.fileno()).st_ino}"
 
     @classmethod
     def from_environment(cls) -> "Clock":
-        return cls(os.environ.get("RIVERPOST_CLOCK") or None)
+        """The one that the process is to go by; it knows which run of the machine this is."""
+        machine = _BOOT_ID.read_text().strip() if _BOOT_ID.exists() else ""
+        return cls(os.environ.get("RIVERPOST_CLOCK") or None, machine)
 
     def mono_ms(self) -> int:
         """Milliseconds that never step; only differences mean anything."""
@@ -57,6 +62,15 @@ class Clock:
             return time.monotonic_ns() // 1_000
         _, mono_ms, real_ns, rate_milli = self._anchor()
         return mono_ms * 1_000 + (time.monotonic_ns() - real_ns) * rate_milli // 1_000_000
+
+    def machine(self) -> tuple[str, int]:
+        """(name of this run of the machine, ms since it began): they go on while a process is away, whatever steps.
+
+        "" where it is not known. Of a clock file it is the file's own monotonic time, as long as it is this file.
+        """
+        if self._view is not None or not self._machine:
+            return self._machine, self.mono_ms() if self._machine else 0
+        return self._machine, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
     def unix_ms(self) -> int:
         """Milliseconds since 1970-01-01 UTC; may step."""

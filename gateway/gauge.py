@@ -7,10 +7,11 @@ a longer one.
 from zoneinfo import ZoneInfo
 
 from gateway.config import Channel
+from gateway.downtime import Witness
 from gateway.points import Points
 from gateway.rain import WINDOWS_S, Rain
 from wire.reading import FAIL, NEVER
-from wire.row import DATA, Row
+from wire.row import DATA, Row, unpack
 
 KEPT = "rain"
 
@@ -18,12 +19,12 @@ KEPT = "rain"
 class Gauge:
     """Judge, and what is kept, of one rain channel."""
 
-    __slots__ = ("_channel", "moved", "rain")
+    __slots__ = ("channel", "moved", "rain")
 
     def __init__(self, channel: Channel, rain: Rain) -> None:
         self.rain = rain
         self.moved = False  # Has rain fallen since the state was last kept?
-        self._channel = channel
+        self.channel = channel
 
     def step(self, value: int, mono_ms: int, unix_ms: int, doubt: bool = False) -> None:
         if self.rain.feed(value, mono_ms // 1000, (unix_ms - mono_ms) // 1000):
@@ -34,12 +35,12 @@ class Gauge:
 
     def refill(self, row: Row) -> bool:
         """Take the tips of a row of this gauge's log; False where it says nothing that could be used."""
-        reading = next((one for one in row.readings if one.channel == self._channel.column), None)
+        reading = next((one for one in row.readings if one.channel == self.channel.column), None)
         if reading is None or reading.value is None or reading.quality >= FAIL:
             return False
         if row.kind != DATA or row.time_quality == NEVER:
             return False
-        tip_um = self._channel.tip_um
+        tip_um = self.channel.tip_um
         tips = [(age_s, count * tip_um) for age_s, count in row.tips] if tip_um else []
         return self.rain.refill(reading.value, row.t_s, tips)
 
@@ -61,6 +62,10 @@ class Gauge:
             "storm_um": rain.storm_um(unix_s, zone),
             "intensity_um_h": rain.intensity_um_h(),
         }
+
+    def correct(self, until_ms: int, by_ms: int) -> None:
+        """What was before `until_ms` was `by_ms` later than it was taken for (earlier if negative)."""
+        self.rain.correct(until_ms // 1000, by_ms // 1000)
 
     def save(self, mono_ms: int) -> object:
         return self.rain.save(mono_ms // 1000)
@@ -97,3 +102,30 @@ def gauges_of(points: Points) -> dict[str, list[Gauge]]:
         if gauge is not None:
             found.setdefault(point.channel.source, []).append(gauge)
     return found
+
+
+class Gauges:
+    """All gauges of a station, by source, and the boards that know how long the gateway was away."""
+
+    def __init__(self, points: Points) -> None:
+        self.witness = Witness()
+        points.keep("downtime", "boards", self.witness)
+        self._by_source = gauges_of(points)
+        self._restored_ms = points.start[0]
+
+    def refill(self, source: str, epoch: int, packed_rows: list[bytes]) -> None:
+        """Take what stored rows of a board say of rain."""
+        for packed in packed_rows if source in self._by_source else ():
+            row = unpack(packed, epoch)
+            for gauge in self._by_source[source]:
+                gauge.refill(row)
+
+    def seen(self) -> dict[str, bool]:
+        """Sources that measure rain, and whether their counters have been seen."""
+        return {source: all(gauge.rain.seen for gauge in gauges) for source, gauges in self._by_source.items()}
+
+    def correct(self, by_ms: int) -> None:
+        """What was restored was `by_ms` later than it was taken for (earlier if negative)."""
+        for gauges in self._by_source.values():
+            for gauge in gauges:
+                gauge.correct(self._restored_ms, by_ms)

@@ -29,11 +29,12 @@ _AHEAD_UM = 1_000_000  # A row may be newer than the newest sample, by less than
 class Rain:
     """One gauge: `sum_um(window)` is what fell in the window that ends with the newest sample."""
 
-    __slots__ = ("_before", "_fall", "_keep_s", "_now_s", "_offsets", "_origin_um", "_other")
+    __slots__ = ("_before", "_fall", "_fed", "_keep_s", "_now_s", "_offsets", "_origin_um", "_other")
 
     def __init__(self, window_s_max: int = WINDOWS_S[-1]) -> None:
         self._keep_s = max(window_s_max, WINDOWS_S[-1])
         self._now_s = 0
+        self._fed = False  # since it was made or restored
         self._fall: Fall | None = None
         self._before: tuple[int, int] | None = None  # (second, counter) up to which rain is counted
         self._other: tuple[int, int] | None = None  # a counter that does not follow, waiting for its confirmation
@@ -55,6 +56,7 @@ class Rain:
         unix less monotonic time.
         """
         self._now_s = now_s
+        self._fed = True
         offsets = self._offsets
         if not offsets or abs(offset_s - offsets[0][1]) > OFFSET_S:
             offsets.insert(0, (now_s, offset_s))
@@ -133,7 +135,9 @@ class Rain:
         return fall.depth_um - fall.began(STORM_PAUSE_S, edge_s)
 
     def correct(self, until_s: int, by_s: int) -> None:
-        """What is known of `until_s` and before was `by_s` later than it was taken for (earlier if negative)."""
+        """What was restored at `until_s` was `by_s` later than it was taken for (earlier if negative)."""
+        if self._fed:
+            until_s -= 1  # In that second there were samples since.
         if self._fall is not None:
             self._fall.shift(until_s, by_s)
         if self._before is not None and self._before[0] <= until_s:
@@ -162,6 +166,7 @@ class Rain:
         self._offsets = [(then_s - age_s, offset_s - then_s) for age_s, offset_s in offsets[:OFFSETS_MAX]]
         self._origin_um = origin_um
         self._now_s = now_s
+        self._fed = False
 
     def _moved(self, counter_um: int, now_s: int) -> int:
         """A counter that is another one than at the last sample, or the first."""

@@ -4,9 +4,13 @@ Rules of this file: it only reads. A value that is not usable is None, never the
 be judged now is told as held.
 """
 
+from zoneinfo import ZoneInfo
+
 from gateway.alarms import STATE_NAMES, Alarm
 from gateway.config import Rule
-from gateway.points import Point, Shaped
+from gateway.detector import detectors_of
+from gateway.gauge import gauges_of
+from gateway.points import Point, Points, Shaped
 from gateway.quality import names, usable
 from gateway.windows import Median
 from gateway.words import LEVEL_NAMES
@@ -14,6 +18,18 @@ from wire.reading import QUANTITIES, QUANTITY_CODES
 from wire.telemetry import MODES
 
 NO_VALUES = ("lost", "fault")  # Kinds whose alarms are about the sensor, not about what it measures.
+
+
+def channels_now(points: Points, now_ms: int, unix_ms: int, zone: ZoneInfo) -> list[dict[str, object]]:
+    """Every channel; one of rain with its `rain`, a chamber with its `smoke`."""
+    told = {name: channel_now(point, now_ms) for name, point in points.by_channel.items()}
+    for source in gauges_of(points).values():
+        for gauge in source:
+            if (rain := gauge.now(now_ms, unix_ms, zone)) is not None:
+                told[gauge.channel.name]["rain"] = rain
+    for rule, detector in detectors_of(points).items():
+        told[points.alarms[rule].rule.channel]["smoke"] = detector.now(now_ms)
+    return list(told.values())
 
 
 def channel_now(point: Point, now_ms: int) -> dict[str, object]:

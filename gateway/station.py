@@ -13,14 +13,13 @@ from gateway.changes import ESCALATED, IN, RAISED, REBASED, UNSHELVES, Change
 from gateway.clock import Clock
 from gateway.config import Station as StationConfig
 from gateway.detector import detectors_of
-from gateway.gauge import KEPT as RAIN
-from gateway.gauge import Gauge, gauges_of
+from gateway.gauge import Gauges
 from gateway.intake import Intake
 from gateway.kinds import make_points
 from gateway.points import Joined, NowValue
 from gateway.rezero import rezero
 from gateway.siren import Siren
-from gateway.snapshot import alarm_now, channel_now
+from gateway.snapshot import alarm_now, channels_now
 from gateway.sounding import Sounding
 from gateway.station_mode import ACTUAL, SIREN_OFF, Mode, configured
 from gateway.station_state import Saved, StateError, pack_state, recall_events, unpack_state
@@ -28,7 +27,7 @@ from gateway.stored import judged_otherwise
 from gateway.suppression import SHELF_MS_MAX, Shelf
 from gateway.telling import Sink, Telling
 from gateway.words import refusal
-from wire.row import Row, unpack
+from wire.row import Row
 from wire.telemetry import MODES
 
 __all__ = ["NowValue", "Sink", "Station"]
@@ -47,7 +46,7 @@ class Station:
         self._clock = clock
         self._sink = sink
         self._points = make_points(config, clock.mono_ms(), clock.unix_ms())
-        self._gauges = gauges_of(self._points)
+        self._gauges = Gauges(self._points)
         self._detectors = detectors_of(self._points)
         for detector in self._detectors.values():
             detector.tell = self._tell_smoke
@@ -118,14 +117,19 @@ class Station:
 
     def on_rows(self, source: str, epoch: int, packed_rows: list[bytes]) -> None:
         """Stored rows of a board: what its log says of rain takes the place of what was guessed."""
-        for packed in packed_rows if source in self._gauges else ():
-            row = unpack(packed, epoch)
-            for gauge in self._gauges[source]:
-                gauge.refill(row)
+        self._gauges.refill(source, epoch, packed_rows)
 
     def gauges(self) -> dict[str, bool]:
         """Sources that measure rain, and whether their counters have been seen: before that no row can be placed."""
-        return {source: all(gauge.rain.seen for gauge in gauges) for source, gauges in self._gauges.items()}
+        return self._gauges.seen()
+
+    def on_uptime(self, source: str, serial: bytes, boot: int, uptime_s: int, mono_ms: int) -> None:
+        """How long a board has run: one that ran on while we were away knows how long that was."""
+        by_ms = self._gauges.witness.see(source, serial, boot, uptime_s, mono_ms)
+        if by_ms:
+            self._gauges.correct(by_ms)
+            self._telling.plain("clock stepped", source, f"while we were away, by {by_ms / 1000:+.0f} s as it says")
+            self._keep()
 
     def identify(self, source: str, serial: bytes) -> None:
         """Events of `source` carry this serial from now on."""
@@ -260,16 +264,7 @@ class Station:
 
     def channels(self) -> list[dict[str, object]]:
         """Every channel as it is now, for tables and the health document."""
-        now_ms, unix_ms = self._now()
-        told = []
-        for name, point in self._points.by_channel.items():
-            gauge = self._points.kept_as(RAIN, name, Gauge)
-            rain = None if gauge is None else gauge.now(now_ms, unix_ms, self._zone)
-            told.append(channel_now(point, now_ms) | ({"rain": rain} if rain is not None else {}))
-            for rule, detector in self._detectors.items():
-                if self._points.alarms[rule] in point.alarms:
-                    told[-1]["smoke"] = detector.now(now_ms)
-        return told
+        return channels_now(self._points, *self._now(), self._zone)
 
     def alarms(self) -> list[dict[str, object]]:
         """Every alarm that is not normal, worst first."""
@@ -288,7 +283,8 @@ class Station:
     # The state that survives a restart.
 
     def state_bytes(self) -> bytes:
-        return pack_state(self._points, self._config.mode, self.standing_mode, self._lost_sources, self._now())
+        machine = self._clock.machine()
+        return pack_state(self._points, self._config.mode, self.standing_mode, self._lost_sources, self._now(), machine)
 
     def restore(self, data: bytes | None, events: list[dict[int, object]] | None = None) -> bool:
         """Take over a kept state, then the `events` that came after it (oldest first), and sound what must sound.
@@ -300,7 +296,7 @@ class Station:
         readable = True
         if data is not None:
             try:
-                saved = unpack_state(data, self._points, self._config, now)
+                saved = unpack_state(data, self._points, self._config, now, self._clock.machine())
             except StateError as error:
                 readable = False
                 self._telling.plain("store failed", "", f"kept alarm state not readable: {error}")

@@ -1,7 +1,7 @@
 """What of a station's judgement survives a restart, as CBOR: alarms, rain, baselines, who is lost, which mode.
 
 Rules of this file: no clock, disk or network. Monotonic times are kept as ages beside the unix time of keeping; how
-long the gateway was down is the difference of unix times, and never negative.
+long the gateway was down says gateway.downtime.
 """
 
 import cbor2
@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from gateway.changes import Recalled
 from gateway.config import Station
+from gateway.downtime import Mark, Witness, down_ms
 from gateway.events import Gone
 from gateway.points import Kept, Points
 from gateway.station_mode import SIREN_OFF, Mode, configured, mode_of
@@ -34,6 +35,8 @@ from wire.telemetry import (
 
 VERSION = 3
 Now = tuple[int, int]  # monotonic ms, unix ms
+Machine = tuple[str, int]  # name of its run ("" = not known), ms since it began
+NO_MACHINE: Machine = ("", 0)
 
 
 class StateError(ValueError):
@@ -49,8 +52,10 @@ class Saved(Struct):
     unread: list[str]  # windows, baselines ... that could not be taken over
 
 
-def pack_state(points: Points, config_mode: str, mode: Mode, lost_sources: set[str], now: Now) -> bytes:
-    """The state at `now`."""
+def pack_state(
+    points: Points, config_mode: str, mode: Mode, lost_sources: set[str], now: Now, machine: Machine
+) -> bytes:
+    """The state at `now`; `machine`: which run of the machine, and for how long."""
     mono_ms, unix_ms = now
     faulty = [name for name, point in points.by_channel.items() if point.faulty]
     return cbor2.dumps(
@@ -62,17 +67,18 @@ def pack_state(points: Points, config_mode: str, mode: Mode, lost_sources: set[s
             4: _saved(points.kept, mono_ms),
             7: sorted(lost_sources),
             8: faulty,
+            9: list(machine),
         }
     )
 
 
-def unpack_state(data: bytes, points: Points, config: Station, now: Now) -> Saved:
+def unpack_state(data: bytes, points: Points, config: Station, now: Now, machine: Machine) -> Saved:
     """Put a kept state into fresh `points`, without what the configuration no longer has. StateError if unreadable."""
     try:
         state = cbor2.loads(data)
         if state[0] != VERSION:
             raise StateError(f"version {state[0]}, not {VERSION}")
-        return _unpack(state, points, config, now)
+        return _unpack(state, points, config, now, machine)
     except (cbor2.CBORDecodeError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise StateError(f"{type(error).__name__}: {error}") from error
 
@@ -124,22 +130,26 @@ def _recalled_mode(event: dict, now: Now) -> Mode:
     return Mode(MODES[event.get(E_MODE, 0)], siren, event.get(E_ACTOR, ""), until_ms, until_unix_ms)
 
 
-def _unpack(state: dict, points: Points, config: Station, now: Now) -> Saved:
+def _unpack(state: dict, points: Points, config: Station, now: Now, machine: Machine) -> Saved:
     mono_ms, unix_ms = now
-    down_ms = max(0, unix_ms - state[1])
+    kept = Mark(state[1], *state.get(9, NO_MACHINE))
+    away_ms = down_ms(kept, Mark(unix_ms, *machine))
     gone = {}
     for name, (channel, saved) in state[3].items():
         alarm = points.alarms.get(name)
         if alarm is not None and alarm.rule.channel == channel:
-            alarm.restore(saved, mono_ms, down_ms)
+            alarm.restore(saved, mono_ms, away_ms)
         elif saved[2]:
             gone[name, channel] = Gone(saved[4], saved[5], saved[-1])
-    unread = _restore(points.kept, state[4], mono_ms, down_ms)
+    unread = _restore(points.kept, state[4], mono_ms, away_ms)
+    witness = points.kept_as("downtime", "boards", Witness)
+    if witness is not None and kept.machine and kept.machine == machine[0]:
+        witness.trust()
     for name in state[8]:
         if name in points.by_channel:
             points.by_channel[name].faulty = True
     config_mode, saved_mode = state[2]
-    mode = mode_of(saved_mode, mono_ms, down_ms)
+    mode = mode_of(saved_mode, mono_ms, away_ms)
     if config_mode != config.mode:
         mode = configured(config)  # The configuration was changed since: it is newer.
     lost = {name for name in state[7] if name in points.by_source}

@@ -17,6 +17,7 @@ LOST_SCANS = 5
 LOST_MS_MIN = 5_000
 LOST_REAL_MS = 1_000  # Link time is real: so long may a busy machine or a slow Wi-Fi take.
 DRIFT_PART = 5_000  # 200 ppm: more than two crystals differ.
+UPTIME_EVERY_MS = 60_000
 CLOCK_EVERY_MS = 600_000
 CLOCK_AGAIN_MS = 30_000
 CLOCK_FIRST_MS = 2_000  # While it has no time at all.
@@ -59,6 +60,8 @@ class WifiBoard:
         self._lost_ms = max(LOST_SCANS * scan_ms, LOST_MS_MIN)
         self._heard_ms = clock.mono_ms()
         self._up_ms = 0
+        self._boot = 0
+        self._uptime_ms: int | None = None  # When its uptime was told last.
         self._transit = Transit()
         self._clock_ms: int | None = None  # When it was told the time last.
         self._clock_misses = 0
@@ -66,6 +69,7 @@ class WifiBoard:
 
     def birth(self, state: State) -> None:
         """It has come, or says again that it is there."""
+        self._boot = state.boot
         wanted = self.source.definition[:16]
         if wanted and state.definition != wanted:
             detail = f"runs board.json {state.definition}, station.toml means {wanted}; provision it again"
@@ -90,6 +94,9 @@ class WifiBoard:
         self._up_ms = message.up_ms
         delay_ms = self._transit.delay_ms(message.up_ms, now_ms)
         self._heard_ms = now_ms
+        if self._uptime_ms is None or now_ms - self._uptime_ms >= UPTIME_EVERY_MS:
+            self._uptime_ms = now_ms
+            self._judge.on_uptime(name, self.serial, self._boot, message.up_ms // 1_000, now_ms - delay_ms)
         self.clock_off_ms = 0 if message.unix_ms is None else message.unix_ms + delay_ms - self._clock.unix_ms()
         if message.now is not None:
             self._take_now(message.now, delay_ms)

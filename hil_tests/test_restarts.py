@@ -68,6 +68,26 @@ def test_rows_made_while_no_gateway_ran_arrive_with_their_own_times(rig):
     assert rig.station.center_query(sql, serial, alone_from_ms, alone_to_ms)[0][0] >= 2
 
 
+def rain_of(rig, window_s):
+    """What the rain board's gauge counts in a window now, in micrometres; None before it was seen."""
+    channels = {channel["name"]: channel for channel in rig.station.status()["channels"]}
+    return channels["rain.rain"].get("rain", {}).get("sums_um", {}).get(str(window_s))
+
+
+def test_rain_that_fell_while_no_gateway_ran_is_dated_by_the_log_of_its_board(rig):
+    started(rig)
+    rig.tip("rain", 1)
+    rig.wait_for_value("rain.rain", 200)
+    rig.station.gateway.stop()
+    pass_by(rig, 60_000)
+    rig.tip("rain", 5)
+    pass_by(rig, 420_000)
+    rig.station.gateway.start()
+    rig.wait_for_value("rain.rain", 1_200, timeout_s=30)
+    # Spread evenly, more than half of it would lie in the last five minutes.
+    rig.wait_for(lambda: (rain_of(rig, 300), rain_of(rig, 1_800)) == (0, 1_200), 60, "the rain in its own minute")
+
+
 def test_a_gateway_starts_without_broker_and_publishes_when_one_appears(rig):
     station = rig.station
     rig.set("level", "head_mm", CALM_MM)

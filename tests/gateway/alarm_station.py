@@ -17,6 +17,10 @@ class HandClock(Clock):
     def __init__(self, mono_ms: int = 700_000, unix_ms: int = 1_591_000_000_000) -> None:
         super().__init__()
         self.mono, self.unix = mono_ms, unix_ms
+        self.run, self.since = "", 0  # of the machine; "" = not known
+
+    def machine(self) -> tuple[str, int]:
+        return self.run, self.since
 
     def mono_ms(self) -> int:
         return self.mono
@@ -27,6 +31,7 @@ class HandClock(Clock):
     def advance(self, ms: int) -> None:
         self.mono += ms
         self.unix += ms
+        self.since += ms
 
 
 class RecordingSink:

@@ -90,6 +90,7 @@ class FakeStation:
     def __init__(self) -> None:
         self.now: dict[str, list[list[NowValue]]] = {}
         self.told: list[tuple[str, ...]] = []
+        self.uptimes: list[tuple[str, bytes, int, int]] = []
         self._news = asyncio.Event()
 
     def on_now(self, source: str, words: list[NowValue]) -> None:
@@ -107,6 +108,9 @@ class FakeStation:
 
     def identify(self, source: str, serial: bytes) -> None:
         self._tell("serial", source, serial.hex())
+
+    def on_uptime(self, source: str, serial: bytes, boot: int, uptime_s: int, mono_ms: int) -> None:
+        self.uptimes.append((source, serial, boot, uptime_s))
 
     def looks(self, source: str) -> int:
         return len(self.now.get(source, []))

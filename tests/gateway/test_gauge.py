@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from msgspec.structs import replace
 
 from gateway import config
@@ -12,6 +13,7 @@ from tests.gateway.alarm_station import Rig, channels, station_config
 from tests.gateway.small_station import BOARD, EPOCH, HandClock
 from wire.reading import MISSING, NEVER, SYNCED
 from wire.row import Reading, Row, pack
+from wire.telemetry import E_DETAIL, E_KIND, EVENT_KINDS
 
 TIP_UM = 200
 
@@ -117,6 +119,43 @@ def test_what_the_store_takes_from_a_board_is_told_to_the_station(tmp_path):
         return told
 
     assert asyncio.run(store()) == [("rain-board", EPOCH, 1)]
+
+
+def rained(run="a"):
+    """A station on which 1 mm fell, and that has kept it."""
+    rig = RainRig()
+    rig.clock.run = run
+    rig.now("rain-board", 0)
+    rig.now("rain-board", 1_000)
+    rig.station.on_uptime("rain-board", BOARD, 3, 5_000, rig.clock.mono)
+    rig.station.close()
+    return rig
+
+
+@pytest.mark.parametrize("step_ms", [-7_200_000, 0, 7_200_000])
+def test_a_step_of_the_time_of_day_while_the_gateway_is_down_moves_no_rain(step_ms):
+    rig = rained()
+    rig.clock.unix += step_ms
+    assert rig.restart(down_ms=600_000)
+    rig.now("rain-board", 1_000)
+    assert rig.sums(600, 1_800) == [0, 1_000]
+    rig.station.on_uptime("rain-board", BOARD, 3, 5_600, rig.clock.mono)
+    assert rig.sums(600, 1_800) == [0, 1_000]
+
+
+@pytest.mark.parametrize(("step_ms", "before"), [(-3_540_000, [0, 1_000]), (7_200_000, [0, 0])])
+def test_after_a_start_of_the_machine_a_board_that_ran_on_puts_the_rain_right(step_ms, before):
+    rig = rained()
+    rig.clock.unix += step_ms
+    rig.clock.run, rig.clock.since = "b", -3_600_000
+    assert rig.restart(down_ms=3_600_000)
+    rig.now("rain-board", 1_000)
+    assert rig.sums(60, 600) == before
+    rig.station.on_uptime("rain-board", BOARD, 3, 5_000 + 3_601, rig.clock.mono)
+    assert rig.sums(600, 3_600, 10_800) == [0, 0, 1_000]
+    told = [event[E_DETAIL] for event in rig.sink.events if EVENT_KINDS[event[E_KIND]] == "clock stepped"]
+    assert len(told) == 1
+    assert told[0].startswith("rain-board: while we were away")
 
 
 def test_a_station_without_rain_has_nothing_to_fill():
