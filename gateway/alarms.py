@@ -199,16 +199,15 @@ class Alarm:
         shelf = None if self.shelf is None else self.shelf.save(mono_ms)
         out = None if self.out is None else self.out.save()
         pending = [self._rebase, self._kept_level, self.mode]
-        steps = [list(self.ats), [step.level for step in self.rule.steps]]
-        return [*steps, *episode, self.value, self.actor, self.tier, starts, below, shelf, out, *pending]
+        return [_plain(self.rule), *episode, self.value, self.actor, self.tier, starts, below, shelf, out, *pending]
 
     def restore(self, saved: list, mono_ms: int, down_ms: int) -> None:
         """Take over what `save` gave `down_ms` ago; under other steps an active alarm is judged anew at once."""
-        ats, levels, index, state, episode_ms, number, highest, threshold_set, *rest = saved
+        steps, index, state, episode_ms, number, highest, threshold_set, *rest = saved
         value, actor, tier, starts, below, shelf, out, rebase, kept_level, self.mode = rest
         then_ms = mono_ms - down_ms
-        same = tuple(ats) == self.ats and levels == [step.level for step in self.rule.steps]
-        level = (kept_level or levels[index - 1]) if index else 0
+        same = steps == _plain(self.rule)
+        level = (kept_level or steps[index - 1][0]) if index else 0
         self.state, self.episode_ms, self.number, self.highest = state, episode_ms, number, highest
         self.value, self.actor, self.tier = value, actor, tier
         self.shelf, self.out = shelf_of(shelf, mono_ms, down_ms), out_of(out)
@@ -364,3 +363,8 @@ class Alarm:
             self, kind, self.level, at_ms, self.episode_ms, self.number, self.value, threshold, self.threshold_set,
             actor, tier, until_ms, detail,
         )  # fmt: skip
+
+
+def _plain(rule: Rule) -> list[list[int | None]]:
+    """The steps as they are compared over a restart: another deadband or delay is another judgement too."""
+    return [[s.level, s.at, s.deadband, s.on_delay_ms, s.off_delay_ms, s.or_level] for s in rule.steps]

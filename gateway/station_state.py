@@ -33,7 +33,7 @@ from wire.telemetry import (
     MODES,
 )
 
-VERSION = 3
+VERSION = 4
 Now = tuple[int, int]  # monotonic ms, unix ms
 Machine = tuple[str, int]  # name of its run ("" = not known), ms since it began
 NO_MACHINE: Machine = ("", 0)
@@ -139,8 +139,8 @@ def _unpack(state: dict, points: Points, config: Station, now: Now, machine: Mac
         alarm = points.alarms.get(name)
         if alarm is not None and alarm.rule.channel == channel:
             alarm.restore(saved, mono_ms, away_ms)
-        elif saved[2]:
-            gone[name, channel] = Gone(saved[4], saved[5], saved[-1])
+        elif saved[1]:
+            gone[name, channel] = Gone(saved[3], saved[4], saved[-1])
     unread = _restore(points.kept, state[4], mono_ms, away_ms)
     witness = points.kept_as("downtime", "boards", Witness)
     if witness is not None and kept.machine and kept.machine == machine[0]:

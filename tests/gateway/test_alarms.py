@@ -1,14 +1,10 @@
-"""The alarm of one rule: a table of cases, and a brute-force oracle under hypothesis."""
+"""The alarm of one rule, as a table of cases."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from gateway.alarms import STATE_NAMES, Alarm
 from gateway.changes import Change, Recalled
 from gateway.config import Rule, Step
-from tests.gateway.alarm_oracle import Oracle
 
 LATER_MS = 1_600_000_000_000  # unix time of monotonic 0
 
@@ -277,75 +273,3 @@ def test_delays_run_on_while_the_gateway_is_down():
     assert after.timing
     assert after.step(0, 50_999, LATER_MS) is None
     assert after.step(0, 51_000, LATER_MS) is not None
-
-
-values = st.one_of(st.none(), st.integers(800, 3300), st.sampled_from([899, 900, 999, 1000, 1900, 2000, 2900, 3000]))
-samples = st.lists(st.tuples(st.integers(1, 9), values, st.booleans()), max_size=60)
-delays = st.sampled_from([0, 1, 5, 12])
-
-
-@settings(max_examples=500)
-@given(samples, delays, delays, st.sampled_from([0, 1, 100, 1500]), st.sampled_from([(1000,), (1000, 2000, 3000)]))
-def test_every_history_gives_what_brute_force_gives(history, on_s, off_s, deadband, ats):
-    alarm = Alarm(flood(ats=ats, deadband=deadband, on_delay_ms=on_s * 1000, off_delay_ms=off_s * 1000))
-    oracle = Oracle(ats, deadband, on_s * 1000, off_s * 1000)
-    told = []
-    mono_ms = 0
-    for gap_s, value, doubt in history:
-        mono_ms += gap_s * 1000
-        oracle.sample(mono_ms, LATER_MS + mono_ms, value, doubt)
-        if value is None:
-            alarm.hold()
-        else:
-            change = alarm.step(value, mono_ms, LATER_MS + mono_ms, doubt)
-            if change:
-                told.append((change.kind, change.level, change.at_ms, change.episode_ms))
-    assert told == oracle.told
-
-
-class AlarmMachine(RuleBasedStateMachine):
-    """Samples, gaps, acknowledgements and restarts in any order: the oracle never restarts."""
-
-    @initialize(on_s=delays, off_s=delays)
-    def begin(self, on_s, off_s):
-        self.rule = flood((1000, 2000, 3000), on_delay_ms=on_s * 1000, off_delay_ms=off_s * 1000)
-        self.alarm = Alarm(self.rule)
-        self.oracle = Oracle((1000, 2000, 3000), 100, on_s * 1000, off_s * 1000)
-        self.now_ms = 0  # of the oracle and of unix time
-        self.origin_ms = 0  # monotonic time of the process that runs now
-        self.told = []
-
-    @rule(gap_s=st.integers(1, 9), value=values, doubt=st.booleans())
-    def sample(self, gap_s, value, doubt):
-        self.now_ms += gap_s * 1000
-        self.oracle.sample(self.now_ms, LATER_MS + self.now_ms, value, doubt)
-        if value is None:
-            self.alarm.hold()
-            return
-        change = self.alarm.step(value, self.now_ms - self.origin_ms, LATER_MS + self.now_ms, doubt)
-        if change:
-            self.told.append((change.kind, change.level, change.at_ms, change.episode_ms))
-
-    @rule()
-    def acknowledge(self):
-        done = isinstance(self.alarm.acknowledge("07", "station", 4, LATER_MS + self.now_ms), Change)
-        assert done == self.oracle.acknowledge()
-
-    @rule(down_s=st.integers(0, 20), origin_ms=st.integers(-1_000_000, 1_000_000))
-    def restart(self, down_s, origin_ms):
-        saved = self.alarm.save(self.now_ms - self.origin_ms)
-        self.now_ms += down_s * 1000
-        self.origin_ms = origin_ms
-        self.alarm = Alarm(self.rule)
-        self.alarm.restore(saved, self.now_ms - origin_ms, down_s * 1000)
-
-    @invariant()
-    def same(self):
-        if hasattr(self, "alarm"):
-            assert self.told == self.oracle.told
-            assert self.alarm.index == self.oracle.reached
-            assert STATE_NAMES[self.alarm.state] == self.oracle.state
-
-
-AlarmMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
-TestAlarmMachine = AlarmMachine.TestCase
