@@ -14,6 +14,7 @@ from gateway.changes import (
     CLEARED,
     ESCALATED,
     IN,
+    IS_OVER,
     LATCHES,
     LOWERED,
     OUT,
@@ -254,7 +255,8 @@ class Alarm:
         elif kind == LATCHES:
             self.state = LATCHED
         elif not self.index:
-            self.state = NORMAL if self.state in (ACKNOWLEDGED, LATCHED) else RETURNED
+            seen = self.state in (ACKNOWLEDGED, LATCHED) or event.detail.endswith(IS_OVER)
+            self.state = NORMAL if seen else RETURNED
         elif kind == REBASED and event.level > before:
             self.state, self.actor, self.tier = UNACKNOWLEDGED, "", ""
         if kind == REBASED:
@@ -304,7 +306,8 @@ class Alarm:
         kind = ESCALATED
         if not self.index:
             kind = RAISED
-            self.episode_ms = first[1]
+            # What is lost, or was ended with an exercise, may begin again at the same time: it is another episode.
+            self.episode_ms = first[1] + int(self.number > 0 and first[1] == self.episode_ms)
             self.number += 1
             self.highest = 0
             self.threshold_set = self.rule.threshold_set

@@ -21,6 +21,7 @@ SHELVES = "alarm shelved"
 UNSHELVES = "alarm unshelved"
 OUT = "alarm out of service"
 IN = "alarm in service"
+IS_OVER = " is over"  # Ends the detail of a clearing that an exercise's or test's end caused.
 
 
 class Change(Struct, frozen=True, gc=False):

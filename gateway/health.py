@@ -50,7 +50,7 @@ class Health:
         self._spool = spool
         self._uplink = uplink
         self._local = local
-        self._store = StoreFigures(config, spool, clock)
+        self.store = StoreFigures(config, spool, clock)
         self._started_s = time.monotonic()
 
     def document(self) -> dict[str, Any]:
@@ -64,6 +64,7 @@ class Health:
             **self._duty.document(),
             "channels": self._station.channels(),
             "alarms": self._station.alarms(),
+            "siren": self._station.siren(),
             "buses": [
                 {
                     "name": poller.bus.name,
@@ -76,7 +77,7 @@ class Health:
                 for poller in self._pollers
             ],
             "local": _local(self._local),
-            "store": self._store.document(),
+            "store": self.store.document(),
             "unacknowledged_rows": self._spool.depth(),
             "acknowledged_rows": self._uplink.acked_rows,
             "connected": self._uplink.connected,

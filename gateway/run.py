@@ -32,6 +32,7 @@ from gateway.refill import refill
 from gateway.rs485 import BusPoller
 from gateway.siren import Driver, Siren
 from gateway.spool import Spool
+from gateway.spool_figures import StoreFigures
 from gateway.spool_schema import Changes
 from gateway.station import Station
 from gateway.uplink import Uplink
@@ -40,6 +41,7 @@ from wire.telemetry import E_AT_MS, E_DETAIL, E_DETECTED_MS, E_KIND, EVENT_CODES
 log = logging.getLogger("gateway")
 
 RESTORED_EVENTS = 200  # Events after the kept state that a start looks at: what was told is not told again.
+STORE_MS = 10_000  # How full the store is, is judged this often.
 TICK_MS = 200  # Delays and "lost" are judged this often between readings.
 _ALARM_KINDS = frozenset(EVENT_CODES[name] for name in EVENT_CODES if name.startswith("alarm "))
 
@@ -115,7 +117,7 @@ async def serve(
         if local is not None:
             inward.append(group.create_task(local.run(), name="local"))
         inward.append(group.create_task(refill(station, spool, clock), name="refill"))
-        inward.append(group.create_task(_tick(station, duty, clock, sink), name="tick"))
+        inward.append(group.create_task(_tick(station, duty, health.store, clock, sink), name="tick"))
         outward = [group.create_task(uplink.run(), name="uplink")]
         if status:
             outward.append(group.create_task(health.write_to(status), name="health"))
@@ -170,11 +172,16 @@ def _apply(duty: Duty, uplink: Uplink, pollers: list[BusPoller]) -> None:
     uplink.tell_modes()
 
 
-async def _tick(station: Station, duty: Duty, clock: Clock, sink: Sink) -> None:
+async def _tick(station: Station, duty: Duty, store: StoreFigures, clock: Clock, sink: Sink) -> None:
     """Let the station's own times pass, on the monotonic clock; tell it when the other one steps."""
     watch = StepWatch()
+    store_ms = clock.mono_ms()
     while True:
-        station.tick(clock.mono_ms())
+        mono_ms = clock.mono_ms()
+        station.tick(mono_ms)
+        if mono_ms >= store_ms:
+            store_ms = mono_ms + STORE_MS
+            station.on_storage(store.used_permil(), mono_ms)
         stepped_ms = watch.look(*clock.both())
         if stepped_ms:
             sink.event(_event(clock, "clock stepped", f"by {stepped_ms / 1000:+.3f} s"))

@@ -9,7 +9,7 @@ from gateway.config import Station
 from gateway.self_test import SelfTest
 from gateway.siren import Siren
 from gateway.telling import Telling
-from gateway.words import refusal
+from gateway.words import LEVEL_NAMES, refusal
 
 
 class Sounding:
@@ -32,6 +32,16 @@ class Sounding:
             if refused:
                 self._telling.act("siren tested", "", f"not done: {refused}")
         self.look()
+
+    def now(self) -> dict[str, object]:
+        """The siren as it is; `failed` is its driver's error."""
+        siren = self.siren
+        return {
+            "level": LEVEL_NAMES[siren.level],
+            "sounding": siren.sounding,
+            "silenced": siren.silenced,
+            "failed": siren.failed,
+        }
 
     def look(self) -> None:
         """Tell that it failed, or works again."""

@@ -32,7 +32,7 @@ class StoreFigures:
         rows), in_memory (rows that wait for it), bad_rows, dropped (from memory), cap_mib, salvaging (files).
         """
         spool = self._spool
-        room_rows = spool.disk.cap_pages * PAGE_BYTES * BOARD_PERMIL // 1000 // ROW_BYTES
+        room_rows = self._room_rows()
         waiting = spool.depth()
         used_percent = min(100 * waiting // room_rows, 100) if room_rows else 100
         per_day = self._rows_per_day()
@@ -48,6 +48,17 @@ class StoreFigures:
             "cap_mib": spool.disk.cap_pages * PAGE_BYTES // 2**20,
             "salvaging": len(spool.disk.aside),
         }
+
+    def used_permil(self) -> int | None:
+        """The same share in 0.1 %, for rules; None while the disk takes no rows: then it is not known."""
+        spool = self._spool
+        room_rows = self._room_rows()
+        if spool.failed or not room_rows:
+            return None
+        return min(1000 * spool.depth() // room_rows, 1000)
+
+    def _room_rows(self) -> int:
+        return self._spool.disk.cap_pages * PAGE_BYTES * BOARD_PERMIL // 1000 // ROW_BYTES
 
     def _rows_per_day(self) -> int:
         passed_ms = self._clock.mono_ms() - self._begun_ms

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from gateway.alarms import Alarm
-from gateway.changes import ESCALATED, IN, RAISED, REBASED, UNSHELVES, Change
+from gateway.changes import ESCALATED, IN, IS_OVER, RAISED, REBASED, UNSHELVES, Change
 from gateway.clock import Clock
 from gateway.config import Station as StationConfig
 from gateway.detector import detectors_of
@@ -272,9 +272,9 @@ class Station:
         active.sort(key=lambda alarm: -alarm.level)
         return [alarm_now(alarm, self._points.by_channel.get(alarm.rule.channel)) for alarm in active]
 
-    @property
-    def siren_failed(self) -> str:
-        return self._sounding.siren.failed
+    def siren(self) -> dict[str, object]:
+        """The siren as it is now."""
+        return self._sounding.now()
 
     def gateway_quality(self, source: str, row: Row) -> dict[int, int]:
         """{column: flag} where the gateway judges a stored row's reading otherwise than the board did."""
@@ -373,7 +373,7 @@ class Station:
         ended = []
         for alarm in self._points.alarms.values():
             name = MODES[alarm.mode]
-            if name not in (ACTUAL, self.mode) and (change := alarm.end(unix_ms, f"the {name} is over")):
+            if name not in (ACTUAL, self.mode) and (change := alarm.end(unix_ms, f"the {name}{IS_OVER}")):
                 ended.append(change)
         return ended
 

@@ -60,6 +60,8 @@ def make(rule: Rule, points: Points) -> None:
     point.judges.append(detector)
     if contact is not None:
         contact.judges.append(Contact(smoke))
+        source = point.channel.source  # Judged first: else an answer in which it closes lowers before it raises.
+        points.first[source] = points.first.get(source, frozenset()) | {contact.channel.column}
     points.looks.append(detector)
     points.keep(KEPT, rule.name, detector)
 

@@ -21,7 +21,7 @@ delays_ms = st.sampled_from([0, 0, 1_000, 5_000, 12_000])
 @st.composite
 def limits(draw):
     """Ascending limits of ascending levels; a worse one is left first."""
-    levels = sorted(draw(st.sets(st.integers(1, 4), min_size=1)))
+    levels = sorted(draw(st.lists(st.integers(1, 4), min_size=1, max_size=5)))
     ats = sorted(draw(st.sets(st.sampled_from([1000, 1500, 2000, 2400, 3000]), min_size=len(levels))))
     out, down = [], 0
     for level, at in zip(levels, ats, strict=False):

