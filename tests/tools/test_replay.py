@@ -283,3 +283,80 @@ def test_a_zone_may_be_a_fixed_offset(tmp_path):
     found = document(result_of(*call))
     assert found["first"] == "2020-05-31T16:00:00Z"
     assert found["station"]["time_zone"] == "Etc/GMT-8"  # The sign of these names is the other way round.
+
+
+def test_the_doubled_hour_and_the_hour_that_never_was_are_told(tmp_path):
+    # New York 2018: at 02:00 of November 4th the clock went back to 01:00; on March 11th 02:00 to 03:00 never was.
+    rows = [f"2018-11-04 {h:02d}:{m:02d},0.5" for h in (0, 1, 1, 2) for m in (0, 30)]
+    found = document(result_of(*level_call(tmp_path, rows, "--zone", "America/New_York")))
+    assert found["flags"] == []  # Not one row is doubled, back-dated or behind a gap.
+    assert (found["first"], found["last"]) == ("2018-11-04T04:00:00Z", "2018-11-04T07:30:00Z")
+    assert any("2 rows were taken as the first passing and 2 as the second" in note for note in found["notes"])
+    rows = [f"2018-03-11 {h:02d}:{m:02d},0.5" for h in (1, 2, 3) for m in (0, 30)]
+    found = document(result_of(*level_call(tmp_path, rows, "--zone", "America/New_York")))
+    assert found["flags"] == []
+    assert found["rows_without_time"] == 2
+    assert any("2 rows have a time that the clock never showed" in note for note in found["notes"])
+
+
+GAUGE = """
+[recording]
+[[channel]]
+name = "rain"
+double_count = "150 %"
+double_count_window = "1 h"
+double_count_least = "2.0 mm"
+"""
+
+
+def tips(first_minute: int, count: int, each: int = 1) -> str:
+    rows = [f"2020-06-01T00:{first_minute + i:02d}Z,0.2" for i in range(count) for _ in range(each)]
+    return "time,rain\n" + "\n".join(rows) + "\n"
+
+
+def test_a_gauge_that_counts_double_is_flagged_by_its_neighbours(tmp_path):
+    file = write(tmp_path, tips(0, 20, each=2))  # Two tips a minute, where the others have one.
+    beside = [write(tmp_path, tips(0, 20), f"beside-{name}.csv") for name in "ab"]
+    call = [word if at != 7 else "rain-tips" for at, word in enumerate(rain_call(file))]
+    more = [word for path in beside for word in ("--neighbour", path)]
+    found = document(result_of(*call, "--station", write(tmp_path, GAUGE, "site.toml"), *more))
+    # From the tenth minute on the neighbours have 2.0 mm, and this gauge twice that.
+    assert [(flag["kind"], flag["count"], flag["first"]) for flag in found["flags"]] == [
+        ("double-count", 11, "2020-06-01T00:09:00Z")
+    ]
+
+
+def test_a_neighbour_without_a_limit_is_a_wrong_call(tmp_path):
+    file = write(tmp_path, tips(0, 20))
+    call = [word if at != 7 else "rain-tips" for at, word in enumerate(rain_call(file))]
+    with pytest.raises(Failure, match="says nothing without a limit"):
+        result_of(*call, "--neighbour", write(tmp_path, tips(0, 20), "beside.csv"))
+
+
+def test_smoke_is_judged_by_the_default_rule(tmp_path):
+    # 0.10 dB/m in two of three samples is the pre-alarm, 0.20 in three of four the alarm.
+    levels = [0.01, 0.02, 0.12, 0.13, 0.15, 0.21, 0.22, 0.23, 0.24]
+    rows = "\n".join(f"2020-06-01T00:00:{second:02d}Z,{level}" for second, level in enumerate(levels))
+    file = write(tmp_path, f"time,smoke\n{rows}\n")
+    found = document(
+        result_of("--csv", file, "--time", "time", "--value", "smoke", "--quantity", "smoke", "--unit", "dB/m")
+    )
+    assert [(one["rule"], one["level"], one["end"]) for one in found["episodes"]] == [("smoke", "red", None)]
+
+
+def test_a_turn_is_judged_by_the_default_rules_by_two_axes_together(tmp_path):
+    # From the 31st hour on 0.3 deg along x and 0.4 deg along y: together 0.5 deg, which is yellow.
+    rows = "\n".join(
+        f"2020-06-0{1 + h // 24}T{h % 24:02d}:{m:02d}Z,{0.4 if h > 30 else 0.1},{0.6 if h > 30 else 0.2}"
+        for h in range(48)
+        for m in range(0, 60, 10)
+    )
+    file = write(tmp_path, f"time,x,y\n{rows}\n")
+    call = ("--csv", file, "--time", "time", "--value", "x", "--value", "y", "--quantity", "tilt", "--unit", "deg")
+    found = document(result_of(*call))
+    (tilt,) = [one for one in found["episodes"] if one["rule"] == "tilt"]
+    assert (tilt["level"], tilt["end"], tilt["peak"]) == ("yellow", None, "0.500 deg")
+    # The median of 50 min (five rows) follows with the third row.
+    assert tilt["start"] == "2020-06-02T07:20:00Z"
+    (rate,) = [one for one in found["episodes"] if one["rule"] == "rate"]
+    assert rate["peak"].endswith("deg/d")

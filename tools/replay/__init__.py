@@ -70,6 +70,7 @@ def _replay(args: argparse.Namespace, lang: str) -> int:
     from tools.replay.document import document
     from tools.replay.judging import judge
     from tools.replay.page import page
+    from tools.replay.phrases import phrase
     from tools.replay.progress import Progress
     from tools.replay.screen import show
 
@@ -81,6 +82,9 @@ def _replay(args: argparse.Namespace, lang: str) -> int:
         write_json(args.json, document(result))
     if args.json is None or str(args.json) != "-":
         show(result, lang)
+        written = [str(path) for path in (args.html, args.json) if path is not None]
+        key = "wrote" if written else "next_page" if result.site.judged else "next_site"
+        print(phrase(key, lang, path=", ".join(written)))
     return EXIT_DONE
 
 

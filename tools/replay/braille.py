@@ -93,14 +93,14 @@ def _thresholds(panel: Panel, grid: list[list[str]], low: int, high: int, right:
             continue
         row = min(ROWS - 1, (high - step.at) * (ROWS * 4 - 1) // max(1, high - low) // 4)
         name = words.word(step.name, lang) if step.name in words.WORDS else step.name or rule
-        text = f"{words.mark(step.level, lang)} {name} {_number(panel, step.at)}"
+        room = (right - 1 if right else len(grid[row]) - 2) - words.columns(number := _number(panel, step.at)) - 1
+        text = f"{_cut(f'{words.mark(step.level, lang)} {name}', room)} {number}"
         for column, cell in enumerate(grid[row]):
             if cell == " ":
                 grid[row][column] = _DASHES[step.level]
         if right:
-            labels[row] = f" {_cut(text, right - 1)}"
+            labels[row] = f" {text}"
         else:
-            text = _cut(text, len(grid[row]) - 2)
             grid[row][: words.columns(text)] = [text]
     return labels
 

@@ -56,16 +56,18 @@ class Panel:
         return max(floor, low - room), high + room
 
     def gaps(self) -> list[tuple[int, int]]:
-        """(from, to) of every stretch longer than two cadences without a usable sample."""
+        """(from, to) of every stretch longer than two cadences without a usable sample, also at either end."""
         found = []
         limit_ms = GAP_CADENCES * self.cadence_ms
-        before_ms: int | None = None
+        before_ms: int | None = self.times[0] if self.times else None
         for unix_ms, usable in zip(self.times, self._goodness(), strict=True):
             if not usable:
                 continue
             if before_ms is not None and unix_ms - before_ms > limit_ms:
                 found.append((before_ms, unix_ms))
             before_ms = unix_ms
+        if before_ms is not None and self.times[-1] - before_ms > limit_ms:
+            found.append((before_ms, self.times[-1]))
         return found
 
     def columns(self, first_ms: int, last_ms: int, count: int) -> list[list[tuple[int, int, int, int, int, int]]]:
@@ -120,6 +122,7 @@ class Panel:
 def panels(result: Result) -> list[Panel]:
     """The curves of a replay: what was recorded, then what was judged where that is another thing."""
     drawn: list[Panel] = []
+    judged: list[Panel] = []
     rules = result.site.config.rules
     cadence_ms = result.site.cadence_ms
     for lane in result.player.lanes:
@@ -139,8 +142,9 @@ def panels(result: Result) -> list[Panel]:
         )  # fmt: skip
         panel.traced = True
         panel.steps = [(step, trace.rule.name) for step in trace.rule.steps]
-        drawn.append(panel)
-    return drawn
+        judged.append(panel)
+    # What an acceleration means is only seen in what is judged of it.
+    return [*judged, *drawn] if drawn[0].quantity.startswith("acc_") else [*drawn, *judged]
 
 
 def _chosen(result: Result) -> list[Trace]:

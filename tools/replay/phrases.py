@@ -70,6 +70,8 @@ PHRASES = {
     ),
     "rehearsal": ("历史回放 · 非真实险情", "REPLAY OF A RECORDING · NOT A REAL EVENT"),
     "wrote": ("已写 {path}", "wrote {path}"),
+    "next_page": ("下一步：加 --html replay.html 看曲线网页", "Next: the same with --html replay.html for the page"),
+    "next_site": ("下一步：加 --station station.toml", "Next: the same with --station station.toml"),
     "judged_in": ("判别 {rows} 行用时 {seconds} 秒", "judged {rows} rows in {seconds} s"),
     "below": ("↓ {name} {value}", "↓ {name} {value}"),
     "gap_length": ("缺测 {length}", "missing {length}"),

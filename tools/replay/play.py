@@ -22,7 +22,11 @@ from tools.replay.site import Sensor, Site
 from wire.reading import QUANTITIES
 from wire.telemetry import E_AT_MS, E_CHANNEL, E_EPISODE_MS, E_KIND, E_LEVEL, E_RULE, EVENT_KINDS
 
-TRACED = {"rain_sum": "rain_um", "tilt": "tilt_x_mdeg", "tilt_rate": "tilt_x_mdeg"}  # kind -> quantity of its values
+TRACED = {
+    "rain_sum": "rain_um",
+    "tilt": "turn_mdeg",
+    "tilt_rate": "turn_mdeg_per_day",
+}  # kind -> quantity of its values
 LOOKS_MAX = 1_000  # Looks at what is not seen, in one gap; behind them only its end.
 
 

@@ -123,7 +123,7 @@ class Recording:
                     self._check_looked(good)
                 temp = self._cell(cells, self._temperature, temperature) if self._temperature is not None else None
                 yield Row(unix_ms, found, temp if isinstance(temp, int) else None)
-        except (csv.Error, UnicodeDecodeError) as error:
+        except csv.Error as error:
             raise self._unreadable(f"behind row {self.rows_read}: {error}") from None
         if not good and not outside:
             self._check_looked(0, at_end=True)
@@ -136,7 +136,7 @@ class Recording:
                 head = file.read(LOOK_BYTES)
             self.encoding = _encoding(head)
             self._bytes = path.open("rb")
-            text = TextIOWrapper(self._bytes, encoding=self.encoding, newline="")
+            text = TextIOWrapper(self._bytes, encoding=self.encoding, errors="replace", newline="")
         except OSError as error:
             reason = error.strerror or str(error)
             raise wrong(f"{path} cannot be read", reason, "a slip in the path", "give its path") from None
@@ -286,13 +286,16 @@ class Recording:
 
 
 def _encoding(head: bytes) -> str:
-    """UTF-8, UTF-16 by its mark, or what Chinese office programs write."""
+    """UTF-8, UTF-16 by its mark, or what Chinese office programs write; UTF-8 for what is none of them."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    try:
-        head[: head.rfind(b"\n") + 1 or None].decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return "gb18030"
+    whole = head[: head.rfind(b"\n") + 1 or None]
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            whole.decode(encoding)
+            return encoding
+        except UnicodeDecodeError:
+            continue
     return "utf-8-sig"
 
 
