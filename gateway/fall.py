@@ -13,6 +13,7 @@ GAP_S = 120  # Rain of a longer silence is spread evenly over it: when it fell i
 SEEN_S = 2  # Samples no further apart say when it fell, at a scan of 1 s.
 POINTS_MAX = 40_960  # 72 h of record rain (3.9 m) at 0.1 mm a tip are 39,000; 17 bytes a point.
 ROW_S_MAX = 900  # A row may end so long after the silence of which it tells.
+SLEW_S = 5  # Clocks that are no further apart are one (DESIGN 1).
 DROPPED_AT_ONCE = 512  # Points leave in such lots: one by one, each would move all the others.
 
 
@@ -78,8 +79,8 @@ class Fall:
         then, newest first.
         """
         start_um = depth_um - sum(fell_um for _, fell_um in tips)
-        if start_um < self._depths[0] or depth_um == self._depths[0]:
-            self._extend(start_um, depth_um, ends_s[0][1], tips)
+        if depth_um <= self._depths[0]:
+            self._extend(depth_um, ends_s[0][1])
         at = max(1, bisect_left(self._depths, start_um))
         while at < len(self._depths) and self._depths[at - 1] <= depth_um:
             at += self._cut(at, start_um, depth_um, ends_s, tips) if self._guesses[at] else 1
@@ -205,29 +206,16 @@ class Fall:
         self._limit()
         return len(points)
 
-    def _extend(self, start_um: int, depth_um: int, row_s: int, tips: list[tuple[int, int]]) -> None:
-        """Let knowledge begin earlier: at the first tip of this row, or its end where it has none."""
+    def _extend(self, depth_um: int, row_s: int) -> None:
+        """Let knowledge begin earlier, at the end of a row. Only its counter counts: its tips may lead to more."""
         first_s, first_um = self._seconds[0], self._depths[0]
         row_s = min(row_s, first_s)
-        if start_um >= first_um:
-            if len(self) > 1 and self._guesses[1]:
-                self._put(0, 0, [(row_s, first_um, 0)])  # The guess begins where it did.
-            else:
-                self._seconds[0] = row_s
+        if depth_um < first_um:
+            self._guesses[0] = 1
+        elif len(self) == 1 or not self._guesses[1]:
+            self._seconds[0] = row_s
             return
-        points: list[tuple[int, int, int]] = []
-        tip_um = start_um
-        for age_s, fell_um in tips:
-            second = min(row_s - age_s, first_s)
-            if not points:
-                points.append((second, start_um, 0))
-            tip_um = min(tip_um + fell_um, first_um)
-            if tip_um > points[-1][1]:
-                points.append((second, tip_um, 0))
-        if not points or (depth_um <= first_um and row_s > points[-1][0]):
-            points.append((row_s, min(depth_um, first_um), 0))
-        self._guesses[0] = int(depth_um < first_um)
-        self._put(0, 0, points)
+        self._put(0, 0, [(row_s, depth_um, 0)])  # A guess begins where it did.
         self._limit()
 
 
@@ -249,7 +237,7 @@ def _end_of_row(
     if start_um >= high_um:
         return max(end_s for _, end_s in ends_s)
     begun_s, ended_s = (_in_force(ends_s, at_s) for at_s in times_s)
-    if begun_s == ended_s or depth_um < high_um:
+    if abs(begun_s - ended_s) <= SLEW_S or depth_um < high_um:
         return begun_s
     if depth_um > high_um:
         return ended_s

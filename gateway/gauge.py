@@ -71,7 +71,8 @@ class Gauge:
         return self.rain.save(mono_ms // 1000)
 
     def restore(self, saved: list, mono_ms: int, down_ms: int) -> None:
-        self.rain.restore(saved, mono_ms // 1000, down_ms // 1000)
+        now_s = mono_ms // 1000
+        self.rain.restore(saved, now_s, now_s - (mono_ms - down_ms) // 1000)
 
 
 def gauge_of(points: Points, channel: str, rule: str = "") -> Gauge:

@@ -18,7 +18,7 @@ ROWS_MAX = 8_192  # 72 h of minutes, and as many again that closed early in the 
 
 
 async def refill(station: Station, spool: Spool, clock: Clock) -> None:
-    """Tell the station the stored rows of each rain source, newest first, as soon as its counter has been seen."""
+    """Tell the station the stored rows of each rain source, oldest first, as soon as its counter has been seen."""
     told: set[str] = set()
     while told != set(station.gauges()):
         for source, seen in station.gauges().items():
@@ -35,7 +35,7 @@ async def _tell(station: Station, spool: Spool, source: str, since_s: int) -> No
         return
     key, first, last = log.key, here.first, here.last
     rows = await spool.read(lambda reader: reader.newest(key, first, last, ROWS_MAX))
-    rows = [row for row in rows if row[2] > since_s]
+    rows = [row for row in reversed(rows) if row[2] > since_s]
     for at in range(0, len(rows), ROWS_AT_ONCE):
         station.on_rows(source, key[1], [row[5] for row in rows[at : at + ROWS_AT_ONCE]])
         await asyncio.sleep(0)

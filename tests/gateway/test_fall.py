@@ -73,6 +73,12 @@ def test_where_either_clock_may_be_meant_it_stays_a_guess():
     assert fell_by(rain, 500, 999) == [100, 199]
 
 
+def test_a_clock_that_is_a_few_seconds_off_is_the_same_clock():
+    rain = gauge((0, 0), (200, 1_000, 2))
+    row(rain, 200, 900, (10, 200))
+    assert fell_by(rain, 889, 890) == [0, 200]
+
+
 def test_rows_without_rain_of_a_silence_say_what_they_say_by_every_clock():
     rain = gauge((0, 0), (1_000, 1_000, STEP_S))
     row(rain, 0, 600)
@@ -90,9 +96,16 @@ def test_knowledge_that_begins_earlier_leaves_a_silence_as_long_as_it_was():
 def test_what_rows_from_before_the_first_sample_leave_out_is_spread_between_them():
     rain = gauge((2_000, 0))
     row(rain, 600, -10_000, (0, 200))
-    assert [rain.sum_um(window_s) for window_s in (5_000, 9_999, 10_001)] == [700, 1_400, 1_600]
+    assert [rain.sum_um(window_s) for window_s in (5_000, 9_999, 10_001)] == [700, 1_400, 1_400]
     row(rain, 1_600, -8_000, (0, 1_000))
-    assert [rain.sum_um(window_s) for window_s in (4_000, 8_000, 8_001, 10_001)] == [200, 400, 1_400, 1_600]
+    assert [rain.sum_um(window_s) for window_s in (4_000, 8_000, 8_001, 10_001)] == [200, 400, 1_400, 1_400]
+
+
+def test_a_row_whose_tips_lead_to_more_than_its_counter_adds_no_rain():
+    rain = gauge((200, 0), (1_200, 1_000))
+    row(rain, 200, 60, (20, 1_000))  # Of a shaken bucket: the counter is that of the last scan that was good.
+    row(rain, 1_200, 120)
+    assert rain.sum_um(10**6) == 1_000
 
 
 def test_a_row_may_be_newer_than_the_newest_sample_across_the_wrap():

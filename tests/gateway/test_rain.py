@@ -151,9 +151,10 @@ def test_rows_of_a_log_say_when_the_rain_of_a_silence_fell():
 
 def test_rows_of_the_store_fill_the_windows_of_a_gauge_that_was_just_made():
     rain = gauge((1_000, 50_000))
+    assert rain.refill(400, OFFSET_S + 9_000, [])
     for _ in range(2):
-        assert rain.refill(1_000, OFFSET_S + 49_000, [(10, 200)])
         assert rain.refill(800, OFFSET_S + 10_000, [(20, 400)])
+        assert rain.refill(1_000, OFFSET_S + 49_000, [(10, 200)])
     assert [rain.sum_um(w) for w in (1_010, 1_011, 40_020, 40_021)] == [0, 200, 200, 600]
 
 
