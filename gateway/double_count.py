@@ -90,11 +90,12 @@ class Neighbours:
 
     def step(self, value: int, mono_ms: int, unix_ms: int, doubt: bool = False) -> None:
         before_um, self._counter_um = self._counter_um, value
-        if before_um is None or before_um == value:
+        since_s = self._rain.since_s
+        if before_um is None or before_um == value or since_s is None:
             return
         now_s = mono_ms // 1000
         begin_s = now_s - self._window_s
-        known_s = max(begin_s, self._rain.since_s or 0) + TOGETHER_S
+        known_s = max(begin_s, since_s) + TOGETHER_S
         sums_um = [
             rain.between_um(begin_s, now_s)
             for point, rain in self._others

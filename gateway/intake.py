@@ -6,14 +6,16 @@ for one that changes nothing.
 
 from gateway.changes import Change
 from gateway.points import GAP_MS_MAX, Joined, NowValue, Point
-from gateway.quality import COMPANION, NO_VALUE
+from gateway.quality import COMPANION, DOUBLE_COUNT, FLAT, NO_VALUE, names
 from wire.reading import FAIL, MISSING, QUALITY_NAMES, SUSPECT
 
+TOLD = FLAT | DOUBLE_COUNT  # A sensor that may go on like this for days, with values that look right.
+SUSPECT_REPEAT_MS = 3_600_000  # Such a flag is told again when the last one is so long ago.
 FAULT_SAMPLES = 3  # A sensor is faulty, and back, after so many samples in a row.
 
 
 class Intake:
-    """Takes samples; `sensor_events` collects (kind, channel, detail) of sensors that failed or came back."""
+    """Takes samples; `sensor_events` collects (kind, channel, detail) of sensors that failed, are back or suspect."""
 
     def __init__(self) -> None:
         self.sensor_events: list[tuple[str, str, str]] = []
@@ -73,6 +75,8 @@ class Intake:
             change = judge.step(value, sample_ms, unix_ms, doubt)
             if change is not None:
                 changes.append(change)
+        if point.watch.kinds & TOLD:
+            self._tell_suspect(point, sample_ms)
 
     def take_joined(self, joined: list[Joined], changes: list[Change]) -> None:
         """Judge the channels that are made of others, where one of those said something."""
@@ -84,6 +88,13 @@ class Intake:
                 change = judge.step(*sample)
                 if change is not None:
                     changes.append(change)
+
+    def _tell_suspect(self, point: Point, sample_ms: int) -> None:
+        last_ms = point.suspect_ms
+        point.suspect_ms = sample_ms
+        if last_ms is None or sample_ms - last_ms >= SUSPECT_REPEAT_MS:
+            why = ", ".join(names(point.watch.kinds & TOLD))
+            self.sensor_events.append(("sensor suspect", point.channel.name, why))
 
     def _count_bad(self, point: Point, why: str) -> None:
         point.good = 0

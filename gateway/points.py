@@ -128,7 +128,7 @@ class Point:
     __slots__ = (
         "air", "alarms", "bad", "board_quality", "cadence_ms", "channel", "companions", "faults", "faulty", "gap_ms",
         "good", "judges", "late_ms", "others", "quality", "quantity", "raw", "same_ms", "sample_ms", "sign", "staff",
-        "stale_ms", "usable_ms", "usable_unix_ms", "value", "watch", "zero",
+        "stale_ms", "suspect_ms", "usable_ms", "usable_unix_ms", "value", "watch", "zero",
     )  # fmt: skip
 
     def __init__(self, channel: Channel, cadence_ms: int) -> None:
@@ -158,6 +158,7 @@ class Point:
         self.air: Air | None = None  # a gap that is corrected by temperature
         self.staff: Staff | None = None  # a level that is compared with a staff gauge
         self.others: list[tuple[str, int]] = []  # other datums: what to add to the value
+        self.suspect_ms: int | None = None  # when it last had a flag that is told
 
     def hold(self) -> None:
         for judge in self.judges:

@@ -14,6 +14,7 @@ from gateway.gauge import Gauge
 from gateway.station import NowValue
 from tests.gateway.alarm_station import Rig
 from wire.reading import GOOD, RAIN_WRAP_UM, SUSPECT
+from wire.telemetry import E_CHANNEL, E_DETAIL, E_KIND, EVENT_CODES
 
 CASES = {
     "twice the median": (13_600, [6_600, 6_400, 9_000], True),
@@ -71,6 +72,13 @@ def test_a_burst_after_a_silence_and_another_counter_are_no_chatter():
     assert not chatter.fast(99_000_000, 66_000)
 
 
+@pytest.mark.parametrize(("tips", "chatters"), [(20, False), (21, True), (100, True), (101, False)])
+def test_five_seconds_of_tips_are_chatter_between_what_a_bucket_can_and_what_a_board_counts(tips, chatters):
+    chatter = Chatter(UM_PER_TIP)
+    chatter.fast(0, 0)
+    assert chatter.fast(tips * UM_PER_TIP, 5_000) == chatters
+
+
 UM_PER_TIP = 200
 MINUTE_MS = 60_000
 
@@ -124,13 +132,23 @@ def test_a_gauge_is_flagged_in_each_look_in_which_it_tips_while_it_has_too_much(
     field_.look(1, 5, 5, 0)  # 12.2 mm against 10.8 mm: below 116 %
     assert field_.told == [CALM, DOUBLE, CALM, CALM, CALM]
     assert field_.rig.station.channels()[0]["counts"] == {"double-count": 1}
+    events = [(e[E_KIND], e[E_CHANNEL], e[E_DETAIL]) for e in field_.rig.sink.events]
+    assert events == [(EVENT_CODES["sensor suspect"], "rain-0", "rain-0: double-count")]
 
 
 def test_what_left_the_window_counts_for_nobody():
     field_ = Field(field(hours=1, least_um=2_000))
     field_.look(60, 30, 30, 30)
-    field_.look(11, 11, 11, 11, after_ms=3_600_000)
-    assert field_.told == [CALM, DOUBLE, CALM]
+    field_.look(1, 1, 1, 1, after_ms=3_599_000)
+    field_.look(10, 10, 10, 10, after_ms=1_000)
+    assert field_.told == [CALM, DOUBLE, DOUBLE, CALM]
+
+
+def test_a_gauge_that_began_within_a_minute_of_this_one_is_a_neighbour():
+    field_ = Field(field(), first=(0, None, None, None))
+    field_.look()
+    field_.look(60, 30, 30, 30)
+    assert field_.told[-1] == DOUBLE
 
 
 def test_a_neighbour_that_is_not_seen_does_not_count():

@@ -18,6 +18,7 @@ from wire.telemetry import (
     E_AT_MS,
     E_CHANNEL,
     E_DATUM,
+    E_DETAIL,
     E_DETECTED_MS,
     E_EPISODE_MS,
     E_KIND,
@@ -361,3 +362,24 @@ def test_equal_values_of_a_quick_scan_are_samples_of_their_own():
             rig.station.on_now("level", [NowValue(0, CALM_MM, GOOD, again_ms, now[0] + again_ms, now[1] + again_ms)])
     river = rig.station.channels()[0]
     assert (river["counts"], river["age_ms"]) == ({}, 0)
+
+
+def test_a_sensor_that_stands_still_is_told_once_and_again_after_an_hour_without():
+    rig = Rig()
+    source = rig.config.buses[0].sources[0]
+    river = replace(source.channels[0], flat_after_ms=5_000, low=None, high=None, rate_per_min=None)
+    source = replace(source, channels=(river,))
+    bus = replace(rig.config.buses[0], sources=(source, *rig.config.buses[0].sources[1:]))
+    rig.config = replace(rig.config, buses=(bus,))
+    rig.start()
+    told = []
+    for head_mm in [CALM_MM] * 20 + [CALM_MM + 1] * 20:  # Moved once: hardly another sensor.
+        rig.now("level", head_mm)
+        told.append(kinds(rig).count("sensor suspect"))
+    assert told == [0] * 5 + [1] * 35
+    for second in range(3_600):
+        rig.now("level", CALM_MM + second % 2)
+    for _ in range(6):
+        rig.now("level", CALM_MM)
+    assert kinds(rig) == ["sensor suspect"] * 2
+    assert rig.sink.events[-1][E_DETAIL] == "level: flat"

@@ -59,6 +59,12 @@ REGIONS = (
         ("Watch.judge", "Watch.stored", "Watch.companion", "impossible", "usable"),
         ("tests/gateway/test_quality.py", "tests/gateway/test_companions.py"),
     ),
+    Region("gateway/row_order.py", ("Order.judge",), ("tests/gateway/test_row_order.py",)),
+    Region(
+        "gateway/double_count.py",
+        ("above_neighbours", "Chatter.fast", "Tipping.step", "Neighbours.step"),
+        ("tests/gateway/test_double_count.py",),
+    ),
     # What may be doubted, and for how long.
     Region(
         "gateway/checks.py",

@@ -132,6 +132,7 @@ EVENT_KINDS = {
     61: "baseline re-zeroed",
     62: "re-zero undone",
     63: "temperature beyond fit",
+    68: "sensor suspect",
 }
 EVENT_CODES = {name: code for code, name in EVENT_KINDS.items()}
 
