@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway import commands
+from gateway import commands, late
 from gateway.catalogue import Catalogue
 from gateway.clock import Clock
 from gateway.clock_steps import StepWatch
@@ -25,6 +25,7 @@ from gateway.config import Station as StationConfig
 from gateway.duty import STATE as MODES_STATE
 from gateway.duty import Duty
 from gateway.health import Health
+from gateway.late import LateRows
 from gateway.line import Line
 from gateway.link import Link
 from gateway.local import LocalListener
@@ -108,6 +109,10 @@ async def serve(
     local = LocalListener(config, config.local, clock, station, spool) if config.local else None
     health = Health(config, clock, station, duty, pollers, spool, uplink, local)
     await _take_over(duty, uplink, spool, sink, clock)
+    late_rows = LateRows(config, clock, station, spool, sink)
+    told = await spool.events_after(late.STATE, RESTORED_EVENTS)
+    if not late_rows.restore(spool.load_state(late.STATE), saved, told):
+        sink.event(_event(clock, "store failed", "kept outages not readable"))
     duty.on_modes = lambda: _apply(duty, uplink, pollers)
     duty.on_modes()
     sink.event(_event(clock, "gateway started", f"version {version('riverpost')}"))
@@ -117,6 +122,7 @@ async def serve(
         if local is not None:
             inward.append(group.create_task(local.run(), name="local"))
         inward.append(group.create_task(refill(station, spool, clock), name="refill"))
+        inward.append(group.create_task(_judge_late(late_rows, clock), name="late rows"))
         inward.append(group.create_task(_tick(station, duty, health.store, clock, sink), name="tick"))
         outward = [group.create_task(uplink.run(), name="uplink")]
         if status:
@@ -187,6 +193,14 @@ async def _tick(station: Station, duty: Duty, store: StoreFigures, clock: Clock,
             sink.event(_event(clock, "clock stepped", f"by {stepped_ms / 1000:+.3f} s"))
         duty.tick(stepped=bool(stepped_ms))
         await clock.sleep_ms(TICK_MS)
+
+
+async def _judge_late(late_rows: LateRows, clock: Clock) -> None:
+    """Judge for the record what boards wrote while nobody looked."""
+    while True:
+        if late_rows.look():
+            await late_rows.judge()
+        await clock.sleep_ms(late.LOOK_MS)
 
 
 def _event(clock: Clock, kind: str, detail: str) -> dict[int, object]:

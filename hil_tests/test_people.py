@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from hil_tests.station_text import STATION_ID
+from hil_tests.test_alarms import pass_by
 from wire.telemetry import EVENT_CODES, MODES
 
 CALM_MM, WARNING_MM, RECORD_MM = 3_000, 5_100, 7_500
@@ -106,6 +107,8 @@ def test_an_exercise_is_kept_apart_from_what_is_actual_and_ends_by_itself(actual
 
 
 def test_an_observation_stands_beside_the_rows_and_an_order_without_a_station_waits_for_it(actual):
+    there = lambda: "river" in {channel["name"] for channel in shown(actual)["channels"]}  # noqa: E731
+    actual.station.wait_for(there, 20, "the river at the center")
     actual.station.gateway.stop()
     told = order(actual, "observe", "--channel", "river", "--value", "7.90 m", "--wait", "0.5 s", code=1)
     assert told["state"] in ("stored", "sent")
@@ -130,3 +133,27 @@ def test_an_operating_mode_by_command_is_in_health_and_at_the_center(actual):
     )
     assert status["operating_by"] == "07"
     actual.station.wait_for(lambda: shown(actual)["operating"] == "emergency", 20, "the mode at the center")
+
+
+def test_a_flood_during_an_outage_is_told_late_and_wakes_nobody(quick_rig):
+    rig = quick_rig
+    rig.need("line-off")
+    rig.set("level", "head_mm", CALM_MM)
+    rig.wait_for_values()
+    rig.line.pause()
+    pass_by(rig, 40_000)
+    rig.set("level", "head_mm", WARNING_MM)
+    pass_by(rig, 40_000)
+    rig.set("level", "head_mm", CALM_MM)
+    pass_by(rig, 40_000)
+    rig.line.resume()
+    at_center(rig, "late rows judged", len(rig.boards))
+    told = "SELECT kind, level FROM events WHERE rule = 'flood' AND late = ? ORDER BY seq"
+    raised, cleared = EVENT_CODES["alarm raised"], EVENT_CODES["alarm cleared"]
+    assert rig.station.center_query(told, 1)[0] == (raised, 2)
+    assert rig.station.center_query(told, 1)[-1] == (cleared, 0)
+    assert rig.station.center_query("SELECT count(*) FROM events WHERE rule = 'flood' AND late IS NULL") == [(0,)]
+    assert "flood" not in {alarm["rule"] for alarm in shown(rig)["alarms"]}
+    (episode,) = [one for one in shown(rig)["late_episodes"] if one["rule"] == "flood"]
+    assert episode["highest"] == 2
+    assert episode["end_ms"] is not None

@@ -94,7 +94,8 @@ def _look_for_episodes(world: World, db: sqlite3.Connection) -> None:
     """One flood is one episode, however often the gateway died in it. A center that was put back has lost those whose
     events were with nobody else: acknowledged out of a memory, or on a card that was replaced."""
     raised = EVENT_CODES["alarm raised"]
-    found = db.execute("SELECT DISTINCT episode_ms FROM events WHERE rule = 'flood' AND kind = ?", (raised,)).fetchall()
+    sql = "SELECT DISTINCT episode_ms FROM events WHERE rule = 'flood' AND kind = ? AND late IS NULL"
+    found = db.execute(sql, (raised,)).fetchall()  # Not what was judged later for the record.
     unsure = world.doubtful | world.forgotten
     sure = sum(count >= SAMPLES_UP for number, count in world.floods_heard.items() if number not in unsure)
     seen = len(world.floods_heard)
