@@ -26,6 +26,12 @@ class Stand(NamedTuple):
     def is_plain(self) -> bool:
         return not self.mode and not self.operating
 
+    def until(self, t_s: int) -> "Stand":
+        """What is left of it at unix second `t_s`: an exercise ended at its time also where nobody was there to see."""
+        if self.mode and self.mode_until_s and t_s >= self.mode_until_s:
+            return self._replace(mode=0, mode_by="", mode_until_s=0)
+        return self
+
     def keys(self) -> dict[int, object]:
         """What a message says of it."""
         keys: dict[int, object] = {}
@@ -68,8 +74,9 @@ class ModeLog:
         for since_ms, stand in reversed(self._spans):
             if since_ms >= last_ms and since_ms:
                 continue
-            if found is None or (stand.mode and not found.mode):
-                found = stand
+            held = stand.until(t_s - covers_s)
+            if found is None or (held.mode and not found.mode):
+                found = held
             if since_ms <= first_ms or found.mode:
                 break
         return found or self._spans[0][1]

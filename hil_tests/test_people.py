@@ -1,14 +1,16 @@
 """A center acts on a station over a real broker: acknowledge, silence, shelve, exercise, observe; each once."""
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
 from hil_tests.station_text import STATION_ID
 from hil_tests.test_alarms import pass_by
-from wire.telemetry import EVENT_CODES, MODES
+from wire.telemetry import EVENT_CODES, MODES, STATUSES
 
 CALM_MM, WARNING_MM, RECORD_MM = 3_000, 5_100, 7_500
 
@@ -52,6 +54,12 @@ def at_center(rig, kind, count):
     assert len(events(rig, kind)) == count
 
 
+def send_all_again(rig):
+    """As if no answer had ever come: the center sends every order once more, under its old id."""
+    with closing(sqlite3.connect(rig.station.center_db, timeout=10)) as db, db:
+        db.execute("UPDATE commands SET status = NULL, sent_ms = NULL, replied_ms = NULL WHERE action IS NOT NULL")
+
+
 @pytest.fixture
 def actual(rig):
     """The station in actual mode, calm."""
@@ -74,7 +82,11 @@ def test_a_center_acknowledges_silences_and_shelves_and_a_higher_level_takes_it_
     assert order(actual, "shelve", "--rule", "flood", "--reason", "works", "--for", "1 h")["state"] == "done"
     assert order(actual, "unshelve", "--rule", "flood")["state"] == "done"
     actual.station.gateway.kill()
+    send_all_again(actual)
     actual.station.gateway.start()
+    answered = "SELECT status FROM commands WHERE action IS NOT NULL"
+    actual.station.wait_for(lambda: (None,) not in actual.station.center_query(answered), 20, "an answer to each again")
+    assert actual.station.center_query(answered) == [(STATUSES.index("done"),)] * 4
     actual.set("level", "head_mm", RECORD_MM)
     siren(actual, "red", 3)
     at_center(actual, "alarm escalated", 1)

@@ -3,7 +3,7 @@
 import cbor2
 import pytest
 
-from gateway.actions import Action
+from gateway.actions import NEEDS, Action
 from gateway.config import OperatingMode
 from gateway.duty import Duty
 from gateway.mode_log import ModeLog
@@ -15,9 +15,13 @@ from wire.telemetry import (
     E_CHANNEL,
     E_COMMAND,
     E_DATUM,
+    E_EPISODE_MS,
     E_KIND,
+    E_MODE,
     E_OPERATING,
     E_QUANTITY,
+    E_RULE,
+    E_TIER,
     E_VALUE,
     EVENT_KINDS,
     MODES,
@@ -188,3 +192,66 @@ def test_a_smoke_detector_is_muted_and_tested_by_command_but_no_test_covers_an_a
     assert post.do("test-detector", rule="smoke")[0] == "refused"
     for kind in ("mute", "test-detector"):
         assert post.do(kind, rule="flood") == ("refused", "there is no smoke rule flood")
+
+
+def test_an_exercise_ends_by_itself_at_its_time_also_when_the_gateway_was_down_then(post):
+    now_ms = post.rig.clock.unix_ms()
+    post.do("mode", mode=MODES.index("exercise"), duration_ms=60_000)
+    assert (post.log.now.mode, post.log.now.mode_by, post.log.now.mode_until_s) == (1, "07", now_ms // 1000 + 60)
+    post.rig.restart(down_ms=59_000)
+    post.start()
+    post.rig.tick()
+    post.duty.tick()
+    assert post.duty.document()["mode"] == "exercise"
+    post.rig.restart(down_ms=1_000)
+    post.start()
+    post.rig.tick()
+    post.duty.tick()
+    assert post.duty.document()["mode"] == "actual"
+    assert [event[E_MODE] for event in post.events("mode changed")] == [1, 0]
+
+
+def test_a_flood_of_an_exercise_ends_with_it_and_the_actual_one_is_another_episode(post):
+    post.do("mode", mode=MODES.index("exercise"), duration_ms=60_000)
+    for _ in range(3):
+        post.rig.now("level", 23_000)
+    post.rig.tick(60_000)
+    for _ in range(3):
+        post.rig.now("level", 23_000)
+    told = [event for event in post.rig.sink.events if event.get(E_RULE) == "flood"]
+    kinds = [(EVENT_KINDS[event[E_KIND]], MODES[event[E_MODE]]) for event in told]
+    assert kinds == [("alarm raised", "exercise"), ("alarm cleared", "exercise"), ("alarm raised", "actual")]
+    assert told[0][E_EPISODE_MS] == told[1][E_EPISODE_MS] != told[2][E_EPISODE_MS]
+
+
+def test_a_flood_that_stood_when_an_exercise_began_stays_actual_to_its_end(post):
+    for _ in range(3):
+        post.rig.now("level", 23_000)
+    post.do("mode", mode=MODES.index("exercise"), duration_ms=3_600_000)
+    for head in (23_000, 32_000, 32_000, 32_000):
+        post.rig.now("level", head)
+    told = [event for event in post.rig.sink.events if event.get(E_RULE) == "flood"]
+    assert [EVENT_KINDS[event[E_KIND]] for event in told] == ["alarm raised", "alarm escalated"]
+    assert {MODES[event[E_MODE]] for event in told} == {"actual"}
+    assert post.rig.driver.level == 4, "and it sounds, in a silent exercise too"
+
+
+def test_an_acknowledgement_of_a_lower_level_than_it_is_by_now_is_refused_with_the_new_one(post):
+    for head in (23_000, 23_000, 32_000, 32_000, 32_000):
+        post.rig.now("level", head)
+    status, reason = post.do("acknowledge", rule="flood", tier="center", level=2)
+    assert status == "refused"
+    assert "red" in reason
+    assert post.do("acknowledge", rule="flood", tier="center", level=4) == ("done", "")
+    (seen,) = post.events("alarm acknowledged")
+    assert (seen[E_ACTOR], seen[E_TIER], seen[E_COMMAND]) == ("07", "center", 2)
+    assert post.do("acknowledge", rule="lake", tier="center", level=4)[0] == "refused"
+
+
+@pytest.mark.parametrize("kind", sorted(NEEDS))
+def test_whatever_is_asked_is_answered_and_nothing_crashes(post, kind):
+    fields = {"rule": "flood", "channel": "river", "level": 1, "reason": "works", "mode": 0, "operating": 0}
+    fields |= {"quantity": LEVEL, "value": 1, "at_ms": 0, "duration_ms": 60_000, "tier": "center"}
+    needed, allowed = NEEDS[kind]
+    status, reason = post.do(kind, **{name: fields[name] for name in (*needed, *allowed) if name in fields})
+    assert status == "done" or reason

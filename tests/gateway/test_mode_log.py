@@ -29,6 +29,12 @@ def test_a_row_that_an_exercise_touches_is_the_exercises_and_no_other_is():
     assert [bool(stand.mode) for stand in stands] == [False, False, True, True, True, False, False]
 
 
+def test_an_exercise_that_ended_while_the_gateway_was_down_ended_at_its_time():
+    log = ModeLog()
+    log.note(START_S * 1000, EXERCISE)  # Until 600 s; nobody noted its end.
+    assert [log.at(START_S + 60 * n, 60).mode for n in (1, 10, 11, 12)] == [1, 1, 0, 0]
+
+
 def test_rows_of_an_exercise_go_in_messages_of_their_own_also_when_it_is_long_over(tmp_path):
     shelf = Shelf(tmp_path)
     with closing(shelf.db):
