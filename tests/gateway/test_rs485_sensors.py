@@ -72,3 +72,25 @@ def test_a_bought_sensors_rows_are_made_on_the_full_minute(tmp_path):
     assert second[0] == t_s + 5
     assert (readings[0].channel, readings[0].value, readings[0].quality) == (0, 4_000, GOOD)
     assert (readings[0].low, readings[0].high, readings[0].spread) == (4_000, 4_000, 0)
+
+
+def test_in_an_intensified_mode_it_is_asked_more_often_and_its_rows_are_shorter(tmp_path):
+    words = {0x0001: 4_000, 0x0010: 0}
+
+    async def scenario(rig: Rig):
+        await rig.looks("radar", 2)
+        rig.poller.measure_every(1_000, 5)
+        await rig.station.until(lambda: len(rig.store.made.get("radar", [])) >= 3)
+        rig.kept.looks = rig.station.looks("radar")
+        rig.poller.measure_every(0, 0)
+        rig.kept.usual = (rig.poller._scan_us, rig.poller._sensors[0].row_s)
+
+    def connect(rig: Rig):
+        rig.fake.devices[21] = _radar(words, [])
+
+    source = Source("radar", "main", 21, profile="radar-60ghz", channels=radar(21).channels, row_s=60)
+    rig = run(tmp_path, (source,), scenario, scan_ms=4_000, before=connect)
+    first, second, third = [t_s for t_s, *_ in rig.store.made["radar"][:3]]
+    assert (second - first, third - second) == (5, 5)
+    assert rig.kept.looks >= 8, "a look a second, not one in four"
+    assert rig.kept.usual == (4_000_000, 60)
