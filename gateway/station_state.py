@@ -20,6 +20,7 @@ from wire.telemetry import (
     E_DETAIL,
     E_EPISODE_MS,
     E_KIND,
+    E_LATE,
     E_LEVEL,
     E_MODE,
     E_NUMBER,
@@ -84,9 +85,11 @@ def unpack_state(data: bytes, points: Points, config: Station, now: Now, machine
 
 
 def recall_events(points: Points, events: list[dict], saved: Saved, now: Now) -> None:
-    """Take over what the log says that came after the kept state, oldest first."""
+    """Take over what the log says that came after the kept state, oldest first; what was judged late is no state."""
     mono_ms, unix_ms = now
     for event in events:
+        if event.get(E_LATE):
+            continue
         kind = EVENT_KINDS.get(event[E_KIND], "")
         if kind == "mode changed":
             saved.mode = _recalled_mode(event, now)

@@ -213,6 +213,14 @@ def test_the_time_in_which_the_gateway_was_down_is_an_outage_of_every_board(site
     assert site.rig.levels().get("flood") is None
 
 
+def test_what_was_told_late_is_no_alarm_after_a_restart(site):
+    outage(site, CALM, WARNING, WARNING)
+    (raised,) = [event for event in site.told if event.get(E_RULE) == "flood" and event[E_LEVEL]][:1]
+    assert site.rig.restart(events=[raised])
+    assert site.rig.levels().get("flood") is None
+    assert site.rig.driver.level == 0
+
+
 def test_rows_without_a_time_or_a_value_raise_nothing(site):
     begin_ms = site.rig.clock.unix
     site.blind(300)
