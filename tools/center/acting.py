@@ -88,15 +88,28 @@ _ARGUMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "mode": ("mode", {"choices": MODES, "help": "actual ends an exercise or a test"}),
     "operating": ("operating", {"choices": (CALENDAR, *OPERATING), "help": "calendar: as station.toml says again"}),
 }
-_EPILOG = """The order is stored at the center first, then sent until the station has answered or it expires.
-exit codes: 0 confirmed, 1 not confirmed yet, 2 wrong call, 3 nothing such there, 4 database failed, 5 refused"""
+_EXAMPLES = {
+    "rule": "--rule flood",
+    "reason": '--reason "works at the bank"',
+    "for": '--for "1 h"',
+    "channel": "--channel river",
+    "value": '--value "193.02 m"',
+    "mode": "exercise",
+    "operating": "emergency",
+}
+_EPILOG = """
+The order is stored at the center first, then sent until the station has
+answered or it expires. The station carries it out once.
+
+exit codes: 0 confirmed by the station, 1 not confirmed yet, 2 wrong call,
+3 nothing of that name, 4 database failed, 5 refused by the station"""
 
 
 def add_arguments(actions: Any) -> None:
     """A parser for each of ACTS."""
     for name, act in ACTS.items():
         parser = actions.add_parser(
-            name, help=act.help, description=act.help, epilog=_EPILOG,
+            name, help=act.help, description=act.help, epilog=_example(name, act) + _EPILOG,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )  # fmt: skip
         parser.add_argument("--db", type=Path, required=True, metavar="PATH", help="the database of `center run`")
@@ -118,6 +131,12 @@ def add_arguments(actions: Any) -> None:
         )
         parser.add_argument("--json", action="store_true", help="for a machine to read")
         parser.add_argument("--lang", choices=words.LANGUAGES, help="language (default: that of LANG)")
+
+
+def _example(name: str, act: Act) -> str:
+    words_of = (_EXAMPLES.get(argument.rstrip("?"), "") for argument in act.arguments)
+    call = " ".join(filter(None, (name, *words_of)))
+    return f"example:\n  riverpost center {call} \\\n    --db center.db --station CYB01 --by 07\n"
 
 
 def run(args: argparse.Namespace) -> int:
