@@ -78,6 +78,7 @@ class Duty:
             "mode": self._mode,
             "operating": self._operating,
             "observe": self._observe,
+            "staff": self._staff,
             "mute": lambda a: station.mute(a.rule, a.actor),
             "test-detector": lambda a: station.test_detector(a.rule, a.actor),
             "re-zero": lambda a: station.rezero(a.channel, a.actor, a.reason),
@@ -173,6 +174,17 @@ class Duty:
             assert value is not None
             assert at_ms is not None
             self._station.staff_reading(action.channel, value, action.actor, at_ms)
+        return ""
+
+    def _staff(self, action: Action) -> str:
+        assert action.value is not None
+        assert action.at_ms is not None
+        try:
+            self._station.staff_reading(action.channel, action.value, action.actor, action.at_ms)
+        except KeyError:
+            return f"there is no channel {action.channel}"
+        except ValueError as error:
+            return str(error)
         return ""
 
     # Inside

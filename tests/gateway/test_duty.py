@@ -255,3 +255,12 @@ def test_whatever_is_asked_is_answered_and_nothing_crashes(post, kind):
     needed, allowed = NEEDS[kind]
     status, reason = post.do(kind, **{name: fields[name] for name in (*needed, *allowed) if name in fields})
     assert status == "done" or reason
+
+
+def test_a_staff_reading_is_compared_and_told_with_the_command_that_asked(post):
+    post.rig.now("level", 23_000)
+    now_ms = post.rig.clock.unix_ms()
+    assert post.do("staff", channel="river", value=183_050, at_ms=now_ms) == ("done", "")
+    assert [event[E_COMMAND] for event in post.events("staff reading")] == [1]
+    assert post.do("staff", channel="lake", value=1, at_ms=now_ms)[0] == "refused"
+    assert post.do("staff", channel="rain", value=1, at_ms=now_ms)[0] == "refused"
