@@ -8,14 +8,16 @@ from contextlib import closing
 import cbor2
 import pytest
 
-from gateway.actions import Action
+from gateway.actions import NEEDS, Action
 from gateway.commands import read_command
 from tests.tools import center_messages as m
 from tools.__main__ import main
 from tools.center import orders
+from tools.center.acting import ACTS
 from tools.center.overview import overview
 from tools.center.store import Store, now_ms
 from tools.center.timeline import timeline
+from wire.actions import ACTIONS
 from wire.telemetry import (
     E_ACTOR,
     E_LATE,
@@ -194,6 +196,10 @@ def test_an_observation_that_the_station_has_not_confirmed_is_in_the_timeline_as
         (line["what"], line["value"], line["text"]) for line in timeline(path, m.STATION, "river", "actual", 10)
     ]
     assert (what, value, text) == ("manual", 193_020, "stored")
+
+
+def test_whatever_a_station_can_be_asked_for_can_be_ordered_here():
+    assert {act.kind for act in ACTS.values()} == set(ACTIONS) == set(NEEDS)
 
 
 def call(path, *arguments):
