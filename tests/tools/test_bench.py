@@ -222,7 +222,9 @@ def test_a_missed_limit_is_the_exit_code_and_the_last_line(tmp_path, monkeypatch
 
 def test_the_benched_station_has_every_channel_of_its_weather_and_records_the_record_rain():
     config = load(engine.STATION)
-    assert {rule.kind for rule in config.rules} >= {"high", "rise", "rain_sum", "tilt", "smoke", "lost"}
+    assert {rule.kind for rule in config.rules} >= {
+        "high", "low", "rise", "rain_sum", "storm", "tilt", "tilt_rate", "smoke", "lost", "fault", "storage",
+    }  # fmt: skip
     assert sum(rule.kind == "rain_sum" for rule in config.rules) >= 6
     calm, storm = engine.calm(), engine.storm(1_000)
     for channel in config.channels:
@@ -238,12 +240,12 @@ def test_the_benched_engine_judges_every_reading_and_weighs_its_state():
     one = engine.Engine(load(engine.STATION))
     assert one.run(engine.PIECE_SCANS + 20, engine.calm()) > 0
     assert one.readings == (engine.PIECE_SCANS + 20) * 11
-    assert one.sink.events == 0
+    assert one.sink.alarms == 0
     took_ms, size = one.keep()
     assert took_ms > 0
     assert 500 < size < 100_000
     one.run(2_400, engine.storm(one.scan))
-    assert one.sink.events > 0
+    assert one.sink.alarms > 0
     assert one.keep()[1] > size
 
 

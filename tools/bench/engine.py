@@ -22,6 +22,7 @@ from tools.bench.figures import Figure
 from tools.bench.machine import Load, typical
 from tools.bench.station import Plan
 from wire.reading import GOOD, RAIN_WRAP_UM
+from wire.telemetry import E_KIND, EVENT_KINDS
 
 ABOUT = "readings judged a second on one core, in calm weather and after 72 h of record rain; the state that is kept"
 STATION = Path(__file__).parent / "engine.toml"
@@ -38,6 +39,7 @@ BEGIN_MS = 1_591_000_000_000
 SEED = 4
 TILT_MDEG, NOISE = 120, 4_096
 
+ALARM_KINDS = frozenset(code for code, name in EVENT_KINDS.items() if name.startswith("alarm "))
 Answer = tuple[str, list[NowValue]]
 Weather = Callable[[int], dict[str, int]]  # scan -> value of each quantity
 
@@ -57,14 +59,14 @@ class BenchClock(Clock):
 
 
 class Taker:
-    """The station's sink: counts."""
+    """The station's sink: counts events of alarms, and states."""
 
     def __init__(self) -> None:
-        self.events = 0
+        self.alarms = 0
         self.states = 0
 
     def event(self, event: dict[int, object]) -> None:
-        self.events += 1
+        self.alarms += event[E_KIND] in ALARM_KINDS
 
     def keep_state(self, name: str, data: bytes) -> None:
         self.states += 1
