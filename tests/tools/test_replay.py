@@ -360,3 +360,14 @@ def test_a_turn_is_judged_by_the_default_rules_by_two_axes_together(tmp_path):
     assert tilt["start"] == "2020-06-02T07:20:00Z"
     (rate,) = [one for one in found["episodes"] if one["rule"] == "rate"]
     assert rate["peak"].endswith("deg/d")
+
+
+def test_rules_about_the_station_itself_are_left_out_and_named(tmp_path):
+    card = '\n[[rule]]\nname = "card"\nkind = "storage"\nyellow = "80 %"\n'
+    dead = '\n[[rule]]\nname = "dead"\nkind = "fault"\nchannel = "river"\n'
+    rows = [f"2020-08-20T00:{5 * i:02d}Z,{179 if i < 3 else -99999}" for i in range(12)]
+    call = level_call(tmp_path, rows, "--invalid=-99999")
+    station = write(tmp_path, GOOD + card + dead, "station.toml")
+    found = document(result_of(*[station if word.endswith("site.toml") else word for word in call]))
+    assert any("card" in note and "dead" not in note for note in found["notes"])
+    assert [(one["rule"], one["start"]) for one in found["episodes"]] == [("dead", "2020-08-20T00:15:00Z")]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.amounts import AmountError, amount
-from tools.replay import expected, site
+from tools.replay import expected, site, stations
 from tools.replay.judging import MakeSite
 from tools.replay.phrases import Note
 from tools.replay.quantities import QUANTITIES
@@ -81,7 +81,7 @@ def _given(path: Path, ask: Ask, channels: list[str]) -> MakeSite:
     document, problems = site.described(path)
     notes: list[Note] = []
     if "recording" not in document:
-        document, problems, left = site.station_document(path, ask, channels)
+        document, problems, left = stations.station_document(path, ask, channels)
         if left:
             notes.append(("left_out", {"names": ", ".join(left)}))
     return _maker(document, problems, ask, ("site_given", {"file": path.name}), notes)

@@ -24,6 +24,7 @@ from tools.replay.judging import Result, judge
 from tools.replay.phrases import phrase
 from tools.replay.progress import Progress
 
+NARROW = 70
 AGREES, DIFFERS, SKIPPED = "agrees", "differs", "skipped"
 
 
@@ -78,7 +79,8 @@ def replay(one: Expected, path: Path, lang: str = "en") -> Result:
 def _show(entries: list[dict[str, Any]], counts: dict[str, int], lang: str) -> None:
     console = Console(highlight=False)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for key in ("", "rows", "episodes", "flags"):
+    narrow = console.width < NARROW
+    for key in ("",) if narrow else ("", "rows", "episodes", "flags"):
         table.add_column("" if not key else phrase(key, lang), no_wrap=True, overflow="ellipsis")
     marks = {AGREES: "ok", DIFFERS: "FAIL", SKIPPED: "skip"} if lang == "en" else {
         AGREES: "通过", DIFFERS: "不通过", SKIPPED: "跳过"
@@ -93,7 +95,7 @@ def _show(entries: list[dict[str, Any]], counts: dict[str, int], lang: str) -> N
                 str(len(entry.get("episodes", []))),
                 str(sum(flag["count"] for flag in entry.get("flags", []))),
             ]
-        table.add_row(*cells)
+        table.add_row(*cells[:1] if narrow else cells)
     console.print(table)
     for entry in entries:
         for text in [entry["why"]] if "why" in entry else entry["differences"]:

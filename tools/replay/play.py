@@ -12,7 +12,7 @@ from gateway.alarms import Alarm
 from gateway.clock import Clock
 from gateway.config import Rule
 from gateway.config import Siren as SirenConfig
-from gateway.points import NowValue
+from gateway.points import NowValue, Points
 from gateway.siren import Siren
 from gateway.station import Station
 from tools.replay.feeds import Amounts, Before, Feed, Neighbour, Plain, Tips, alone
@@ -28,6 +28,14 @@ TRACED = {
     "tilt_rate": "turn_mdeg_per_day",
 }  # kind -> quantity of its values
 LOOKS_MAX = 1_000  # Looks at what is not seen, in one gap; behind them only its end.
+
+
+class Watched(Station):
+    """The station as it is, with its points in sight."""
+
+    @property
+    def points(self) -> Points:
+        return self._points
 
 
 class VirtualClock(Clock):
@@ -109,8 +117,8 @@ class Player:
         self.clock = VirtualClock()
         self.clock.now_ms = first_ms - site.cadence_ms
         self.told = Told()
-        self.station = Station(site.config, self.clock, Siren(SirenConfig(), self.clock), self.told)
-        self.points = self.station._points
+        self.station = Watched(site.config, self.clock, Siren(SirenConfig(), self.clock), self.told)
+        self.points = self.station.points
         self._neighbours: list[Neighbour] = []
         self._feeds = [self._feed(sensor, self._advance) for sensor in site.sensors]
         self.lanes = [lane for feed in self._feeds for lane in feed.lanes]
