@@ -26,12 +26,11 @@ def add_levels(config: Station, points: Points) -> None:
 
 def _add_air(points: Points) -> None:
     """Let gap channels that say so follow the temperature of their source."""
-    for source, by_column in points.by_source.items():
+    for by_column in points.by_source.values():
         for point in by_column.values():
             if point.channel.sound_cdeg is None:
                 continue
             thermometer = next(other for other in by_column.values() if other.channel.quantity == "temp_cdeg")
-            column = thermometer.channel.column
-            point.air = Air(point.channel.sound_cdeg, column)
+            point.air = Air(point.channel.sound_cdeg, thermometer.channel.column)
             thermometer.judges.append(point.air)
-            points.first[source] = points.first.get(source, frozenset()) | {column}  # Judged before the gap.
+            points.look_first(point, thermometer)

@@ -15,6 +15,7 @@ from gateway.level import judged_quantity, line
 from gateway.quality import Watch
 from gateway.staff import Staff
 from gateway.tilt import Baseline
+from gateway.windows import Median
 from wire.reading import MISSING, SUSPECT, worst
 
 LATE_MS_MIN = 3_000  # UX.md 5: late is older than two scans, and than 3 s: shown, but still judged.
@@ -233,6 +234,14 @@ class Points:
         source = point.channel.source
         if other.channel.source == source:
             self.first[source] = self.first.get(source, frozenset()) | {other.channel.column}
+
+    def median(self, rule: Rule) -> Median | None:
+        """The median over a rule's window, None where it has none; it is known after half of the window."""
+        if not rule.window_ms:
+            return None
+        median = Median(rule.window_ms, rule.window_ms // 2)
+        self.keep("median", rule.name, median)
+        return median
 
     def keep(self, kind: str, name: str, kept: Kept) -> None:
         """Let `kept` survive a restart under this name."""

@@ -13,24 +13,29 @@ MEDIAN_SAMPLES_MIN = 3  # Kept however old: one wild sample after a gap must not
 
 
 class Median:
-    """Median of the values of the last `window_ms`, of three samples at least."""
+    """Median of the values of the last `window_ms`, of three samples at least; none in the first `settle_ms`."""
 
-    __slots__ = ("_samples", "_sorted", "_window_ms")
+    __slots__ = ("_begin_ms", "_samples", "_settle_ms", "_sorted", "_window_ms", "moved")
 
-    def __init__(self, window_ms: int) -> None:
+    def __init__(self, window_ms: int, settle_ms: int = 0) -> None:
         self._window_ms = window_ms
+        self._settle_ms = settle_ms
+        self._begin_ms: int | None = None  # of the samples: a start amid a wake must not take it for the river
+        self.moved = False
         self._samples: deque[tuple[int, int]] = deque()
         self._sorted: list[int] = []
 
     def feed(self, value: int, mono_ms: int, doubt: bool = False) -> int | None:
-        """The median with this value in it (of an even number the upper); None until there are three samples."""
+        """The median with this value in it (of an even number the upper); None until there are enough samples."""
         samples, ordered = self._samples, self._sorted
+        if self._begin_ms is None:
+            self._begin_ms = mono_ms
         samples.append((mono_ms, value))
         insort(ordered, value)
         edge_ms = mono_ms - self._window_ms
         while len(samples) > MEDIAN_SAMPLES_MIN and (samples[0][0] <= edge_ms or len(samples) > MEDIAN_SAMPLES_MAX):
             del ordered[bisect_left(ordered, samples.popleft()[1])]
-        if len(samples) < MEDIAN_SAMPLES_MIN:
+        if len(samples) < MEDIAN_SAMPLES_MIN or mono_ms - self._begin_ms < self._settle_ms:
             return None
         return ordered[len(ordered) // 2]
 
@@ -47,8 +52,11 @@ class Median:
         return _flat(self._samples, mono_ms)
 
     def restore(self, saved: list[int], mono_ms: int, down_ms: int) -> None:
+        """Take over what `save` gave `down_ms` ago; where all of it is older than the window, it begins anew."""
         self._samples = _samples(saved, mono_ms, down_ms)
         self._sorted = sorted(value for _, value in self._samples)
+        inside = (at_ms for at_ms, _ in self._samples if at_ms > mono_ms - self._window_ms)
+        self._begin_ms = next(inside, None)
 
 
 class Rise:

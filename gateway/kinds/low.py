@@ -4,7 +4,6 @@ from gateway.config import Rule
 from gateway.kinds.kind import Kind
 from gateway.points import Points
 from gateway.rule_table import RuleTable
-from gateway.windows import Median
 
 
 def read(table: RuleTable) -> Rule | None:
@@ -17,7 +16,7 @@ def read(table: RuleTable) -> Rule | None:
 
 
 def make(rule: Rule, points: Points) -> None:
-    points.judge(rule, Median(rule.window_ms) if rule.window_ms else None)
+    points.judge(rule, points.median(rule))
 
 
 KIND = Kind(read, make)

@@ -54,6 +54,31 @@ def test_nothing_is_measured_later_from_a_doubtful_value():
     assert rise.feed(110, 3) == 10
 
 
+@given(history, st.integers(0, 100))
+def test_a_median_goes_on_over_a_restart(steps, down_ms):
+    median, other = Median(WINDOW_MS), Median(WINDOW_MS)
+    now = 0
+    for now, value in timed(steps):
+        median.feed(value, now)
+    other.restore(median.save(now), 5_000 + down_ms, down_ms)
+    assert other.feed(50, 5_001 + down_ms) == median.feed(50, now + down_ms + 1)
+
+
+def test_a_median_that_was_long_away_begins_anew():
+    median, other, again = Median(WINDOW_MS, 30), Median(WINDOW_MS, 30), Median(WINDOW_MS, 30)
+    for now in range(0, 60, 10):
+        median.feed(7, now)
+    other.restore(median.save(50), 1_000, 60)
+    assert [other.feed(9, 1_000 + after) for after in (0, 10, 29, 30)] == [None, None, None, 9]
+    again.restore(median.save(50), 1_000, 10)
+    assert again.feed(9, 1_001) == 7
+
+
+def test_a_median_begins_after_a_part_of_its_window():
+    median = Median(WINDOW_MS, 30)
+    assert [median.feed(7, now) for now in (100, 110, 120, 129, 130)] == [None, None, None, None, 7]
+
+
 def test_one_wild_value_does_not_move_a_median():
     median = Median(WINDOW_MS)
     assert [median.feed(value, i) for i, value in enumerate([5, 5, 9_999, 6])] == [None, None, 5, 6]
