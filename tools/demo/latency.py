@@ -12,6 +12,8 @@ from wire.telemetry import E_KIND, E_RULE, EVENT_CODES
 TRIALS = 12
 TRIAL_TIMEOUT_S = 15.0
 RED = "red"
+# A contact that closes while the alarm is still on its way down, a step a time, makes it worse again.
+WORSE = (EVENT_CODES["alarm raised"], EVENT_CODES["alarm escalated"])
 
 
 @dataclass
@@ -51,7 +53,7 @@ def measure(station: WholeStation, tap: Tap, seed: int = 1) -> Latency:
 def _raised(tap: Tap, before: set[tuple[bytes, int, int]]) -> SeenEvent | None:
     for seen in tap.seen():
         new = seen.key not in before and seen.acknowledged_s is not None
-        if new and seen.event.get(E_RULE) == "smoke" and seen.event[E_KIND] == EVENT_CODES["alarm raised"]:
+        if new and seen.event.get(E_RULE) == "smoke" and seen.event[E_KIND] in WORSE:
             return seen
     return None
 
