@@ -139,6 +139,11 @@ class DeadStation(WholeStation):
     def store_failed(self) -> str:
         return self.status().get("store", {}).get("failed", "")
 
+    def polls(self) -> tuple[int, int]:
+        """(polls with a good answer, without one) since the gateway started: each of the latter costs one poll more."""
+        counters = self.status()["buses"][0]["counters"]
+        return counters["ok"], sum(counters[name] for name in ("no_answer", "crc", "truncated", "wrong_id"))
+
     def _broker_pid(self) -> int:
         pid = self.broker.pid
         assert pid is not None, "the broker has ended by itself"
@@ -167,6 +172,7 @@ def _measure(plan: Plan, station: DeadStation, disk: SmallDisk) -> list[Figure]:
     station.ready()
     station.die(disk)
     trials, load, begin_s = Trials(station), Load(), time.monotonic()
+    good_before, bad_before = station.polls()
     killed = False
     while trials.count < plan.trials:
         trials.round()
@@ -181,7 +187,8 @@ def _measure(plan: Plan, station: DeadStation, disk: SmallDisk) -> list[Figure]:
             likely="something made it writable again",
             do=["riverpost bench siren --keep DIR, and look at gateway.log there"],
         )
-    words = load.end().words()
+    good, bad = station.polls()
+    words = f"{bad - bad_before} of {good - good_before} polls without a good answer; {load.end().words()}"
     figures = []
     for stimulus in (RISE, CONTACT, JUMP):
         took_ms = trials.took_ms[stimulus.name]
