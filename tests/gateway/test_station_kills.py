@@ -112,7 +112,7 @@ class StationMachine(RuleBasedStateMachine):
     @initialize(on_ms=st.sampled_from([0, 0, 3_000]), off_ms=st.sampled_from([0, 0, 3_000]))
     def begin(self, on_ms, off_ms):
         self.delays = {"on_ms": on_ms, "off_ms": off_ms, "deadband": 100}
-        self.flood_mm = OTHER_FLOOD_MM[0]
+        self.flood_mm = self.file_mm = OTHER_FLOOD_MM[0]  # what the station runs with; what stands in the file
         self.with_rise = True
         self.clock = HandClock()
         self.world = World(self.clock)
@@ -157,6 +157,7 @@ class StationMachine(RuleBasedStateMachine):
         before = [*self.shots, self.shot()]
         self.world.flush(durable if self.world.up else 0)
         self.world.up = True
+        self.flood_mm = self.file_mm
         self.clock.advance(down_s * 1_000)
         self.clock.mono = 12_345 + down_s
         for steps_more in (again, None):
@@ -267,6 +268,11 @@ class StationMachine(RuleBasedStateMachine):
         self.world.up = True
         self.flush()
 
+    @rule(which=st.integers(0, 2))
+    def edit_the_file(self, which):
+        """Whatever starts the station next, a kill too, starts it with other thresholds."""
+        self.file_mm = OTHER_FLOOD_MM[which]
+
     @rule(which=st.integers(0, 2), with_rise=st.booleans(), kill=again, down_s=downs)
     def other_thresholds(self, which, with_rise, kill, down_s):
         """Stopped in order, and started with another file."""
@@ -274,7 +280,8 @@ class StationMachine(RuleBasedStateMachine):
         self.station.close()
         self.world.flush()
         before = self.shot()
-        self.flood_mm, self.with_rise = OTHER_FLOOD_MM[which], with_rise
+        self.flood_mm = self.file_mm = OTHER_FLOOD_MM[which]
+        self.with_rise = with_rise
         self.clock.advance(down_s * 1_000)
         self.shots = []
         for steps_more in (kill, None):
@@ -299,6 +306,6 @@ class StationMachine(RuleBasedStateMachine):
 
 
 StationMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow], deadline=None
+    max_examples=150, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow], deadline=None
 )
 TestStationMachine = StationMachine.TestCase
