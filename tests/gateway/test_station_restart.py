@@ -3,7 +3,8 @@
 import cbor2
 import pytest
 
-from tests.gateway.alarm_station import RULES, Rig
+from gateway import config
+from tests.gateway.alarm_station import RULES, Rig, steps
 from tests.gateway.test_station import CALM_MM, flood, kinds
 from wire.telemetry import (
     E_CHANNEL,
@@ -107,3 +108,13 @@ def test_the_state_is_compact():
     for tip in range(1, 1_001):
         rig.now("rain-board", tip * 200)
     assert len(rig.station.state_bytes()) < 8_000
+
+
+def test_a_start_keeps_its_state_before_anything_is_judged():
+    """Or an event of this run would later be taken for one that was told under the file before."""
+    rig = Rig(RULES[:1])
+    rig.now("level", CALM_MM)
+    flood(rig)
+    rig.log.clear()
+    rig.restart(rules=(config.Rule("flood", "high", "river", steps(181_500), threshold_set="B"),))
+    assert rig.log[-1] == "state"
