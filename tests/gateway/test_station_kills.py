@@ -48,6 +48,7 @@ class World:
         self.up = True
         self.steps_left = None
         self.driver = RecordingDriver([])
+        self.seen = lambda: None  # called when an event is handed over
 
     def step(self):
         if self.steps_left is not None:
@@ -56,6 +57,7 @@ class World:
                 raise Killed
 
     def event(self, event):
+        self.seen()
         self.step()
         self.queue.append(dict(event))
         self.step()
@@ -152,9 +154,13 @@ class StationMachine(RuleBasedStateMachine):
         rig.now(source, *values)
 
     def run_or_die(self, call, kill, durable, down_s, again):
+        within = []  # A call may raise an alarm and end it: what it was in between counts, too.
+        self.world.seen = lambda: within.append(self.shot())
         if self.do(call, kill):
+            self.shots += within
             return
-        before = [*self.shots, self.shot()]
+        self.world.seen = lambda: None
+        before = [*self.shots, *within, self.shot()]
         self.world.flush(durable if self.world.up else 0)
         self.world.up = True
         self.flood_mm = self.file_mm
