@@ -122,14 +122,10 @@ class LateRows:
         self._looked_ms = mono_ms
         if not is_known(now_ms):
             return True
-        ages: dict[str, int] = {}
-        for channel in self._station.channels():
-            name, age_ms = str(channel["source"]), channel["age_ms"]
-            if isinstance(age_ms, int):
-                ages[name] = min(age_ms, ages.get(name, age_ms))
         for name in self._boards:
-            if name in ages:
-                self._look(name, ages[name], now_ms)
+            age_ms = self._station.unseen_ms(name)
+            if age_ms is not None:
+                self._look(name, age_ms, now_ms)
         if mono_ms - self._kept_ms >= KEEP_MS:
             self._keep()
         return True

@@ -208,6 +208,11 @@ class Points:
                 for point in points:
                     self.keep("watch", point.channel.name, point.watch)
 
+    def unseen_ms(self, source: str, now_ms: int) -> int | None:
+        """Age of the newest sample of `source`; None = there was none."""
+        samples_ms = [point.sample_ms for point in self.by_source[source].values() if point.sample_ms is not None]
+        return now_ms - max(samples_ms) if samples_ms else None
+
     def point(self, channel: str, rule: str) -> Point:
         """The point of the channel that `rule` names. ConfigError."""
         if channel not in self.by_channel:

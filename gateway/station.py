@@ -266,6 +266,10 @@ class Station:
         """Every channel as it is now, for tables and the health document."""
         return channels_now(self._points, *self._now(), self._zone)
 
+    def unseen_ms(self, source: str) -> int | None:
+        """How long ago `source` was last heard; None = never."""
+        return self._points.unseen_ms(source, self._clock.mono_ms())
+
     def alarms(self) -> list[dict[str, object]]:
         """Every alarm that is not normal, worst first."""
         active = [alarm for alarm in self._points.alarms.values() if alarm.index or alarm.state or alarm.suppressed]
