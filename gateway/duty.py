@@ -44,7 +44,9 @@ DONE = ("done", "")
 
 
 class Duty:
-    """`act` for the center's commands, `tick` regularly. `tell(event)` takes events over, `keep(name, data)` state."""
+    """`act` for the center's commands, `tick` regularly. `tell(event)` takes events over, `keep(name, data)` state at
+    once, `keep_later(name, data)` when it costs nothing.
+    """
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class Duty:
         mode_log: ModeLog,
         tell: Callable[[dict[int, object]], None],
         keep: Callable[[str, bytes], object],
+        keep_later: Callable[[str, bytes], object],
     ) -> None:
         self.on_modes: Callable[[], None] = lambda: None  # Called when other modes hold.
         self.modes = Modes(config.modes, ZoneInfo(config.time_zone))
@@ -63,6 +66,7 @@ class Duty:
         self._log = mode_log
         self._tell = tell
         self._keep = keep
+        self._keep_later = keep_later
         self._command: int | None = None  # id of the one that is being carried out
         self._kept_mono_ms = clock.mono_ms()
         self._acts: dict[str, Callable[[Action], str]] = {
@@ -117,7 +121,7 @@ class Duty:
         self._note()
         if mono_ms - self._kept_mono_ms >= KEEP_MS:
             self._kept_mono_ms = mono_ms
-            self._keep_state()
+            self._keep_later(STATE, self._state())
 
     def restore(self, data: bytes | None) -> bool:
         """Take over the kept state; False where it cannot be read: the calendar alone counts then."""
@@ -214,7 +218,10 @@ class Duty:
             self.on_modes()
 
     def _keep_state(self) -> None:
-        self._keep(STATE, cbor2.dumps([self.modes.save(self._clock.unix_ms()), self._log.save()], canonical=True))
+        self._keep(STATE, self._state())
+
+    def _state(self) -> bytes:
+        return cbor2.dumps([self.modes.save(self._clock.unix_ms()), self._log.save()], canonical=True)
 
     def _until(self, unix_ms: int) -> str:
         if not unix_ms:

@@ -127,7 +127,8 @@ class LateRows:
             if age_ms is not None:
                 self._look(name, age_ms, now_ms)
         if mono_ms - self._kept_ms >= KEEP_MS:
-            self._keep()
+            self._kept_ms = mono_ms
+            self._spool.note_state(STATE, self._state())
         return True
 
     async def judge(self) -> None:
@@ -210,11 +211,14 @@ class LateRows:
 
     def _keep(self) -> None:
         self._kept_ms = self._clock.mono_ms()
+        self._spool.keep_state(STATE, self._state())
+
+    def _state(self) -> bytes:
         kept = []
         for outage in self._outages:
             cursors = [[*key, seq] for key, seq in outage.cursors.items()]
             kept.append([*outage[:4], cursors, outage.rows, outage.changes])
-        self._spool.keep_state(STATE, cbor2.dumps([self._seen, kept]))
+        return cbor2.dumps([self._seen, kept])
 
 
 class _Judge:
@@ -253,6 +257,8 @@ class _Judge:
 
     def keep_state(self, name: str, data: bytes) -> None:
         """Its state is asked for."""
+
+    note_state = keep_state
 
 
 class _Past(Clock):

@@ -208,6 +208,10 @@ class Points:
                 for point in points:
                     self.keep("watch", point.channel.name, point.watch)
 
+    def moved(self) -> bool:
+        """Has anything changed, without an event, that must survive a restart?"""
+        return any(kept.moved for of_kind in self.kept.values() for kept in of_kind.values())
+
     def unseen_ms(self, source: str, now_ms: int) -> int | None:
         """Age of the newest sample of `source`; None = there was none."""
         samples_ms = [point.sample_ms for point in self.by_source[source].values() if point.sample_ms is not None]

@@ -78,6 +78,9 @@ class Sink:
     def keep_state(self, name: str, data: bytes) -> None:
         self._spool.keep_state(name, data)
 
+    def note_state(self, name: str, data: bytes) -> None:
+        self._spool.note_state(name, data)
+
     async def drain(self) -> None:
         """Wait for the events that are on their way to the disk."""
         if self._running:
@@ -104,7 +107,7 @@ async def serve(
     spool.on_rows = station.on_rows
     saved = spool.load_state("alarms")
     station.restore(saved, await spool.events_after("alarms", RESTORED_EVENTS))
-    duty = Duty(config, clock, station, uplink.modes, sink.event, spool.keep_state)
+    duty = Duty(config, clock, station, uplink.modes, sink.event, spool.keep_state, spool.note_state)
     pollers = [BusPoller(bus, clock, station, spool, parts.line) for bus in config.buses]
     local = LocalListener(config, config.local, clock, station, spool) if config.local else None
     health = Health(config, clock, station, duty, pollers, spool, uplink, local)

@@ -148,6 +148,11 @@ class Spool(Core):
         self._states[name] = data
         return self._guard.write(lambda db, _: tables.save_state(db, name, data), lambda: None, urgent=True)
 
+    def note_state(self, name: str, data: bytes) -> None:
+        """As `keep_state`, but with the next write, whenever that is: a commit of its own costs the card 20 KiB."""
+        self._states[name] = data
+        self._guard.ride(name, lambda db, _: tables.save_state(db, name, data))
+
     def load_state(self, name: str) -> bytes | None:
         """What was kept last under `name`; None if nothing was or its CRC does not fit."""
         return self._states.get(name)

@@ -5,6 +5,7 @@ it, or has not answered in time. Whether the disk is back is tried again and aga
 """
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -57,6 +58,7 @@ class Guard:
         self._on_up = on_up
         self.closed = False
         self._waiting: dict[Write, None] = {}  # In order of handing over.
+        self._riders: dict[str, Job] = {}  # Jobs that go with the next write.
         self._claim = threading.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._retry_timer: asyncio.TimerHandle | None = None
@@ -64,6 +66,9 @@ class Guard:
 
     def write(self, job: Job, rescue: Rescue, *, urgent: bool = False, repeatable: bool = True) -> asyncio.Future[Any]:
         """Hand over a job; the future gives its result, or that of `rescue`, or StoreError. Never waits."""
+        if self._riders and not self.down:
+            riders, self._riders = tuple(self._riders.values()), {}
+            job = partial(_with_riders, riders, job)
         write = Write(job, rescue, repeatable)
         write.future.add_done_callback(look)
         if self.closed:
@@ -76,6 +81,10 @@ class Guard:
             done = self._committer.submit(partial(self._run, write), urgent=urgent)
             done.add_done_callback(partial(self._ended, write))
         return write.future
+
+    def ride(self, name: str, job: Job) -> None:
+        """Let `job` go with the next write, in place of one of the same name that has not gone yet."""
+        self._riders[name] = job
 
     def begin(self) -> asyncio.Future[Any]:
         """Try to have the disk; the future is done when that is decided, HANG_S from now at the latest."""
@@ -219,6 +228,12 @@ class Guard:
             self._retry_in(RETRY_S)
         if decided is not None and not decided.done():
             decided.set_result(None)
+
+
+def _with_riders(riders: tuple[Job, ...], job: Job, db: sqlite3.Connection, changes: Any) -> Any:
+    for rider in riders:
+        rider(db, changes)
+    return job(db, changes)
 
 
 def look(future: asyncio.Future[Any]) -> None:

@@ -161,8 +161,11 @@ class Station:
             self._change_mode(configured(self._config))
         if mono_ms - self._looked_at_ms >= STATE_PERIOD_MS:
             self._looked_at_ms = mono_ms
-            if self._restless() or mono_ms - self._kept_at_ms >= WINDOWS_PERIOD_MS:
+            if any(alarm.timing for alarm in self._points.alarms.values()):
                 self._keep()
+            elif self._points.moved() or mono_ms - self._kept_at_ms >= WINDOWS_PERIOD_MS:
+                self._kept_at_ms = mono_ms
+                self._sink.note_state(STATE, self.state_bytes())  # Logs say when rain fell: it is in no hurry.
 
     # What people do, here or at the center: "" if it was done, else a sentence that says why not.
 
@@ -384,12 +387,6 @@ class Station:
     def _tell_smoke(self, kind: str, channel: str, detail: str) -> None:
         source = self._points.by_channel[channel].channel.source
         self._telling.plain(kind, source, detail, channel, "test" if kind == "smoke test" else "")
-
-    def _restless(self) -> bool:
-        points = self._points
-        if any(kept.moved for of_kind in points.kept.values() for kept in of_kind.values()):
-            return True
-        return any(alarm.timing for alarm in points.alarms.values())
 
     def _keep(self) -> None:
         self._kept_at_ms = self._clock.mono_ms()

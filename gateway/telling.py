@@ -23,6 +23,8 @@ class Sink(Protocol):
 
     def keep_state(self, name: str, data: bytes) -> None: ...
 
+    def note_state(self, name: str, data: bytes) -> None: ...
+
 
 class Telling:
     """Makes events and hands them over; `mode` stands in each of them."""

@@ -50,6 +50,8 @@ class RecordingSink:
         self.kept[name] = data
         self.log.append("state")
 
+    note_state = keep_state
+
 
 class RecordingDriver:
     """A siren's output; `broken` makes it raise."""

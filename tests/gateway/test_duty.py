@@ -51,7 +51,7 @@ class Post:
     def start(self):
         """A fresh process with what was kept."""
         self.log = ModeLog()
-        self.duty = Duty(self.rig.config, self.rig.clock, self.rig.station, self.log, self.event, self.keep)
+        self.duty = Duty(self.rig.config, self.rig.clock, self.rig.station, self.log, self.event, self.keep, self.keep)
         assert self.duty.restore(self.kept.get("modes"))
         self.duty.on_modes = self.on_modes
         self.duty.tick()

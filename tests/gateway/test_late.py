@@ -40,6 +40,8 @@ class FakeSpool:
     def keep_state(self, name, data):
         self.kept[name] = data
 
+    note_state = keep_state
+
     def reader_rows(self, first, last):
         return [(seq, 0, 0, 0, 0, self.rows[seq]) for seq in range(first, last + 1) if seq in self.rows]
 
@@ -104,7 +106,8 @@ class Spool:
 
     def __init__(self, spool):
         self._spool = spool
-        self.all_logs, self.watermark, self.keep_state = spool.all_logs, spool.watermark, spool.keep_state
+        self.all_logs, self.watermark = spool.all_logs, spool.watermark
+        self.keep_state, self.note_state = spool.keep_state, spool.note_state
 
     async def read(self, function):
         return function(

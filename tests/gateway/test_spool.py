@@ -246,6 +246,23 @@ def test_kept_state_comes_back_and_a_damaged_one_does_not(tmp_path):
     assert run(tmp_path, read) == (None, b"three", 1)
 
 
+def test_a_state_that_is_noted_goes_with_the_next_write_and_never_over_a_newer_one(tmp_path):
+    async def write(spool):
+        spool.note_state("late", b"one")
+        spool.note_state("late", b"two")
+        spool.note_state("alarms", b"old")
+        before = spool.commits
+        await spool.keep_state("alarms", b"new")
+        assert spool.commits == before + 1
+        spool.note_state("late", b"of nobody, as nothing was written behind it")
+        assert spool.load_state("late") == b"of nobody, as nothing was written behind it"
+
+    async def read(spool):
+        return spool.load_state("late"), spool.load_state("alarms")
+
+    assert run(tmp_path, write, read) == (b"two", b"new")
+
+
 def test_a_full_spool_gives_up_acknowledged_rows_first_and_still_takes_events(tmp_path):
     async def step(spool):
         seq, refused = 0, False

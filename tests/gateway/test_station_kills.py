@@ -67,6 +67,8 @@ class World:
         self.queue.append(data)
         self.step()
 
+    note_state = keep_state
+
     def show(self, level, pattern, unix_ms):
         self.step()
         self.driver.show(level, pattern, unix_ms)

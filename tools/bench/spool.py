@@ -198,9 +198,12 @@ async def _day(spool: Spool) -> tuple[float, float]:
             spool.acknowledge(1, [(_serial(board), 1, minute, []) for board in range(BOARDS)])
         if minute % 60 == 0:
             await spool.append_event(_event())
-        if minute <= RAIN_HOURS * 60 // PART:  # What rules remember of rain is kept every 10 s while it rains.
-            for _ in range(6):
-                await spool.keep_state("alarms", bytes(1_500))
+        spool.note_state("late", bytes(200))
+        spool.note_state("modes", bytes(100))
+        if minute % 5 == 0:
+            spool.note_state("alarms", bytes(3_000))
+        if minute <= RAIN_HOURS * 60 // PART:  # What rules remember of rain is noted every 10 s while it rains.
+            spool.note_state("alarms", bytes(20_000))
     return PART * (_written_bytes() - before) / 2**20, PART * payload / 2**20
 
 
