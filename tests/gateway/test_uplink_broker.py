@@ -51,7 +51,7 @@ def test_where_only_events_are_allowed_events_arrive_and_what_is_refused_is_told
                     await until(lambda: chain.spool.depth() == 16)
                 assert chain.uplink.refusals["late"] == "not authorised (0x87)"
                 assert chain.spool.center_has(BOARD, EPOCH) == 0
-                assert chain.uplink.counters["refused_live"] == 1, "it is left alone for a while"
+                assert chain.uplink.counters["refused_live"] <= 2, "it is left alone for seconds"
 
     asyncio.run(main())
 

@@ -32,7 +32,7 @@ def test_a_log_read_fills_the_gap_and_never_more(gap_us, baud, char_bits):
     if registers:
         assert wire_time.file_us(registers, baud, char_bits) <= gap_us + 1
     if 4 < registers < FILE_REGISTERS_MAX:
-        assert wire_time.file_us(registers + 1, baud, char_bits) > gap_us
+        assert wire_time.file_us(registers + 1, baud, char_bits) >= gap_us  # Each time is rounded up by itself.
 
 
 def test_setting_the_cursor_costs_one_exchange_of_21_characters_more():
