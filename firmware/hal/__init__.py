@@ -19,7 +19,7 @@ DEEP_SLEEP = 3
 BROWN_OUT = 4
 NOT_KNOWN = 9
 
-_PORTS = {"linux": "posix", "darwin": "posix"}
+_PORTS = {"linux": "posix", "darwin": "posix", "rp2": "rp2"}
 
 
 def open_hal(argv: list):
