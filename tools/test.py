@@ -1,10 +1,12 @@
-"""`./riverpost test`: every gate that a change has to pass, in the order of what they cost; `--soak`: the long proofs.
+"""`./riverpost test`: every gate that a change has to pass, in the order of what they cost; `--soak`: the long proofs;
+`--bare-metal`: our firmware on the emulated chip.
 
 One line for a gate that holds; a gate that does not is shown with all it says, and the others still run.
 """
 
 import argparse
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -14,12 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools import firmware_build, soak, wheel_check
+from tools.bare_metal import image as bare_metal_image
 from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_WRONG_CALL, Failure
 
 HELP = "run every check: style, types, builds, tests, whole stations"
 TOP = Path(__file__).resolve().parents[1]
 CHECK_LIMIT_S = 300
 TESTS_LIMIT_S = 900
+BARE_METAL_TEST_LIMIT_S = 600
 STATIONS_LIMIT_S = 2400
 STOP_LIMIT_S = 30
 TEST_PROCESSES = 3  # One more than the smallest machine of ours has cores: many tests wait for a process or a line.
@@ -84,6 +88,20 @@ def _run_live(command: list[str], limit_s: float) -> int:
         program.wait()
 
 
+def _bare_metal_image() -> str:
+    return str(bare_metal_image.provide().image.relative_to(TOP))
+
+
+def _bare_metal_types() -> str:
+    bare_metal_image.provide_types()
+    return _quiet(["pyright", "-p", "firmware/pyrightconfig-rp2.json"])()
+
+
+def _bare_metal() -> str:
+    os.environ["RIVERPOST_BARE_METAL"] = "1"  # Without it these tests are not even collected.
+    return _pytest("hil_tests/bare_metal", STATIONS_LIMIT_S, "-s", f"--timeout={BARE_METAL_TEST_LIMIT_S}")()
+
+
 def _not_right(command: list[str], code: int, seen: str) -> Failure:
     return Failure(
         f"{command[0]} ended with {code}",
@@ -122,12 +140,20 @@ GATES = [
     Gate("stations", "pytest hil_tests, on the emulated rig", _pytest("hil_tests", STATIONS_LIMIT_S), live=True),
 ]
 
+# On an emulated RP2040: needs Node, a C compiler and cmake, so it is no part of what every change has to pass.
+BARE_METAL_GATES = [
+    Gate("bare-metal-image", "MicroPython for the RP2040, and its emulator", _bare_metal_image, live=True),
+    Gate("bare-metal-types", "pyright, firmware with the RP2040's types", _bare_metal_types),
+    Gate("bare-metal-board", "pytest hil_tests/bare_metal", _bare_metal, live=True),
+]
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take which gates to run."""
     names = [gate.name for gate in GATES]
     parser.add_argument("--only", nargs="+", choices=names, metavar="GATE", help=f"some gates only: {', '.join(names)}")
     parser.add_argument("--soak", action="store_true", help="instead of the gates, the long proofs: nothing is lost")
+    parser.add_argument("--bare-metal", action="store_true", help="instead of the gates, our firmware on an RP2040")
     parser.add_argument("--minutes", type=float, metavar="N", help=f"of the soak (default: {soak.MINUTES:.0f})")
     parser.add_argument("--seed", type=int, metavar="S", help="of the soak: the one that a failure named")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the soak's figures there")
@@ -146,14 +172,27 @@ def run(args: argparse.Namespace) -> int:
             do=[f"./riverpost test --soak {' '.join(stray)} ..."],
             exit_code=EXIT_WRONG_CALL,
         )
-    gates = [gate for gate in GATES if not args.only or gate.name in args.only]
+    if args.bare_metal and args.only:
+        raise Failure(
+            "--only names gates, and --bare-metal runs others",
+            seen="both",
+            likely="one of them is meant",
+            do=["./riverpost test --bare-metal"],
+            exit_code=EXIT_WRONG_CALL,
+        )
+    gates = BARE_METAL_GATES if args.bare_metal else [g for g in GATES if not args.only or g.name in args.only]
     begin_s = time.monotonic()
     failed = [gate.name for number, gate in enumerate(gates, 1) if not _holds(gate, f"{number}/{len(gates)}")]
     print(f"\n{len(gates) - len(failed)} ok, {len(failed)} failed, {time.monotonic() - begin_s:.0f} s")
     if failed:
-        print(f"Failed: {', '.join(failed)}.   Next: ./riverpost test --only {failed[0]}")
+        print(f"Failed: {', '.join(failed)}.   Next: {again(next(gate for gate in gates if gate.name in failed))}")
         return EXIT_NOT_RIGHT
     return EXIT_DONE
+
+
+def again(gate: Gate) -> str:
+    """Return the command that runs `gate` again."""
+    return "./riverpost test --bare-metal" if gate in BARE_METAL_GATES else f"./riverpost test --only {gate.name}"
 
 
 def _holds(gate: Gate, number: str) -> bool:
@@ -170,7 +209,7 @@ def _holds(gate: Gate, number: str) -> bool:
             "It did not come to an end",
             seen=str(error),
             likely="a test that waits for something that never comes",
-            do=[f"./riverpost test --only {gate.name}"],
+            do=[again(gate)],
         )
     if gate.live:
         print(f"  {number} {gate.about:<{NAME_WIDTH}}", end=" ")

@@ -83,24 +83,25 @@ def provide(cache: Path, system: System, runner: Runner) -> None:
         ) from None
 
 
-def _unpack(cache: Path, mirror: Mirror, runner: Runner) -> None:
-    """Fetch and unpack with apt's state, cache and sources all below `cache`."""
-    work = cache / "apt"
+def private_apt(work: Path, mirror: Mirror, suite: str, runner: Runner, kinds: str = "deb") -> list[str]:
+    """Make apt's state, cache and sources below `work`, and return the command that uses them, lists fetched.
+
+    `kinds`: "deb", "deb-src" or both. Raises `ProgramFailed`.
+    """
     shutil.rmtree(work, ignore_errors=True)
-    for folder in ("state/lists/partial", "cache/archives/partial", "deb"):
+    for folder in ("state/lists/partial", "cache/archives/partial"):
         (work / folder).mkdir(parents=True)
     (work / "status").touch()
     signed_by = f"Signed-By: {mirror.signed_by}\n" if mirror.signed_by else ""
-    source = f"Types: deb\nURIs: {mirror.address}\nSuites: {SUITE}\nComponents: main\n{signed_by}"
-    (work / "trixie.sources").write_text(source, encoding="utf-8")
+    source = f"Types: {kinds}\nURIs: {mirror.address}\nSuites: {suite}\nComponents: main\n{signed_by}"
+    (work / "private.sources").write_text(source, encoding="utf-8")
     settings = {
         "Dir::State": work / "state",
         "Dir::State::status": work / "status",
         "Dir::Cache": work / "cache",
-        "Dir::Etc::SourceList": work / "trixie.sources",
+        "Dir::Etc::SourceList": work / "private.sources",
         "Dir::Etc::SourceParts": "-",
         "Dir::Etc::PreferencesParts": "-",
-        "Dir::Etc::Preferences": "-",
         "APT::Sandbox::User": "root",  # The download user cannot write into a private folder; apt warns about it.
         "Acquire::Languages": "none",
         "Acquire::Retries": "3",
@@ -108,6 +109,14 @@ def _unpack(cache: Path, mirror: Mirror, runner: Runner) -> None:
     }
     apt = ["apt-get", "-q", *(part for key, value in settings.items() for part in ("-o", f"{key}={value}"))]
     runner.run([*apt, "update"], timeout_s=DOWNLOAD_LIMIT_S)
+    return apt
+
+
+def _unpack(cache: Path, mirror: Mirror, runner: Runner) -> None:
+    """Fetch and unpack with apt's state, cache and sources all below `cache`."""
+    work = cache / "apt"
+    apt = private_apt(work, mirror, SUITE, runner)
+    (work / "deb").mkdir()
     runner.run([*apt, "download", *PACKAGES], timeout_s=DOWNLOAD_LIMIT_S, folder=work / "deb")
     root = cache / "root"
     shutil.rmtree(root, ignore_errors=True)

@@ -1,0 +1,33 @@
+"""A bare board comes up: how long that takes, what it leaves free, who it says it is."""
+
+from hil_tests.bare_metal.line import LOG_BLOCKS, read, read_named
+
+START_MS_MAX = 3_000
+RESTART_MS = 11_000
+HEAP_FREE_MIN = 128 * 1024
+SERIAL = bytes.fromhex("e6616408432a5b21")  # The flash's own number (tools/bare_metal/chip.mjs).
+
+
+def test_a_bare_board_starts_with_room_to_work(board_of):
+    board = board_of()
+    board.power()
+    heap_free = board.start()
+    ready_ms = board.now_ms
+    print(f"\nready {ready_ms:.0f} ms after power, {heap_free} bytes of heap free, log of {LOG_BLOCKS} blocks")
+    assert ready_ms <= START_MS_MAX
+    assert heap_free >= HEAP_FREE_MIN
+    board.run(2_000)
+    assert read_named(board, "heap_low_bytes") >= HEAP_FREE_MIN
+    assert read_named(board, "reset_cause") == 0
+    assert b"".join(word.to_bytes(2, "big") for word in read(board, 0x0100, 4)) == SERIAL
+
+
+def test_a_start_that_fails_writes_nothing_says_why_and_is_tried_again(board_of):
+    board = board_of(log_blocks=1_024)
+    board.power()
+    assert "log_blocks: 1024, this board has room for 64" in board.run(5_000, "room for 64")
+    assert board.resets == 0
+    board.run(RESTART_MS)
+    assert board.resets == 1
+    assert board.run(RESTART_MS).count("room for 64") >= 2
+    assert board.programs + board.erases == 0
