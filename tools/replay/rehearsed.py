@@ -5,8 +5,10 @@ once, within one scan of the table, and there must be no other alarm.
 """
 
 import tomllib
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.table import Table
@@ -45,7 +47,7 @@ def run_scenario(name: str, scan_ms: int, json_path: Path | None, lang: str) -> 
     stages, others = compare(it, player, scan_ms)
     good = not others and all(stage["agrees"] for stage in stages)
     if str(json_path) != "-":
-        _show(it, stages, others, good, lang)
+        _show(it, player.site.config.time_zone, stages, others, good, lang)
     if json_path is not None:
         document = {
             "scenario": name, "title": it.title, "scan_s": scan_ms / 1000, "agrees": good, "stages": stages,
@@ -122,10 +124,14 @@ def _level(level_mm: int | None) -> int | str:
     return "missing" if level_mm is None else level_mm
 
 
-def _show(it: flood.Flood, stages: list[dict[str, Any]], others: list[str], good: bool, lang: str) -> None:
+def _show(
+    it: flood.Flood, time_zone: str, stages: list[dict[str, Any]], others: list[str], good: bool, lang: str
+) -> None:
     console = Console(highlight=False)
+    zone = ZoneInfo(time_zone)
     console.print(Text(it.title, style="bold"))
     console.print(Text(phrase("rehearsal", lang), style="bold"))
+    console.print(Text(phrase("zone", lang, zone=time_zone)))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for key in ("rule", "value", "start", "end"):
         name = words.word(key, lang) if key in words.WORDS else phrase(key, lang)
@@ -135,7 +141,7 @@ def _show(it: flood.Flood, stages: list[dict[str, Any]], others: list[str], good
         mark = words.mark(words.LEVEL_NAMES.index(stage["word"]), lang)
         verdict = phrase("agrees" if stage["agrees"] else "differs", lang)
         name = f"{mark} {stage['rule']} {words.word(stage['stage'], lang)}"
-        table.add_row(name, stage["level"], _short(stage["up"]), _short(stage["down"]), verdict)
+        table.add_row(name, stage["level"], _short(stage["up"], zone), _short(stage["down"], zone), verdict)
     console.print(table)
     for stage in stages:
         if not stage["agrees"]:
@@ -146,5 +152,5 @@ def _show(it: flood.Flood, stages: list[dict[str, Any]], others: list[str], good
     console.print(Text(phrase("scenario_agrees" if good else "scenario_differs", lang), style="bold"))
 
 
-def _short(text: str | None) -> str:
-    return "—" if text is None else text[5:].rstrip("Z").replace("T", " ")
+def _short(text: str | None, zone: ZoneInfo) -> str:
+    return "—" if text is None else f"{datetime.fromisoformat(text).astimezone(zone):%m-%d %H:%M:%S}"
