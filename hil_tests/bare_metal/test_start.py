@@ -1,9 +1,13 @@
-"""A bare board comes up: how long that takes, what it leaves free, who it says it is."""
+"""A bare board comes up: how long that takes, who it says it is, what memory it leaves free and goes on leaving."""
 
-from hil_tests.bare_metal.line import LOG_BLOCKS, read, read_named
+from hil_tests.bare_metal.line import LOG_BLOCKS, ask, read, read_named
+from tools.emulator.rtu import READ_HOLDING
 
 START_MS_MAX = 3_000
 RESTART_MS = 11_000
+REQUESTS = 10_000
+ROW_S = 5  # The least free heap is looked at with each row.
+HEAP_LOSS_MAX = 1_024
 HEAP_FREE_MIN = 128 * 1024
 SERIAL = bytes.fromhex("e6616408432a5b21")  # The flash's own number (tools/bare_metal/chip.mjs).
 
@@ -31,3 +35,17 @@ def test_a_start_that_fails_writes_nothing_says_why_and_is_tried_again(board_of)
     assert board.resets == 1
     assert board.run(RESTART_MS).count("room for 64") >= 2
     assert board.programs + board.erases == 0
+
+
+def test_ten_thousand_requests_take_no_memory(board_of):
+    board = board_of(row_s=ROW_S, baud=115_200)
+    board.power()
+    board.start()
+    board.run(2_000 * ROW_S)
+    before = read_named(board, "heap_low_bytes")
+    for number in range(REQUESTS):
+        ask(board, READ_HOLDING, 0x01, 0x00, 0, 1 + number % 8)
+    board.run(2_000 * ROW_S)
+    after = read_named(board, "heap_low_bytes")
+    print(f"\nleast free heap {before} bytes, after {REQUESTS} requests {after}")
+    assert before - after <= HEAP_LOSS_MAX
