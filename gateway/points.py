@@ -212,6 +212,13 @@ class Points:
         """Has anything changed, without an event, that must survive a restart?"""
         return any(kept.moved for of_kind in self.kept.values() for kept in of_kind.values())
 
+    def settle(self) -> None:
+        """All of it is kept."""
+        for of_kind in self.kept.values():
+            for kept in of_kind.values():
+                if kept.moved:
+                    kept.moved = False
+
     def unseen_ms(self, source: str, now_ms: int) -> int | None:
         """Age of the newest sample of `source`; None = there was none."""
         samples_ms = [point.sample_ms for point in self.by_source[source].values() if point.sample_ms is not None]

@@ -164,8 +164,7 @@ class Station:
             if any(alarm.timing for alarm in self._points.alarms.values()):
                 self._keep()
             elif self._points.moved() or mono_ms - self._kept_at_ms >= WINDOWS_PERIOD_MS:
-                self._kept_at_ms = mono_ms
-                self._sink.note_state(STATE, self.state_bytes())  # Logs say when rain fell: it is in no hurry.
+                self._keep(soon=False)  # Logs say when rain fell: it is in no hurry.
 
     # What people do, here or at the center: "" if it was done, else a sentence that says why not.
 
@@ -388,9 +387,11 @@ class Station:
         source = self._points.by_channel[channel].channel.source
         self._telling.plain(kind, source, detail, channel, "test" if kind == "smoke test" else "")
 
-    def _keep(self) -> None:
+    def _keep(self, *, soon: bool = True) -> None:
         self._kept_at_ms = self._clock.mono_ms()
-        self._sink.keep_state(STATE, self.state_bytes())
+        keep = self._sink.keep_state if soon else self._sink.note_state
+        keep(STATE, self.state_bytes())
+        self._points.settle()
 
     def _now(self) -> tuple[int, int]:
         return self._clock.mono_ms(), self._clock.unix_ms()

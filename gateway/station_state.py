@@ -160,13 +160,7 @@ def _unpack(state: dict, points: Points, config: Station, now: Now, machine: Mac
 
 
 def _saved(kept: dict[str, dict[str, Kept]], mono_ms: int) -> dict[str, dict[str, object]]:
-    out = {}
-    for kind, of_kind in kept.items():
-        out[kind] = {name: one.save(mono_ms) for name, one in of_kind.items()}
-        for one in of_kind.values():
-            if one.moved:
-                one.moved = False
-    return out
+    return {kind: {name: one.save(mono_ms) for name, one in of_kind.items()} for kind, of_kind in kept.items()}
 
 
 def _restore(kept: dict[str, dict[str, Kept]], saved: dict, mono_ms: int, down_ms: int) -> list[str]:

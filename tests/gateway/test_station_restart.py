@@ -118,3 +118,14 @@ def test_a_start_keeps_its_state_before_anything_is_judged():
     rig.log.clear()
     rig.restart(rules=(config.Rule("flood", "high", "river", steps(181_500), threshold_set="B"),))
     assert rig.log[-1] == "state"
+
+
+def test_whoever_packs_the_state_for_himself_does_not_keep_it_from_being_kept():
+    rig = Rig()
+    rig.now("rain-board", 0)
+    rig.tick(10_000)
+    rig.now("rain-board", 400)
+    rig.station.state_bytes()  # As late rows do it, when a board falls silent.
+    rig.sink.kept.clear()
+    rig.tick(10_000)
+    assert "alarms" in rig.sink.kept
