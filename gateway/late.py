@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import cbor2
 from msgspec.structs import replace
 
-from gateway.clock import Clock
+from gateway.clock import Clock, StandingClock
 from gateway.clock_steps import is_known
 from gateway.config import Siren as SirenConfig
 from gateway.config import Source
@@ -71,7 +71,7 @@ class Sink(Protocol):
 
 
 class LateRows:
-    """`look()` regularly; `judge()` whatever has come. `tell` takes events over, the spool keeps the state."""
+    """`look()` each LOOK_MS; `judge()` whatever has come. `tell` takes events over, the spool keeps the state."""
 
     def __init__(self, config: StationConfig, clock: Clock, station: Station, spool: Spool, sink: Sink) -> None:
         self._config = config
@@ -83,7 +83,7 @@ class LateRows:
         self._seen: dict[str, int] = {}  # unix ms of what was judged last of each board
         self._outages: list[Outage] = []
         self._told: set[tuple[object, ...]] = set()  # late events that came after the kept state
-        self._looked_ms = self._kept_ms = clock.mono_ms()
+        self._kept_ms = clock.mono_ms()
 
     @property
     def outages(self) -> list[Outage]:
@@ -114,14 +114,11 @@ class LateRows:
                     self._open(name, max(seen_ms, kept_ms), state)
         return True
 
-    def look(self) -> bool:
-        """Note which boards are out of sight, and which are back; True if it was time to look."""
+    def look(self) -> None:
+        """Note which boards are out of sight, and which are back."""
         mono_ms, now_ms = self._clock.mono_ms(), self._clock.unix_ms()
-        if mono_ms - self._looked_ms < LOOK_MS:
-            return False
-        self._looked_ms = mono_ms
         if not is_known(now_ms):
-            return True
+            return
         for name in self._boards:
             age_ms = self._station.unseen_ms(name)
             if age_ms is not None:
@@ -129,7 +126,6 @@ class LateRows:
         if mono_ms - self._kept_ms >= KEEP_MS:
             self._kept_ms = mono_ms
             self._spool.note_state(STATE, self._state())
-        return True
 
     async def judge(self) -> None:
         """Judge what has come of the outages; what is not here yet comes with another turn."""
@@ -228,7 +224,7 @@ class _Judge:
         own = {channel.name for channel in source.channels}
         rules = tuple(rule for rule in config.rules if rule.channel in own and rule.kind not in _LEFT_OUT)
         self._names = {rule.name for rule in rules}
-        self._clock = _Past(_kept_at(state))
+        self._clock = StandingClock(_kept_at(state))
         self._found: list[Event] = []
         siren = Siren(SirenConfig(), self._clock)
         self._station = Station(replace(config, rules=rules), self._clock, siren, self)
@@ -259,20 +255,6 @@ class _Judge:
         """Its state is asked for."""
 
     note_state = keep_state
-
-
-class _Past(Clock):
-    """The time of the row that is being judged, for delays and stamps alike."""
-
-    def __init__(self, now_ms: int) -> None:
-        super().__init__()
-        self.now_ms = now_ms
-
-    def unix_ms(self) -> int:
-        return self.now_ms
-
-    def mono_ms(self) -> int:
-        return self.now_ms
 
 
 def _identity(event: Event) -> tuple[object, ...]:

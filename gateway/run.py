@@ -201,8 +201,8 @@ async def _tick(station: Station, duty: Duty, store: StoreFigures, clock: Clock,
 async def _judge_late(late_rows: LateRows, clock: Clock) -> None:
     """Judge for the record what boards wrote while nobody looked."""
     while True:
-        if late_rows.look():
-            await late_rows.judge()
+        late_rows.look()
+        await late_rows.judge()
         await clock.sleep_ms(late.LOOK_MS)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from gateway.clock import Clock
+from gateway.clock import StandingClock
 from gateway.config import Siren as SirenConfig
 from gateway.config import Station as Config
 from gateway.load import load
@@ -44,20 +44,6 @@ Answer = tuple[str, list[NowValue]]
 Weather = Callable[[int], dict[str, int]]  # scan -> value of each quantity
 
 
-class BenchClock(Clock):
-    """Stands where the bench puts it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now_ms = 0
-
-    def mono_ms(self) -> int:
-        return self.now_ms
-
-    def unix_ms(self) -> int:
-        return BEGIN_MS + self.now_ms
-
-
 class Taker:
     """The station's sink: counts events of alarms, and states."""
 
@@ -87,7 +73,7 @@ class Engine:
     """A station that is fed scan by scan. `readings` were judged in `spent_s` of processor time."""
 
     def __init__(self, config: Config) -> None:
-        self.clock = BenchClock()
+        self.clock = StandingClock(BEGIN_MS)
         self.sink = Taker()
         self.station = Unkept(config, self.clock, Siren(SirenConfig(), self.clock), self.sink)
         self.readings = 0
@@ -119,10 +105,10 @@ class Engine:
 
     def _answers(self, weather: Weather) -> tuple[int, list[Answer]]:
         self._scan += 1
-        now_ms = self._scan * SCAN_MS
+        now_ms = BEGIN_MS + self._scan * SCAN_MS
         values = weather(self._scan)
         answers = [
-            (name, [NowValue(column, values[what], GOOD, 0, now_ms, BEGIN_MS + now_ms) for column, what in columns])
+            (name, [NowValue(column, values[what], GOOD, 0, now_ms, now_ms) for column, what in columns])
             for name, columns in self._sources
         ]
         return now_ms, answers

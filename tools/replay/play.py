@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gateway.alarms import Alarm
-from gateway.clock import Clock
+from gateway.clock import StandingClock
 from gateway.config import Rule
 from gateway.config import Siren as SirenConfig
 from gateway.points import NowValue, Points
@@ -36,24 +36,6 @@ class Watched(Station):
     @property
     def points(self) -> Points:
         return self._points
-
-
-class VirtualClock(Clock):
-    """Stands where the recording is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now_ms = 0
-
-    def mono_ms(self) -> int:
-        return self.now_ms
-
-    def unix_ms(self) -> int:
-        return self.now_ms
-
-    @property
-    def steady(self) -> bool:
-        return False
 
 
 @dataclass
@@ -116,8 +98,7 @@ class Player:
 
     def __init__(self, site: Site, first_ms: int) -> None:
         self.site = site
-        self.clock = VirtualClock()
-        self.clock.now_ms = first_ms - site.cadence_ms
+        self.clock = StandingClock(first_ms - site.cadence_ms)
         self.told = Told()
         self.station = Watched(site.config, self.clock, Siren(SirenConfig(), self.clock), self.told)
         self.points = self.station.points
