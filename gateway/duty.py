@@ -14,6 +14,7 @@ import cbor2
 from gateway.actions import Action, until_of
 from gateway.clock import Clock
 from gateway.config import Station as StationConfig
+from gateway.events import Event, plain_event
 from gateway.mode_log import ModeLog, Stand
 from gateway.modes import COMMAND_MS_MAX, Modes
 from gateway.observations import observation
@@ -22,15 +23,11 @@ from gateway.station import Station
 from gateway.station_mode import ACTUAL
 from wire.telemetry import (
     E_ACTOR,
-    E_AT_MS,
     E_COMMAND,
     E_DATUM,
-    E_DETAIL,
     E_DETECTED_MS,
-    E_KIND,
     E_MODE,
     E_OPERATING,
-    EVENT_CODES,
     MODES,
     OPERATING,
 )
@@ -117,7 +114,8 @@ class Duty:
         if self.modes.look(unix_ms, stepped=stepped):
             now = self.modes.now
             detail = f"{OPERATING[now.place]}, by {now.by}{self._until(now.until_ms)}"
-            self._event("operating mode changed", detail, now.by)
+            by: Event = {E_ACTOR: now.by}
+            self._tell(plain_event("operating mode changed", unix_ms, self._station.mode, "", detail, "", b"", by))
         self._note()
         if mono_ms - self._kept_mono_ms >= KEEP_MS:
             self._kept_mono_ms = mono_ms
@@ -195,17 +193,6 @@ class Duty:
 
     def _until_ms(self, action: Action) -> int | None:
         return until_of(action, self._clock.unix_ms())
-
-    def _event(self, kind: str, detail: str, actor: str) -> None:
-        now_ms = self._clock.unix_ms()
-        event: dict[int, object] = {
-            E_KIND: EVENT_CODES[kind],
-            E_AT_MS: now_ms,
-            E_DETECTED_MS: now_ms,
-            E_DETAIL: detail,
-            E_ACTOR: actor,
-        }
-        self._tell(event | {E_MODE: MODES.index(self._station.mode)})
 
     def _note(self) -> None:
         """Tell whoever sends and measures when other modes hold."""
