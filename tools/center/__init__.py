@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from tools.center import acting
-from tools.failure import EXIT_DONE, EXIT_NOTHING_FOUND, Failure
+from tools.failure import EXIT_DONE, Failure
 from wire.telemetry import MODES
 
 HELP = "store what the stations send, and show it"
@@ -74,15 +74,9 @@ def _copies(args: argparse.Namespace) -> int:
 
 def _show(args: argparse.Namespace) -> int:
     from tools.center import show, timeline
+    from tools.center.overview import need_database
 
-    if not args.db.exists():
-        raise Failure(
-            f"there is no database {args.db}",
-            seen="no such file",
-            likely="no center has run here yet, or it wrote elsewhere",
-            do=[f"riverpost center run --db {args.db}"],
-            exit_code=EXIT_NOTHING_FOUND,
-        )
+    need_database(args.db)
     if args.action == "timeline":
         return timeline.show(args)
     show.show(args.db, lang=args.lang, as_json=args.json)

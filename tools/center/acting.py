@@ -19,7 +19,7 @@ from gateway import words
 from gateway.actions import Action, ActionError, action_map, read_action
 from gateway.amounts import DIMENSION_OF, AmountError, amount
 from tools.center import orders
-from tools.center.overview import overview
+from tools.center.overview import need_database, overview
 from tools.center.schema import VERSION
 from tools.center.store import now_ms
 from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_NOTHING_FOUND, EXIT_REFUSED, EXIT_WRONG_CALL, Failure
@@ -174,14 +174,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _station(database: Path, name: str) -> dict[str, Any]:
-    if not database.exists():
-        raise Failure(
-            f"there is no database {database}",
-            seen="no such file",
-            likely="no center has run here yet, or it wrote elsewhere",
-            do=[f"riverpost center run --db {database}"],
-            exit_code=EXIT_NOTHING_FOUND,
-        )
+    need_database(database)
     try:
         stations = overview(database)["stations"]
     except sqlite3.Error as error:

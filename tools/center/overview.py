@@ -13,6 +13,7 @@ from tools.center import episodes, gaps, orders
 from tools.center.decode import CatalogueMessage, read
 from tools.center.schema import DOUBTS, Key
 from tools.center.store import now_ms
+from tools.failure import EXIT_NOTHING_FOUND, Failure
 from wire.reading import MISSING, QUALITY_NAMES, QUANTITIES, TIME_QUALITY_NAMES
 from wire.telemetry import MODES, OPERATING, SOURCE_EVENTS, TelemetryError
 
@@ -22,6 +23,18 @@ _CLOCKS_DIFFER_MS = (
 EPISODES_MAX = 20  # Late episodes of a station that are listed,
 ORDERS_MAX = 20  # and orders to it; the newest.
 _SOURCE_KINDS = ("board", "sensor", "events")
+
+
+def need_database(path: Path) -> None:
+    """Failure where there is none at `path`."""
+    if not path.exists():
+        raise Failure(
+            f"there is no database {path}",
+            seen="no such file",
+            likely="no center has run here yet, or it wrote elsewhere",
+            do=[f"riverpost center run --db {path}"],
+            exit_code=EXIT_NOTHING_FOUND,
+        )
 
 
 def overview(path: Path, at_ms: int | None = None) -> dict[str, Any]:

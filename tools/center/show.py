@@ -17,6 +17,7 @@ from rich.text import Text
 from gateway import words
 from tools.center.overview import overview
 from tools.failure import Failure
+from tools.looks import LEVEL_STYLES
 from wire.telemetry import MODES
 
 _NARROW = 70  # Columns below which a table leaves out what is not needed at a glance.
@@ -25,7 +26,6 @@ _GAPS_MAX = 12  # Lines of gaps of one station; the JSON has them all.
 _LATE_MAX = 5  # Lines of late episodes of one station,
 _ORDERS_MAX = 5  # and of orders that are not confirmed.
 _TROUBLES = ("quarantined", "conflicts", "doubted", "waiting")
-_STYLES = ("", "white on #1D5FD1", "#1A1400 on #FFDD33", "#1A0B00 on #EE7300", "white on #B80F2B")
 
 
 def show(path: Path, *, lang: str | None = None, as_json: bool = False, console: Console | None = None) -> None:
@@ -67,7 +67,7 @@ def _worst(station: dict[str, Any]) -> tuple[int, bool]:
 def _render_station(console: Console, station: dict[str, Any], at_ms: int, lang: str) -> None:
     level = _worst(station)[0]
     head = Text()
-    head.append(f" {words.mark(level, lang)} ", style=_STYLES[level])
+    head.append(f" {words.mark(level, lang)} ", style=LEVEL_STYLES[level])
     head.append(f" {station['station']}", style="bold")
     head.append(f"  {words.word('online' if station['alive'] else 'offline', lang)}")
     head.append(f"  {words.age(max(at_ms - station['seen_ms'], 0), lang)}")
@@ -112,7 +112,7 @@ def _alarms(alarms: list[dict[str, Any]], lang: str, narrow: bool) -> Table:
     table = _table(*(words.word(name, lang) for name in (names[:3] if narrow else names)))
     for alarm in alarms:
         text = words.mark(alarm["level"], lang)
-        cells = [Text(f" {text} {alarm['rule']} ", style=_STYLES[alarm["level"]]), alarm["channel"]]
+        cells = [Text(f" {text} {alarm['rule']} ", style=LEVEL_STYLES[alarm["level"]]), alarm["channel"]]
         cells.append(_amount(alarm["quantity"], alarm["value"], alarm["datum"], lang))
         if not narrow:
             cells.append(_amount(alarm["quantity"], alarm["threshold"], "", lang))

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_NOTHING_FOUND, Failure
 from tools.replay import expected as known
+from tools.replay import write_json
 from tools.replay.ask import site_of
 from tools.replay.compare import differences
 from tools.replay.document import document
@@ -30,8 +31,6 @@ AGREES, DIFFERS, SKIPPED = "agrees", "differs", "skipped"
 
 def run_all(json_path: Path | None, lang: str) -> int:
     """Judge and compare all; the table, the JSON, the exit code."""
-    from tools.replay import write_json
-
     began_s = time.monotonic()
     entries = [check(one, lang) for one in known.load_all()]
     counts = {verdict: sum(entry["verdict"] == verdict for entry in entries) for verdict in (AGREES, DIFFERS, SKIPPED)}

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
+from gateway.amounts import DIMENSIONS
 from wire.reading import VALUE_MAX, VALUE_MIN
 
-_LENGTH = {"mm": "1", "cm": "10", "m": "1000", "ft": "304.8", "in": "25.4"}
 _HEAD_MM_PER_KPA = Decimal("101.97162129779")  # 1 kPa / (1000 kg/m3 x 9.80665 m/s2)
 _PRESSURE = {"Pa": "0.001", "hPa": "0.1", "mbar": "0.1", "kPa": "1", "bar": "100", "MPa": "1000", "psi": "6.894757"}
 
@@ -22,23 +22,27 @@ class Quantity(NamedTuple):
     units: dict[str, Decimal]
 
 
-def _units(table: dict[str, str]) -> dict[str, Decimal]:
-    return {name: Decimal(factor) for name, factor in table.items()}
+def _units(dimension: str, **others: str) -> dict[str, Decimal]:
+    """Those of station.toml, and `others` that only recordings come in."""
+    units = {name: Decimal(factor) for name, factor in DIMENSIONS[dimension][1].items()}
+    return units | {name: Decimal(factor) for name, factor in others.items()}
 
 
+_LENGTH = _units("length", ft="304.8", **{"in": "25.4"})
+_RAIN = Quantity("rain_um", _units("fine_length", **{"in": "25400"}))
 QUANTITIES = {
-    "level": Quantity("level_mm", _units(_LENGTH)),
-    "rain": Quantity("rain_um", _units({"um": "1", "mm": "1000", "cm": "10000", "in": "25400"})),
-    "rain-tips": Quantity("rain_um", _units({"um": "1", "mm": "1000", "cm": "10000", "in": "25400"})),
-    "tilt": Quantity("tilt_x_mdeg", _units({"deg": "1000", "mdeg": "1", "°": "1000", "rad": "57295.779513082321"})),
-    "smoke": Quantity("smoke_mdbm", _units({"dB/m": "1000", "mdB/m": "1"})),
-    "temperature": Quantity("temp_cdeg", _units({"degC": "100", "°C": "100"})),
+    "level": Quantity("level_mm", _LENGTH),
+    "rain": _RAIN,
+    "rain-tips": _RAIN,
+    "tilt": Quantity("tilt_x_mdeg", _units("angle", rad="57295.779513082321")),
+    "smoke": Quantity("smoke_mdbm", _units("smoke", **{"mdB/m": "1"})),
+    "temperature": Quantity("temp_cdeg", _units("temperature")),
     "pressure": Quantity(
-        "level_mm", _units(_LENGTH) | {name: Decimal(kpa) * _HEAD_MM_PER_KPA for name, kpa in _PRESSURE.items()}
+        "level_mm", _LENGTH | {name: Decimal(kpa) * _HEAD_MM_PER_KPA for name, kpa in _PRESSURE.items()}
     ),
 }
 VECTOR = 3  # values of an acceleration: only its direction is judged
-_ACCELERATION = _units({"count": "1000", "g": "1000000", "mg": "1000"})  # micro-g; counts have no known scale
+_ACCELERATION = {name: _units("acceleration")[name] for name in ("count", "g", "mg")}  # Counts have no known scale.
 TEMPERATURE_CDEG = Decimal(100)
 BLANKS = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--", "---"})
 _SCALED = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z°/]+)")

@@ -20,7 +20,7 @@ from gateway.toml_lines import lines_of
 from gateway.toml_table import Problems
 from tools import flood
 from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT
-from tools.replay import site
+from tools.replay import site, write_json
 from tools.replay.document import episode_document, exact, iso
 from tools.replay.phrases import phrase
 from tools.replay.play import Change, Player
@@ -33,8 +33,6 @@ OWN_TABLES = ("name", "title", "start", "end", "gauge", "stage")
 
 def run_scenario(name: str, scan_ms: int, json_path: Path | None, lang: str) -> int:
     """0: every stage at its time and no other alarm; 1: not so. Failure for no such scenario."""
-    from tools.replay import write_json
-
     if name not in flood.names():
         raise wrong(
             f"There is no scenario {name!r} with a table of times",

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway import words
+from tools.looks import LEVEL_STYLES
 from tools.replay.braille import picture
 from tools.replay.judging import Result
 from tools.replay.panels import panels
@@ -20,7 +21,6 @@ from tools.replay.play import Episode
 
 NARROW = 70
 ROWS_MAX = 30  # Episodes that are listed; the JSON has them all.
-_STYLES = ("", "white on #1D5FD1", "#1A1400 on #FFDD33", "#1A0B00 on #EE7300", "white on #B80F2B")
 
 
 def show(result: Result, lang: str, console: Console | None = None) -> None:
@@ -30,7 +30,7 @@ def show(result: Result, lang: str, console: Console | None = None) -> None:
     config = result.site.config
     worst = max((episode.level for episode in result.episodes), default=0)
     head = Text()
-    head.append(f" {words.mark(worst, lang) if result.site.judged else '—'} ", style=_STYLES[worst])
+    head.append(f" {words.mark(worst, lang) if result.site.judged else '—'} ", style=LEVEL_STYLES[worst])
     head.append(f" {config.name if lang == 'zh' else config.name_en}", style="bold")
     console.print(head)
     console.print(Text(phrase("rehearsal", lang), style="bold"))
@@ -75,7 +75,7 @@ def _episodes(result: Result, zone: ZoneInfo, lang: str, narrow: bool) -> Table 
         return Text("\n".join([*lines, *_more(len(episodes), lang)]))
     table = _table(lang, "", *("start", "peak", "peak_at", "end"))
     for episode in episodes[:ROWS_MAX]:
-        mark = Text(f" {words.mark(episode.level, lang)} ", style=_STYLES[episode.level])
+        mark = Text(f" {words.mark(episode.level, lang)} ", style=LEVEL_STYLES[episode.level])
         mark.append(f" {episode.rule}", style="")
         peak_at = "—" if episode.peak_ms is None else local(episode.peak_ms, zone)[5:]
         table.add_row(mark, local(episode.start_ms, zone), _peak(episode), peak_at, _end(episode, zone, lang))
