@@ -168,7 +168,15 @@ class StationMachine(RuleBasedStateMachine):
         self.flood_mm = self.file_mm
         self.clock.advance(down_s * 1_000)
         self.clock.mono = 12_345 + down_s
-        for steps_more in (again, None):
+        self.start_again(again)
+        self.check_taken_over(before)
+        self.world.flush()
+        self.shots = []
+        self.settle()
+
+    def start_again(self, kill):
+        """Start; where `kill` is a number, killed once more after so many steps of the start."""
+        for steps_more in (kill, None):
             try:
                 self.world.steps_left = steps_more
                 self.start()
@@ -176,10 +184,6 @@ class StationMachine(RuleBasedStateMachine):
             except Killed:
                 self.world.flush()
         self.world.steps_left = None
-        self.check_taken_over(before)
-        self.world.flush()
-        self.shots = []
-        self.settle()
 
     def check_taken_over(self, before):
         """Each alarm is as it was at some moment since the last flush, and the center knows it so."""
@@ -292,14 +296,7 @@ class StationMachine(RuleBasedStateMachine):
         self.with_rise = with_rise
         self.clock.advance(down_s * 1_000)
         self.shots = []
-        for steps_more in (kill, None):
-            try:
-                self.world.steps_left = steps_more
-                self.start()
-                break
-            except Killed:
-                self.world.flush()
-        self.world.steps_left = None
+        self.start_again(kill)
         self.check_taken_over([before])
         self.world.flush()
         self.settle()
