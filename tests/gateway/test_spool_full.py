@@ -1,8 +1,6 @@
 """A disk without room, really: on a small tmpfs where the machine lets us mount one. And the spool's own cap."""
 
 import asyncio
-import contextlib
-import subprocess
 
 import cbor2
 import pytest
@@ -14,6 +12,7 @@ from tests.gateway.chain import until
 from tests.gateway.small_station import BOARD, EPOCH, GATEWAY, HandClock, packed_row, small_station
 from tests.gateway.test_spool import EVENT
 from tests.gateway.test_spool_faults import MADE, everything, on_disk
+from tools.emulator.small_disk import SmallDisk
 from wire.telemetry import E_EPOCH, E_KIND, E_RANGE, E_SOURCE, EVENT_CODES, SOURCE_EVENTS
 
 KEY = (BOARD, EPOCH)
@@ -30,24 +29,11 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    place = tmp_path / "card"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_MIB}m", "riverpost-test", str(place)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no small disk, this user cannot mount one: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def fill(place):
-    """Take every byte that is left, as a foreign log does."""
-    with contextlib.suppress(OSError), (place / "foreign.log").open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(65_536))
-    with contextlib.suppress(OSError), (place / "foreign2.log").open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(1_024))
+    try:
+        with SmallDisk(tmp_path / "card", TMPFS_MIB) as disk:
+            yield disk
+    except PermissionError as error:
+        pytest.skip(f"no small disk, this user cannot do: {error}")
 
 
 def run(folder, step, **options):
@@ -73,7 +59,7 @@ async def dropped(spool):
 def test_on_a_card_that_somebody_filled_all_goes_on_and_is_kept_when_there_is_room_again(small_disk):
     async def step(spool):
         assert spool.disk.reserve.stat().st_size == TMPFS_MIB * 1024 * 1024 // spool_disk.RESERVE_SHARE
-        fill(small_disk)
+        small_disk.fill()
         seq = 0
         while not (spool.failed or spool.memory):
             await spool.append_rows(BOARD, EPOCH, "level", [packed_row(seq + n) for n in range(1, 201)])
@@ -87,8 +73,7 @@ def test_on_a_card_that_somebody_filled_all_goes_on_and_is_kept_when_there_is_ro
         before = await everything(spool)
         assert len([key for key in before if key[0] == BOARD]) == seq + 1, "nothing is lost meanwhile"
         assert spool.watermark(*KEY) <= seq + 1
-        for file in small_disk.glob("foreign*.log"):
-            file.unlink()
+        small_disk.free()
         await until(lambda: not spool.failed and not spool.memory and not spool.disk.full)
         assert spool.disk.reserve.exists()
         assert spool.watermark(*KEY) == seq + 1
@@ -96,8 +81,8 @@ def test_on_a_card_that_somebody_filled_all_goes_on_and_is_kept_when_there_is_ro
         assert before.items() <= after.items()
         return after
 
-    stored = run(small_disk, step)
-    assert on_disk(small_disk) == stored
+    stored = run(small_disk.place, step)
+    assert on_disk(small_disk.place) == stored
 
 
 def test_a_start_on_a_card_that_is_full_uses_the_reserve(small_disk):
@@ -109,8 +94,7 @@ def test_a_start_on_a_card_that_is_full_uses_the_reserve(small_disk):
         assert not spool.disk.reserve.exists()
         await spool.append_event(EVENT)
         assert not spool.memory
-        for file in small_disk.glob("foreign*.log"):
-            file.unlink()
+        small_disk.free()
         cut = spool.disk.cap_pages
         while not spool.disk.reserve.exists():
             await spool.append_event(EVENT)
@@ -118,9 +102,9 @@ def test_a_start_on_a_card_that_is_full_uses_the_reserve(small_disk):
         assert spool.disk.cap_pages > cut, "the cap is what the disk holds now"
         return spool.watermark(*KEY)
 
-    run(small_disk, before)
-    fill(small_disk)
-    assert run(small_disk, step) == 100
+    run(small_disk.place, before)
+    small_disk.fill()
+    assert run(small_disk.place, step) == 100
 
 
 def test_on_a_full_card_acknowledged_rows_make_room(small_disk):
@@ -130,7 +114,7 @@ def test_on_a_full_card_acknowledged_rows_make_room(small_disk):
             await spool.append_rows(BOARD, EPOCH, "level", [packed_row(seq + n) for n in range(1, 1_001)])
             seq += 1_000
         spool.acknowledge(7, [(BOARD, EPOCH, seq, [])])
-        fill(small_disk)
+        small_disk.fill()
         for _ in range(15):
             await spool.append_rows(BOARD, EPOCH, "level", [packed_row(seq + n) for n in range(1, 1_001)])
             spool.acknowledge(7, [(BOARD, EPOCH, seq, [])])
@@ -140,14 +124,14 @@ def test_on_a_full_card_acknowledged_rows_make_room(small_disk):
         assert spool.disk.full
         return min(key[2] for key in await everything(spool) if key[0] == BOARD)
 
-    assert run(small_disk, step) > 1
+    assert run(small_disk.place, step) > 1
 
 
 def test_a_cap_larger_than_the_disk_is_cut_to_what_it_holds(small_disk):
     async def step(spool):
         return spool.disk.cap_pages * 4_096
 
-    assert 8 << 20 < run(small_disk, step, cap_mib=1_024) < TMPFS_MIB << 20
+    assert 8 << 20 < run(small_disk.place, step, cap_mib=1_024) < TMPFS_MIB << 20
 
 
 def test_at_the_cap_the_oldest_rows_without_another_holder_go_and_are_told_and_events_stay(tmp_path, monkeypatch):
