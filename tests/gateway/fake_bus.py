@@ -244,6 +244,7 @@ class FakeBoard:
         status += struct.pack(">IHH", self.clock_s, 0, self.time_quality) + struct.pack(
             ">7H", 0, 0, 0, self.twins, 0, 0, 0
         )
+        status += struct.pack(">HIHHH16sIH", 1, 7, 0, 0, 0, b"", 0, 0)  # From 0x012B on: slot a, package 7.
         words = {0x0004 + n: word for n, (word,) in enumerate(struct.iter_unpack(">H", raw))}
         words |= {0x0100 + n: word for n, (word,) in enumerate(struct.iter_unpack(">H", status))}
         return words

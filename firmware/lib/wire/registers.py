@@ -58,7 +58,21 @@ STATUS_BLOCK = (
     (0x0128, 1, "bus_exceptions", "exceptions answered, wraps"),
     (0x0129, 1, "bus_requests", "requests answered or executed, wraps"),
     (0x012A, 1, "sensor_errors", "driver failures, wraps"),
+    (0x012B, 1, "slot", "which application runs: 0 the safe one, 1 slot a, 2 slot b; + 0x100 while it is on trial"),
+    (0x012C, 2, "version_counter", "counter of its package, 0 = none: a package must have a greater one"),
+    (0x012E, 1, "failed_starts", "starts of this application that did not come to be healthy, one behind the other"),
+    (0x012F, 1, "row_errors", "rows that flash refused, wraps"),
+    (0x0130, 1, "rows_withheld", "rows that were not written because the supply was too low, wraps"),
+    (0x0131, 8, "last_words", "what the last reset was due to, 16 ASCII bytes, zeros behind"),
+    (0x0139, 2, "update_offset", "bytes of a package that are here; the next chunk begins there"),
+    (0x013B, 1, "update_state", "reason << 8 | UPDATE_IDLE, RECEIVING, VERIFYING, READY, REFUSED"),
 )
+
+UPDATE_IDLE = 0
+UPDATE_RECEIVING = 1
+UPDATE_VERIFYING = 2
+UPDATE_READY = 3  # All is here and right: an order to install restarts into it.
+UPDATE_REFUSED = 4
 
 CONTROL_BLOCK = (
     (0x0200, 2, "clock_unix_s", "write all three registers at once (function 16): sets the clock; may be broadcast"),
@@ -67,12 +81,17 @@ CONTROL_BLOCK = (
     (0x0212, 2, "ack_epoch", "write all six at once: refused (exception 3) unless it is the log's epoch"),
     (0x0214, 2, "ack_gateway", "every seq up to here is durably at this gateway"),
     (0x0216, 2, "ack_center", "every seq up to here is durably at the center"),
+    (0x0218, 1, "update_order", "1 drop what is here of a package, 2 restart into it; exception 3 if that cannot be"),
 )
 
 LOG_FILE = 1  # Function 20: record n of this file is epoch u32, first seq u32, rows from seq log_cursor + n on, zeros.
 LOG_FILE_SHORT = 2  # The same, its rows as wire.short_rows says.
 LOG_RECORD_MAX = 9_999  # V1.1b3, 6.14: 0x270F. So many rows are read with the cursor written once.
 LOG_HEADER_BYTES = 8
+UPDATE_FILE = 3  # Function 21: record n is the package's bytes from n * UPDATE_CHUNK on.
+UPDATE_CHUNK = 128
+ORDER_DROP = 1
+ORDER_INSTALL = 2
 
 # Identification, function 43/14: object id -> what it is (V1.1b3, 6.21). Values are ASCII.
 ID_VENDOR = 0
