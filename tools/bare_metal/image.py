@@ -49,7 +49,6 @@ PROGRAMS = {
     "dpkg-deb": "dpkg",
 }
 BUILD_LIMIT_S = 1_800
-STUBS = Path(__file__).resolve().parent / "stubs.txt"
 # Below every folder of libraries but the chip's: 2 GB that nobody here links.
 OTHER_VARIANTS = ["*/newlib/arm", "*/newlib/*.a", "*/thumb/nofp", "*/v7*", "*/v8*"]
 
@@ -84,26 +83,6 @@ def provide(cache: Path = CACHE) -> Kit:
             runner.log,
         ) from None
     return kit
-
-
-def provide_types(cache: Path = CACHE) -> None:
-    """Put the types of the RP2040's modules where firmware/pyrightconfig-rp2.json looks. `Failure` without network."""
-    place, wanted = cache / "typings", STUBS.read_text(encoding="utf-8")
-    stamp = place / "stubs.txt"
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-        return
-    cache.mkdir(parents=True, exist_ok=True)
-    runner = Runner(cache / "build.log")
-    new = _fresh(cache / "new-typings")
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps"]
-    try:
-        with step("types of MicroPython on an RP2040"):
-            runner.run([*pip, "--target", str(new), "-r", str(STUBS)], timeout_s=DOWNLOAD_LIMIT_S)
-    except ProgramFailed as error:
-        raise error.explained("The types could not be fetched", "no network", ["start again"], runner.log) from None
-    (new / stamp.name).write_text(wanted, encoding="utf-8")
-    shutil.rmtree(place, ignore_errors=True)
-    new.replace(place)
 
 
 def _check_programs(missing: list[str]) -> None:

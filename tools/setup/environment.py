@@ -13,14 +13,14 @@ from tools.setup.console import ProgramFailed, Runner, say, step
 
 SETUP = Path(__file__).parent
 CONSTRAINTS = SETUP / "constraints.txt"
-STUBS = SETUP / "stubs.txt"
+STUBS = {"esp32": SETUP / "stubs-esp32.txt", "rp2": SETUP / "stubs-rp2.txt"}
 INSTALL_LIMIT_S = 900
 PROBE_LIMIT_S = 30
 BACKEND = ["hatchling", "editables"]  # They stand in constraints.txt too, so that the build is pinned as well.
 
 
 class Environment:
-    """One checkout's .venv and the folder for MicroPython's type stubs."""
+    """One checkout's .venv and the folders for MicroPython's type stubs."""
 
     def __init__(self, top: Path, runner: Runner) -> None:
         self.top = top
@@ -96,12 +96,16 @@ class Environment:
                 self._install_stubs(pip)
 
     def _install_stubs(self, pip: list[str]) -> None:
-        """Stubs for boards replace Python's own: they live in a folder that only firmware/'s type check reads."""
+        """Stubs for boards replace Python's own: they live in folders that only firmware/'s type checks read.
+
+        One folder a port: both ports' stubs describe modules of the same names.
+        """
         new = self.typings.with_name("typings.new")
         shutil.rmtree(new, ignore_errors=True)
-        self.runner.run(
-            [*pip, "--no-deps", "--target", str(new), "-r", str(STUBS)],
-            timeout_s=INSTALL_LIMIT_S,
-        )
+        for port, stubs in STUBS.items():
+            self.runner.run(
+                [*pip, "--no-deps", "--target", str(new / port), "-r", str(stubs)],
+                timeout_s=INSTALL_LIMIT_S,
+            )
         shutil.rmtree(self.typings, ignore_errors=True)
         new.rename(self.typings)
