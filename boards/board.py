@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from boards.chips import CHIPS, Chip
 from boards.definition import canonical, digest, open_definition
-from boards.log_ring import BLOCK_BYTES, too_short
+from boards.log_ring import BLOCK_BYTES, stretched, too_short
 from boards.ports import read_partitions, read_ports
 from boards.records import COLUMNS_MAX, DRIVERS, Board, BoardHead, Link, MqttLink, Partition, Port, Sensor, Sl651
 from boards.strict import DefinitionError, Findings, nearest, record, tables
@@ -41,8 +41,7 @@ def load_board(name: str, fit: Iterable[str] | None = None) -> Board:
         sensors = _fitted(sensors, tuple(fit), "fit", findings)
     elif head:
         sensors = _fitted(sensors, head.default_fit, "default_fit", findings)
-    if head and not findings.problems:
-        _check_log(partitions, sensors, head.row_s, findings)
+    row_s = _fit_log(partitions, sensors, head, findings) if head and not findings.problems else 0
     findings.stop_if_any()
     if not head:
         raise DefinitionError(findings.problems)
@@ -53,7 +52,7 @@ def load_board(name: str, fit: Iterable[str] | None = None) -> Board:
         image=head.image,
         link=head.link,
         scan_ms=head.scan_ms,
-        row_s=head.row_s,
+        row_s=row_s,
         ports=tuple(ports),
         sensors=tuple(sensors),
         partitions=tuple(partitions),
@@ -163,16 +162,19 @@ def _check_settings(settings: Any, key: str, chip: Chip | None, findings: Findin
         findings.add(f"{key}.points", "the measured values must ascend; sort the pairs and drop repeated ones")
 
 
-def _check_log(partitions: list[Partition], sensors: list[Sensor], row_s: int, findings: Findings) -> None:
-    """Is there a log, and does it reach back far enough with the sensors that are fitted?"""
+def _fit_log(partitions: list[Partition], sensors: list[Sensor], head: BoardHead, findings: Findings) -> int:
+    """Seconds between rows, with which the log reaches back far enough with the sensors that are fitted."""
     logs = [(f"partition[{i}].size", piece) for i, piece in enumerate(partitions) if piece.name == "log"]
     if len(logs) != 1:
         findings.add("partition", f'has {len(logs)} named "log"; write one, it holds the rows')
-        return
+        return head.row_s
     key, log = logs[0]
-    reason = too_short(log.size, [channel for sensor in sensors for channel in sensor.channels], row_s)
+    columns = [channel for sensor in sensors for channel in sensor.channels]
+    row_s = stretched(log.size, columns, head.row_s, head.row_s_most)
+    reason = too_short(log.size, columns, row_s)
     if reason:
         findings.add(key, reason)
+    return row_s
 
 
 def _fitted(sensors: list[Sensor], fit: tuple[str, ...], key: str, findings: Findings) -> list[Sensor]:

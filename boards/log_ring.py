@@ -17,6 +17,7 @@ TIP_BYTES = 3
 TIPS_MAX = 20_000  # In DAYS_MIN: four metres of rain by fifths of a millimetre.
 _DAY_S = 86_400
 _HOUR_S = 3_600  # Rows are not further apart.
+STEPS_S = (60, 120, 300, 600, 720, 900, 1_200, 1_800, _HOUR_S)  # Each goes into the hour, so rows keep to its minutes.
 
 
 def row_bytes(columns: Sequence[str]) -> int:
@@ -35,6 +36,14 @@ def blocks_wanted(columns: Sequence[str], row_s: int, days: int = DAYS_MIN) -> i
     rows = -(-days * _DAY_S // row_s)
     tips = TIPS_MAX * days // DAYS_MIN * TIP_BYTES if "rain_um" in columns else 0
     return -(-rows // (room // length)) + -(-tips // (room - length)) + BLOCKS_SPARE
+
+
+def stretched(size: int, columns: Sequence[str], row_s: int, most_s: int) -> int:
+    """Seconds between rows, `row_s` or the next step up to `most_s` with which `size` bytes reach back DAYS_MIN."""
+    for step_s in (row_s, *(step_s for step_s in STEPS_S if row_s < step_s <= most_s)):
+        if blocks_wanted(columns, step_s) <= size // BLOCK_BYTES:
+            return step_s
+    return max(row_s, most_s)
 
 
 def too_short(size: int, columns: Sequence[str], row_s: int) -> str:

@@ -175,6 +175,8 @@ class BoardHead(Struct, frozen=True):
     default_fit: Annotated[tuple[str, ...], Meta(description='a list of sensors to fit, e.g. ["level"]')]
     scan_ms: Annotated[int, Meta(ge=100, le=60_000, description="milliseconds between scans, 100 to 60000")] = 1_000
     row_s: Annotated[int, Meta(ge=1, le=3_600, description="seconds between rows, 1 to 3600")] = 60
+    # Rows may be so far apart where the log would not reach back DAYS_MIN with what is fitted; 0 = row_s holds always.
+    row_s_most: Annotated[int, Meta(ge=0, le=3_600, description="seconds between rows at most, 0 to 3600")] = 0
 
 
 class Board(Struct, frozen=True):

@@ -14,7 +14,6 @@ from wire.row import split
 ADDRESS = 11
 DE_PIN = 2
 RAIN_PIN = 6
-LOG_BLOCKS = 16
 WRITE_MULTIPLE = 16
 READ_FILE = 20
 FILE_REFERENCE = 6
@@ -23,13 +22,16 @@ CURSOR = find("log_cursor")[0]
 
 
 def definition(
-    row_s: int = 60, log_blocks: int = LOG_BLOCKS, calibration: dict[str, Any] | None = None, baud: int = 9_600
+    row_s: int = 0, log_blocks: int = 0, calibration: dict[str, Any] | None = None, baud: int = 9_600
 ) -> dict[str, Any]:
-    """board.json of an RP2040 board with a level probe and a rain gauge, behind a transceiver with a driver pin."""
+    """board.json of an RP2040 board with a level probe and a rain gauge, behind a transceiver with a driver pin.
+
+    `row_s`, `log_blocks`: 0 = as boards/rp2040-rs485.toml has it.
+    """
     made = boards.board_json("rp2040-rs485", ADDRESS, baud, "8N1", calibration, fit=("level", "rain"))
     made["ports"]["bus 0"]["de"] = DE_PIN
-    made["row_s"] = row_s
-    made["log_blocks"] = log_blocks
+    made["row_s"] = row_s or made["row_s"]
+    made["log_blocks"] = log_blocks or made["log_blocks"]
     return made
 
 

@@ -1,6 +1,6 @@
 """A bare board comes up: how long that takes, who it says it is, what memory it leaves free and goes on leaving."""
 
-from hil_tests.bare_metal.line import LOG_BLOCKS, ask, read, read_named
+from hil_tests.bare_metal.line import ask, definition, read, read_named
 from tools.emulator.rtu import READ_HOLDING
 
 START_MS_MAX = 3_000
@@ -16,8 +16,8 @@ def test_a_bare_board_starts_with_room_to_work(board_of):
     board = board_of()
     board.power()
     heap_free = board.start()
-    ready_ms = board.now_ms
-    print(f"\nready {ready_ms:.0f} ms after power, {heap_free} bytes of heap free, log of {LOG_BLOCKS} blocks")
+    ready_ms, blocks = board.now_ms, definition()["log_blocks"]
+    print(f"\nready {ready_ms:.0f} ms after power, {heap_free} bytes of heap free, {blocks} blocks of log")
     assert ready_ms <= START_MS_MAX
     assert heap_free >= HEAP_FREE_MIN
     board.run(2_000)

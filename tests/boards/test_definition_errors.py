@@ -41,6 +41,7 @@ BOARD_ERRORS = [
     ("scan_ms = 1000", 'scan_ms = "1 s"', "scan_ms", "write milliseconds between scans, 100 to 60000"),
     ("scan_ms = 1000", "scan_ms = 99", "scan_ms", "write milliseconds between scans, 100 to 60000"),
     ("row_s = 60", "row_s = 3601", "row_s", "write seconds between rows"),
+    ("row_s = 60", "row_s = 60\nrow_s_most = 3601", "row_s_most", "write seconds between rows at most, 0 to 3600"),
     ("scan_ms = 1000\nrow_s = 60", "scan_ms = 2000\nrow_s = 1", "row_s", "shorter than a scan; write at least"),
     ('chip = "esp32"', 'chip = "esp23"', "chip", 'unknown chip "esp23"; did you mean "esp32"?'),
     ('link = "rs485"', 'link = "rs232"', "link", 'write "rs485" or "wifi"'),

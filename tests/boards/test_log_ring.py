@@ -28,7 +28,27 @@ def test_every_fit_of_every_board_reaches_back_thirty_days_and_the_longest_row_i
         assert log_ring.reach(blocks, board.columns, board.row_s) >= log_ring.DAYS_MIN
         lengths.append(log_ring.row_bytes(board.columns))
     assert max(lengths) == 93
-    assert boards.board_json(name, 11, 9600, "8N1")["log_blocks"] == 1_024
+    assert boards.board_json(name, 11, 9600, "8N1")["log_blocks"] == (64 if name.startswith("rp2040") else 1_024)
+
+
+def test_a_small_log_has_its_rows_further_apart_the_more_is_fitted():
+    rows = {board.columns: board.row_s for board in fits("rp2040-rs485")}
+    assert rows["head_mm", "supply_mv"] == rows["rain_um", "supply_mv"] == 600
+    assert rows["head_mm", "rain_um", "supply_mv"] == 900
+    assert max(rows.values()) == 1_800
+    assert {board.row_s for board in fits("esp32-rs485")} == {60}
+    for columns, row_s in rows.items():
+        assert 3_600 % row_s == 0
+        shorter = [step_s for step_s in log_ring.STEPS_S if 600 <= step_s < row_s]
+        assert all(log_ring.reach(64, columns, step_s) < log_ring.DAYS_MIN for step_s in shorter)
+
+
+def test_rows_are_not_stretched_beyond_what_a_definition_allows():
+    columns = ("head_mm", "rain_um", "supply_mv")
+    assert log_ring.stretched(64 * 4_096, columns, 600, 1_800) == 900
+    assert log_ring.stretched(64 * 4_096, columns, 600, 0) == 600
+    assert log_ring.stretched(64 * 4_096, columns, 600, 720) == 720
+    assert "row_s = 780" in log_ring.too_short(64 * 4_096, columns, 720)
 
 
 def test_a_block_holds_as_many_rows_as_the_firmware_puts_into_it():

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from tools import firmware_build
+from tools.failure import EXIT_WRONG_CALL, Failure
 
 TOP = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 INTERPRETER = TOP / ".cache" / "micropython" / "micropython"
+LOG_AT = 0x60000  # What the interpreter may reach to (firmware/hal/rp2_flash.py).
 FILES_AT = 0xA0000  # As in the image RPI_PICO: 640 KiB for itself, the rest of 2 MiB for files.
 FILES_BLOCKS = 352
 START_MS = 15_000
@@ -49,7 +51,19 @@ class Answer:
 
 
 def flash_image(interpreter_image: Path, definition: dict[str, Any], out: Path) -> None:
-    """Write to `out` what a provisioned board holds: interpreter, our .mpy files, board.json."""
+    """Write to `out` what a provisioned board holds: interpreter, our .mpy files, board.json.
+
+    `Failure` for an interpreter that reaches into the log.
+    """
+    program = interpreter_image.read_bytes()
+    if len(program) > LOG_AT:
+        raise Failure(
+            "This interpreter leaves no room for a board's log",
+            seen=f"{interpreter_image.name} ends at {len(program):#x}, the log begins at {LOG_AT:#x}",
+            likely="a newer or another image than the firmware was tried with",
+            do=["take MicroPython's image RPI_PICO 1.25", "start again"],
+            exit_code=EXIT_WRONG_CALL,
+        )
     files = firmware_build.build()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -68,7 +82,6 @@ def flash_image(interpreter_image: Path, definition: dict[str, Any], out: Path) 
             check=True,
             timeout=PACK_LIMIT_S,
         )
-        program = interpreter_image.read_bytes()
         out.write_bytes(program + b"\xff" * (FILES_AT - len(program)) + packed.read_bytes())
 
 
