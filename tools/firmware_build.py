@@ -1,15 +1,17 @@
-"""Compile firmware/ to .mpy files, as a board gets them: one for each source, in the same folders.
+"""Compile firmware/ to .mpy files, as a board gets them: one for each source, in the same folders; and say which of
+them a board of one class gets.
 
 Rules of this file: an unchanged source is not compiled again; a file appears whole or not at all, since boards may be
-starting from the same folder; what has no source any more goes away.
+starting from the same folder; what has no source any more goes away. A board gets what its program can import.
 """
 
 import argparse
+import ast
 import fcntl
 import hashlib
 import json
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_WRONG_CALL, Failure
 
@@ -20,6 +22,10 @@ INDEX = "build.json"  # Which source each .mpy was made from.
 SMALL_INT_BITS = 31  # An ESP32's; without it a constant of 31 to 63 bits would load here and fail there.
 COMPILE_LIMIT_S = 30
 HELP = "compile firmware/ as a board gets it"
+START = "start.py"  # Lies on a real board as /main.py; not of the application, but what it imports is.
+HAL_OF = {"esp32": "hal/esp32", "rp2040": "hal/rp2", "posix": "hal/posix"}  # Loaded by name, as the drivers are.
+NOT_FOR = {"rp2040": ("links/mqtt",)}  # Its stock image has no network.
+LIBRARIES = ("", "lib/")  # sys.path of a board.
 
 
 def build(out: Path = BUILD, *, optimise: int = 0, source: Path = FIRMWARE) -> list[Path]:
@@ -67,6 +73,41 @@ def build(out: Path = BUILD, *, optimise: int = 0, source: Path = FIRMWARE) -> l
             if old.relative_to(out).as_posix() not in made:
                 old.unlink()
     return [out / name for name in sorted(made)]
+
+
+def files_of(class_name: str, *, source: Path = FIRMWARE) -> list[PurePosixPath]:
+    """Return the .mpy files that a board of the class "esp32", "rp2040" or "posix" gets, relative to a build, sorted.
+
+    That is main with all it imports, every driver, and the hal of this class. KeyError for another class.
+    """
+    hal = HAL_OF[class_name]
+    others = [other for name, other in HAL_OF.items() if name != class_name]
+    barred = (*others, *NOT_FOR.get(class_name, ()))
+    names = {file.relative_to(source).as_posix() for file in source.rglob("*.py")}
+    ahead = {name for name in names if name in ("main.py", START) or name.startswith(("drivers/", hal))}
+    found: set[str] = set()
+    while ahead:
+        name = ahead.pop()
+        found.add(name)
+        ahead |= {file for file in _imports(source / name) & names if not file.startswith(barred)} - found
+    return sorted(PurePosixPath(name).with_suffix(".mpy") for name in found - {START})
+
+
+def _imports(file: Path) -> set[str]:
+    """Every file that `file` may import by name, with the packages around it, as paths that need not exist."""
+    modules = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    found = set()
+    for module in modules:
+        parts = module.split(".")
+        for end in range(1, len(parts) + 1):
+            place = "/".join(parts[:end])
+            found |= {f"{library}{place}{tail}" for library in LIBRARIES for tail in (".py", "/__init__.py")}
+    return found
 
 
 def _read_index(place: Path) -> dict[str, str]:

@@ -1,9 +1,9 @@
-"""The firmware build: every source, only the changed ones, and errors that name the line."""
+"""The firmware build: every source, only the changed ones, errors that name the line; and what each class gets."""
 
 import pytest
 
 from tools.failure import Failure
-from tools.firmware_build import build
+from tools.firmware_build import FIRMWARE, HAL_OF, build, files_of
 
 
 @pytest.fixture
@@ -88,3 +88,64 @@ def test_a_damaged_index_costs_only_a_compilation(source, tmp_path):
 def test_no_firmware_is_told_apart_from_an_empty_build(tmp_path):
     with pytest.raises(Failure, match="no firmware"):
         build(tmp_path / "out", source=tmp_path / "nothing")
+
+
+APPLICATION = {
+    "start.py": "import sys\nfrom slots import Slots\n",
+    "slots.py": "",
+    "main.py": "from hal import open_hal\nfrom wire.row import pack\n\ndef link():\n    from links.mqtt import Mqtt\n",
+    "hal/__init__.py": "",
+    "hal/esp32.py": "",
+    "hal/rp2.py": "from hal.rp2_pins import Adc\n",
+    "hal/rp2_pins.py": "",
+    "hal/posix.py": "",
+    "links/__init__.py": "",
+    "links/mqtt.py": "from wire import local\n",
+    "drivers/__init__.py": "",
+    "drivers/supply.py": "import wire.reading\n",
+    "lib/wire/__init__.py": "",
+    "lib/wire/row.py": "",
+    "lib/wire/local.py": "",
+    "lib/wire/reading.py": "",
+    "lib/wire/telemetry.py": "",
+}
+EVERY_CLASS = [
+    *("drivers/__init__", "drivers/supply", "hal/__init__", "lib/wire/__init__", "lib/wire/reading", "lib/wire/row"),
+    *("links/__init__", "main", "slots"),
+]
+
+
+@pytest.fixture
+def application(tmp_path):
+    for name, text in APPLICATION.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("class_name", "own"),
+    [
+        ("esp32", ["hal/esp32", "links/mqtt", "lib/wire/local"]),
+        ("rp2040", ["hal/rp2", "hal/rp2_pins"]),  # No network, so neither that link nor what it alone needs.
+        ("posix", ["hal/posix", "links/mqtt", "lib/wire/local"]),
+    ],
+)
+def test_a_class_gets_its_hal_every_driver_and_what_main_and_start_import(application, class_name, own):
+    assert [str(file) for file in files_of(class_name, source=application)] == sorted(
+        name + ".mpy" for name in EVERY_CLASS + own
+    )
+
+
+@pytest.mark.parametrize("class_name", HAL_OF)
+def test_every_file_of_a_class_is_built_and_what_only_the_gateway_needs_stays_there(class_name, tmp_path):
+    names = [str(file) for file in files_of(class_name)]
+    assert {"main.mpy", "board_log.mpy", "drivers/tipping_bucket.mpy", "lib/wire/modbus.mpy"} <= set(names)
+    assert "lib/wire/telemetry.mpy" not in names
+    assert "start.mpy" not in names
+    assert all((FIRMWARE / name).with_suffix(".py").exists() for name in names)
+
+
+def test_a_class_that_does_not_exist_has_no_files():
+    with pytest.raises(KeyError):
+        files_of("stm32")

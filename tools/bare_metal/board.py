@@ -29,7 +29,7 @@ START_MS = 15_000
 READY = "ready "  # What firmware/hal/rp2.py says on the console.
 PACK_LIMIT_S = 60
 LIMIT_S = 100
-PORT_ONLY = "hal/posix"  # What a real board has no use for.
+CLASS = "rp2040"
 
 
 class Stopped(Exception):
@@ -64,15 +64,13 @@ def flash_image(interpreter_image: Path, definition: dict[str, Any], out: Path) 
             do=["take MicroPython's image RPI_PICO 1.25", "start again"],
             exit_code=EXIT_WRONG_CALL,
         )
-    files = firmware_build.build()
+    firmware_build.build()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        for file in files:
-            short = file.relative_to(firmware_build.BUILD).as_posix()
-            if not short.startswith(PORT_ONLY):
-                place = root / "app" / short
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(file.read_bytes())
+        for short in firmware_build.files_of(CLASS):
+            place = root / "app" / short
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes((firmware_build.BUILD / short).read_bytes())
         (root / "main.py").write_bytes((firmware_build.FIRMWARE / "start.py").read_bytes())
         (root / "board.json").write_text(json.dumps(definition), encoding="utf-8")
         names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
