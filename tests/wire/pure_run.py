@@ -7,6 +7,7 @@ import sys
 
 from wire.cbor import Encoder
 from wire.modbus import Receiver, crc16, seal
+from wire.package import Manifest, PackageError, head_of, manifest_of, signed_message
 from wire.reading import FAIL, GOOD, MISSING, SUSPECT, VALUE_MAX, VALUE_MIN, rain_since, worst
 from wire.registers import slot
 from wire.resolve import resolve
@@ -111,8 +112,24 @@ def show_refused(numbers):
             print("refused", number)
 
 
+def show_package(numbers):
+    files = [(f"hal/a{i}.mpy", 1 + numbers.below(9999), numbers.raw(32)) for i in range(1 + numbers.below(9))]
+    files.append(("main.mpy", 1, numbers.raw(32)))
+    manifest = Manifest("esp32", 1 + numbers.below(1 << 24), (0, 1, numbers.below(256)), files)
+    head = bytearray(head_of(manifest))
+    show("package", signed_message(head))
+    if manifest_of(head) != manifest:
+        print("manifests do not come back")
+    head[numbers.below(len(head))] ^= 1 << numbers.below(8)
+    try:
+        show("package", head_of(manifest_of(head))[:40])
+    except PackageError:
+        print("refused")
+
+
 numbers = Numbers(int(sys.argv[1]))
 for _ in range(25):
     show_log(numbers)
     show_frames(numbers)
     show_refused(numbers)
+    show_package(numbers)

@@ -12,7 +12,9 @@ from gateway.local_messages import ack, read_rows
 from tests.wire.strategies import data_rows, epochs
 from wire import local
 from wire.cbor import DecodeError, Encoder, decode
+from wire.package import PACKAGE_BYTES_MAX
 from wire.reading import QUALITIES
+from wire.registers import ORDER_DROP, ORDER_INSTALL
 from wire.row import pack
 
 CONTRACT = Validator(Path(local.__file__).parent / "local.cddl")
@@ -62,6 +64,11 @@ GOOD = {
     "birth": {0: 1, 1: 7, 5: 0, 6: 0, 10: 3, 11: bytes(8), 14: True},
     "death": {0: 1, 14: False},
     "ack with the time": {0: 1, 1: 7, 2: 5, 3: 9, 12: 0, 13: 0},
+    "a piece of a package": {0: 1, 15: 4_096, 16: bytes(local.UPDATE_BYTES_MAX)},
+    "the last byte of the longest package": {0: 1, 15: PACKAGE_BYTES_MAX - 1, 16: b"a"},
+    "an order to drop": {0: 1, 17: ORDER_DROP},
+    "an order to install": {0: 1, 17: ORDER_INSTALL},
+    "where a package is": {0: 1, 15: 4_608, 18: 0x0304, 19: 3, 20: 12, 21: 0x102, 22: [0, 1, 0]},
 }
 BAD = {
     "another major version": GOOD["rows alone"] | {0: 2},
@@ -76,6 +83,12 @@ BAD = {
     "birth without definition": {0: 1, 1: 7, 5: 0, 6: 0, 10: 3, 14: True},
     "neither dead nor alive": {0: 1, 14: 1},
     "ack of half": {0: 1, 1: 7, 12: 0},
+    "a piece of nothing": {0: 1, 15: 0, 16: b""},
+    "a piece from nowhere": {0: 1, 16: b"a"},
+    "too large a piece": {0: 1, 15: 0, 16: bytes(local.UPDATE_BYTES_MAX + 1)},
+    "a piece beyond the longest package": {0: 1, 15: PACKAGE_BYTES_MAX + 1, 16: b"a"},
+    "a third order": {0: 1, 17: 3},
+    "where a package is, without its state": {0: 1, 15: 0, 19: 0, 20: 12, 21: 2, 22: [0, 1, 0]},
     "nothing": {},
 }
 

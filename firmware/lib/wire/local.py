@@ -8,8 +8,10 @@ message carries is checked by whoever takes it: on a broker anybody may have sen
 MAJOR = 1
 ROWS_BYTES_MAX = 1_024  # Packed rows of one message.
 MESSAGE_BYTES_MAX = 2_048
+UPDATE_BYTES_MAX = 512  # Of a package in one message.
 
 ROWS, ACK, STATE = "rows", "ack", "state"
+UPDATE, UPDATE_AT = "update", "update/at"
 
 K_MAJOR = 0
 K_EPOCH = 1
@@ -26,8 +28,16 @@ K_DEFINITION = 11  # First 8 bytes of the SHA-256 of its board.json.
 K_GATEWAY_HAS = 12  # Every seq up to here is durably at this gateway.
 K_CENTER_HAS = 13
 K_ALIVE = 14
+K_UPDATE_OFFSET = 15  # Where in the package the bytes belong; from the board: where it goes on.
+K_UPDATE_BYTES = 16
+K_UPDATE_ORDER = 17  # ORDER_DROP, ORDER_INSTALL (wire.registers)
+K_UPDATE_STATE = 18  # As in the register update_state.
+K_UPDATE_CODE = 19  # Answer to the message before: 0 = taken, or the exception code that function 21 would give.
+K_COUNTER = 20  # Of the running application, with its slot and version as in the status block.
+K_SLOT = 21
+K_VERSION = 22
 
 
 def topic(station: str, serial: str, leaf: str) -> str:
-    """Topic of `leaf` (ROWS, STATE by the board, ACK by a gateway) of the board with the hex `serial`; "+" = any."""
+    """Topic of `leaf` of the board with the hex `serial`; "+" = any. ACK and UPDATE are not its own."""
     return "rp/1/%s/board/%s/%s" % (station, serial, leaf)
