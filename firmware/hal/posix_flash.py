@@ -9,6 +9,7 @@ import os
 ERASED = 0xFF
 BLOCK_BYTES = 4096
 KEEP_BYTES_MAX = 2048  # RTC memory of an ESP32.
+_BLANK = bytes([ERASED]) * 256  # Whole blocks at a time would need more memory in one piece than a board has.
 
 
 class FlashError(OSError):
@@ -39,8 +40,10 @@ class FileFlash:
         if offset < self._length:
             self._file.seek(offset)
             there = self._file.readinto(buffer)
-        if there < len(buffer):
-            buffer[there:] = bytes([ERASED]) * (len(buffer) - there)
+        while there < len(buffer):
+            count = min(len(_BLANK), len(buffer) - there)
+            buffer[there : there + count] = _BLANK[:count]
+            there += count
 
     def program(self, offset: int, data) -> None:
         """Clear the bits that are 0 in `data`. FlashError outside the flash, or where a 0 would have to become 1."""
@@ -65,7 +68,7 @@ class FileFlash:
         part = self._part_done(BLOCK_BYTES)
         if block * BLOCK_BYTES < self._length:
             self._file.seek(block * BLOCK_BYTES)
-            self._file.write(bytes([ERASED]) * (BLOCK_BYTES if part < 0 else part))
+            self._write_blank(BLOCK_BYTES if part < 0 else part)
         if part >= 0:
             self._on_power_cut()
 
@@ -73,8 +76,12 @@ class FileFlash:
         """Let the file reach to `end`, in whole blocks."""
         self._file.seek(self._length)
         while self._length < end:
-            self._file.write(bytes([ERASED]) * BLOCK_BYTES)
+            self._write_blank(BLOCK_BYTES)
             self._length += BLOCK_BYTES
+
+    def _write_blank(self, count):
+        while count:
+            count -= self._file.write(_BLANK[:count])
 
     def cut_after(self, ops: int, part_permil: int) -> None:
         """The power fails at the `ops`-th operation from now, `part_permil` of its bytes done; 0 ops = never."""

@@ -134,7 +134,7 @@ def test_every_named_register_can_be_read_and_everything_else_is_no_address():
     registers_.set(1, 100)
     named = set(range(4)) | set(range(registers.NOW, registers.NOW_SLOTS + 32))
     for block in (registers.STATUS_BLOCK, registers.CONTROL_BLOCK):
-        for first, count, _, _ in block:
+        for first, count, _ in block:
             named |= set(range(first, first + count))
     found = {r for r in range(0x300) if registers_.read(r, 1) != ILLEGAL_ADDRESS}
     assert found == named

@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -5,6 +8,7 @@ from hypothesis import strategies as st
 from wire import modbus, registers, row
 from wire.registers import AGE_MAX_MS, CONTROL_BLOCK, NOW_HEADER, NOW_SLOTS, SLOT_REGISTERS, SLOTS, STATUS_BLOCK
 
+SOURCE = Path(registers.__file__)
 BLOCKS = {"now": NOW_HEADER, "status": STATUS_BLOCK, "control": CONTROL_BLOCK}
 
 
@@ -13,7 +17,7 @@ def spans():
     yield 0x0000, 0x0002, "rain of SL 651"
     yield 0x0002, 0x0004, "level of SL 651"
     for block in BLOCKS.values():
-        for register, count, name, _ in block:
+        for register, count, name in block:
             yield register, register + count, name
     yield NOW_SLOTS, NOW_SLOTS + SLOTS * SLOT_REGISTERS, "slots"
 
@@ -31,14 +35,22 @@ def test_rain_and_level_stand_where_sl651_table_5_wants_them():
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_names_are_unique_in_a_block_and_say_what_they_are(block):
-    names = [name for _, _, name, _ in BLOCKS[block]]
+def test_names_are_unique_in_a_block(block):
+    names = [name for _, _, name in BLOCKS[block]]
     assert len(set(names)) == len(names)
-    assert all(count in (1, 2, 4, 8) for _, count, _, _ in BLOCKS[block])
+    assert all(count in (1, 2, 4, 8) for _, count, _ in BLOCKS[block])
+
+
+def test_every_entry_says_what_it_is():
+    entries = [
+        line for line in SOURCE.read_text(encoding="utf-8").splitlines() if re.match(r" +\(0x[0-9A-F]{4}, ", line)
+    ]
+    assert len(entries) == sum(len(block) for block in BLOCKS.values())
+    assert [line for line in entries if not re.search(r"\),  # .*[a-z]{3}", line)] == []
 
 
 def test_blocks_that_are_read_at_once_fit_one_answer():
-    status = max(register + count for register, count, _, _ in STATUS_BLOCK) - registers.STATUS
+    status = max(register + count for register, count, _ in STATUS_BLOCK) - registers.STATUS
     assert status <= modbus.READ_REGISTERS_MAX
     assert registers.now_count(SLOTS) <= modbus.READ_REGISTERS_MAX
 
@@ -52,12 +64,12 @@ def test_status_and_control_begin_where_their_constants_say():
 
 def test_registers_that_are_written_at_once_stand_side_by_side():
     # clock: 3 registers in one request; watermarks: 6 (wire/registers.py, "write all ... at once").
-    at = {name: (register, count) for register, count, name, _ in CONTROL_BLOCK}
+    at = {name: (register, count) for register, count, name in CONTROL_BLOCK}
     for names, total in ((["clock_unix_s", "clock_unix_ms"], 3), (["ack_epoch", "ack_gateway", "ack_center"], 6)):
         first = at[names[0]][0]
         assert [at[name][0] for name in names] == [first + sum(at[n][1] for n in names[:i]) for i in range(len(names))]
         assert sum(at[name][1] for name in names) == total
-    clock = {name: (register, count) for register, count, name, _ in STATUS_BLOCK}
+    clock = {name: (register, count) for register, count, name in STATUS_BLOCK}
     assert [clock[name] for name in ("unix_s", "unix_ms", "time_quality")] == [(0x0120, 2), (0x0122, 1), (0x0123, 1)]
 
 
