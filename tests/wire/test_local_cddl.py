@@ -68,7 +68,7 @@ GOOD = {
     "the last byte of the longest package": {0: 1, 15: PACKAGE_BYTES_MAX - 1, 16: b"a"},
     "an order to drop": {0: 1, 17: ORDER_DROP},
     "an order to install": {0: 1, 17: ORDER_INSTALL},
-    "where a package is": {0: 1, 15: 4_608, 18: 0x0304, 19: 3, 20: 12, 21: 0x102, 22: [0, 1, 0]},
+    "where a package is": {0: 1, 10: 3, 15: 4_608, 18: 0x0304, 19: 3, 20: 12, 21: 0x102, 22: [0, 1, 0]},
 }
 BAD = {
     "another major version": GOOD["rows alone"] | {0: 2},
@@ -88,7 +88,8 @@ BAD = {
     "too large a piece": {0: 1, 15: 0, 16: bytes(local.UPDATE_BYTES_MAX + 1)},
     "a piece beyond the longest package": {0: 1, 15: PACKAGE_BYTES_MAX + 1, 16: b"a"},
     "a third order": {0: 1, 17: 3},
-    "where a package is, without its state": {0: 1, 15: 0, 19: 0, 20: 12, 21: 2, 22: [0, 1, 0]},
+    "where a package is, without its state": {0: 1, 10: 3, 15: 0, 19: 0, 20: 12, 21: 2, 22: [0, 1, 0]},
+    "where a package is, of some start": {0: 1, 15: 0, 18: 0, 19: 0, 20: 12, 21: 2, 22: [0, 1, 0]},
     "nothing": {},
 }
 
