@@ -12,7 +12,7 @@ RADAR_ZERO_MM = 12_000  # The radar hangs 12.00 m over gauge zero; its range is 
 
 BOARDS = (
     BoardSpec("level", ("level",), 11),
-    BoardSpec("rain", ("rain",), 12, board_type="rp2040-rs485"),
+    BoardSpec("rain", ("rain",), 12),
     BoardSpec("tilt", ("tilt",), 13),
     BoardSpec("smoke", ("smoke",), 14),
 )
@@ -69,7 +69,7 @@ datum = "local"
 [[bus.board]]
 name = "rain"
 address = 12
-type = "rp2040-rs485"
+type = "esp32-rs485"
 fit = ["rain"]
 
 [[bus.board]]

@@ -19,7 +19,7 @@ from tools.soak.crash.talk import Key, Talk, listen
 
 STATION_ID = "CRASH1"
 RATE = 30.0
-BOARDS = (BoardSpec("level", ("level",), 11), BoardSpec("rain", ("rain",), 12, "rp2040-rs485"))
+BOARDS = (BoardSpec("level", ("level",), 11), BoardSpec("rain", ("rain",), 12))
 SENSOR = SensorSpec("radar", "radar-60ghz", 21)
 CALM_MM = 3_000
 LEVELS_MM = (CALM_MM, 4_500, 5_200, 6_300, 7_600)
@@ -71,7 +71,7 @@ datum = "local"
 [[bus.board]]
 name = "rain"
 address = 12
-type = "rp2040-rs485"
+type = "esp32-rs485"
 fit = ["rain"]
 
 [[bus.sensor]]
