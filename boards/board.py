@@ -41,6 +41,8 @@ def load_board(name: str, fit: Iterable[str] | None = None) -> Board:
         sensors = _fitted(sensors, tuple(fit), "fit", findings)
     elif head:
         sensors = _fitted(sensors, head.default_fit, "default_fit", findings)
+    if head and head.supply_limit_mv and not any("supply_mv" in sensor.channels for sensor in sensors):
+        findings.add("supply_limit_mv", "nothing measures the supply; add its sensor, or write 0")
     row_s = _fit_log(partitions, sensors, head, findings) if head and not findings.problems else 0
     findings.stop_if_any()
     if not head:
@@ -53,6 +55,7 @@ def load_board(name: str, fit: Iterable[str] | None = None) -> Board:
         link=head.link,
         scan_ms=head.scan_ms,
         row_s=row_s,
+        supply_limit_mv=head.supply_limit_mv,
         ports=tuple(ports),
         sensors=tuple(sensors),
         partitions=tuple(partitions),
@@ -107,6 +110,7 @@ def _board_json(
         "link": {"kind": name, **link},
         "scan_ms": board.scan_ms,
         "row_s": board.row_s,
+        "supply_limit_mv": board.supply_limit_mv,
         "log_blocks": board.log_bytes // BLOCK_BYTES,
         "ports": {port.key: dict(port.pins) for port in board.ports},
         "sensors": sensors,

@@ -177,6 +177,8 @@ class BoardHead(Struct, frozen=True):
     row_s: Annotated[int, Meta(ge=1, le=3_600, description="seconds between rows, 1 to 3600")] = 60
     # Rows may be so far apart where the log would not reach back DAYS_MIN with what is fitted; 0 = row_s holds always.
     row_s_most: Annotated[int, Meta(ge=0, le=3_600, description="seconds between rows at most, 0 to 3600")] = 0
+    # Under such a supply nothing is written to flash (firmware/health.py); 0 = no limit.
+    supply_limit_mv: Annotated[int, Meta(ge=0, le=60_000, description="millivolts, 0 (no limit) to 60000")] = 0
 
 
 class Board(Struct, frozen=True):
@@ -189,6 +191,7 @@ class Board(Struct, frozen=True):
     link: str  # rs485, wifi
     scan_ms: int
     row_s: int
+    supply_limit_mv: int
     ports: tuple[Port, ...]
     sensors: tuple[Sensor, ...]
     partitions: tuple[Partition, ...]

@@ -25,11 +25,13 @@ BLOCKS_BACK_MAX = 8  # So far back the start looks for counters, a boot number a
 class BoardLog:
     """The log in `flash`; formats it with `fresh_epoch` if it holds none. ValueError for a flash too small.
 
+    `may_write`: if not, the first `tend` or `append` formats it. `busy`: called while the start takes long.
+
     `overwritten`: rows erased before the gateway had them. `bites`: a number that the owner may keep here. `damaged`:
     rows that did not read back. OSError from the flash passes through.
     """
 
-    def __init__(self, flash, fresh_epoch: int):
+    def __init__(self, flash, fresh_epoch: int, may_write: bool = True, busy=None):
         self._io = LogBlocks(flash)
         self._blocks = self._io.count
         if self._blocks < BLOCKS_MIN:
@@ -50,9 +52,11 @@ class BoardLog:
         self._counter = 0
         self._oldest = self._block = self._blocks - 1
         self._offset = self._io.rows_end
+        self._busy = busy or _nobody
         if not self._mount():
             self.epoch = fresh_epoch
-            self._begin_block()
+            if may_write:
+                self._begin_block()
 
     @property
     def damaged(self) -> int:
@@ -85,6 +89,9 @@ class BoardLog:
 
     def tend(self) -> bool:
         """Erase ahead if that loses nothing; True if it erased. Slow (a flash erase): call it when nobody waits."""
+        if not self._counter:
+            self._begin_block()
+            return True
         if self._ahead:
             return False
         block = self._behind(self._block)
@@ -142,6 +149,7 @@ class BoardLog:
     def last_value(self, column: int):
         """The value of `column` in the newest row that has one, or None. Walks whole blocks: for the start only."""
         for block in self._newest_blocks():
+            self._busy()
             newest = None
             offset = self._good_row(block, ROWS_AT)
             while offset >= 0:
@@ -161,6 +169,7 @@ class BoardLog:
         """Find the ring, its newest block and that one's end; False if there is no log here."""
         newest = -1
         for block in range(self._blocks):
+            self._busy()
             epoch, first, counter = self._io.header(block)
             if first and counter > self._counter:
                 newest = block
@@ -180,6 +189,7 @@ class BoardLog:
         """The blocks of the ring, newest first; a damaged header hides no rows, and no older block."""
         first = self._next
         for back in range(self._blocks):
+            self._busy()
             block = (self._block - back) % self._blocks
             epoch, its_first, counter = self._io.header(block)
             if epoch == self.epoch and counter == self._counter - back and 0 < its_first <= first:
@@ -342,3 +352,7 @@ class BoardLog:
 
     def _behind(self, block):
         return (block + 1) % self._blocks
+
+
+def _nobody() -> None:
+    """Nobody waits for the end of a long start."""

@@ -1,6 +1,7 @@
 """A sensor board: reads board.json, builds its parts, and turns one loop for ever.
 
 Rules of this file: one loop, no tasks; every turn first answers the line, then samples; the watchdog is fed at its end.
+What the program is at is noted before it begins: a hang leaves no time for last words.
 A board.json that is wrong stops the start with the name of its key.
 """
 
@@ -10,15 +11,30 @@ import sys
 from bank import VERSION, Bank
 from board_log import BoardLog
 from clock import Clock
-from hal import open_hal
-from health import Counters, Kept, Supervisor
+from hal import RESET, open_hal
+from health import (
+    IDLE,
+    LINK,
+    LOG,
+    SAMPLER,
+    START,
+    TASK_LIMIT_MS,
+    Counters,
+    FlashGuard,
+    Kept,
+    Supervisor,
+    leave_words,
+    padded,
+    words_of,
+)
 from sampler import Sampler, codes_of
 
 from wire.registers import SLOTS
 from wire.row import crc_of
 
 LINK_TASK, SAMPLER_TASK = 0, 1
-TASKS = ("link", "sampler")
+SCANS_LATE_MAX = 3
+SUPPLY_LIMIT_MV_MOST = 60_000
 WAIT_MS_MAX = 1_000  # Every task is seen at least so often.
 SCAN_MS_LEAST = 100
 SCAN_MS_MOST = 60_000
@@ -41,9 +57,13 @@ class Board:
         _check(definition)
         self.hal = hal
         self._clock = Clock(hal)
+        cause = hal.reset_cause()
+        self._guard = FlashGuard(definition.get("supply_limit_mv", 0), cause)
         flash = hal.blocks("log", definition["log_blocks"])
-        self._log = BoardLog(flash, _fresh_epoch(hal))
-        self._kept = Kept(hal.keep, self._log, hal.reset_cause())
+        self._log = BoardLog(flash, _fresh_epoch(hal), self._guard.may_write(), hal.wdt_feed)
+        names = tuple(sensor.get("driver", "") for sensor in definition["sensors"])
+        self._kept = Kept(hal.keep, self._log, cause, names)
+        self._kept.note(START)
         self._drivers = [_driver(sensor, hal) for sensor in definition["sensors"]]
         names = [name for driver in self._drivers for name in driver.quantities]
         if len(names) > SLOTS:
@@ -57,13 +77,15 @@ class Board:
             self._log,
             self._bank,
             self._kept,
+            self._guard,
             self._drivers,
             definition["scan_ms"],
             definition["row_s"],
         )
         self._sampler.on_row = self._row_written
         self._link = self._open_link(definition)
-        self._supervisor = Supervisor(hal, self._kept, TASKS)
+        late_ms = max(TASK_LIMIT_MS, SCANS_LATE_MAX * definition["scan_ms"])
+        self._supervisor = Supervisor(hal, self._kept, (("link", TASK_LIMIT_MS), ("sampler", late_ms)))
         self._counters = Counters(hal, self._bank, self._link, self._drivers)
         self._row_made = False
         self._acked = False
@@ -78,15 +100,19 @@ class Board:
 
     def turn(self) -> int:
         """One turn; returns the milliseconds until the next must come, if nothing happens before."""
-        hal = self.hal
+        hal, note = self.hal, self._kept.note
         now = hal.ticks_ms()
         self._clock.tick(now)
+        note(LINK)
         self._link.poll(now)
         self._supervisor.alive(LINK_TASK, now)
+        note(SAMPLER)
         if self._sampler.poll(now):
+            self._supervisor.alive(SAMPLER_TASK, now)
             self._link.scanned()
+            note(LOG)
             self._after_scan()
-        self._supervisor.alive(SAMPLER_TASK, now)
+        note(IDLE)
         self._supervisor.feed(now)
         wait_ms = min(self._sampler.wait_ms(hal.ticks_ms()), WAIT_MS_MAX)
         link_ms = self._link.wait_ms()
@@ -101,6 +127,8 @@ class Board:
             "scans_skipped": sampler.scans_skipped,
             "scan_ms_max": sampler.scan_ms_max,
             "row_errors": sampler.row_errors,
+            "rows_withheld": sampler.rows_withheld,
+            "last_words": self._kept.words,
             "sensor_errors": self._counters.sensor_errors(),
             "tail": log.tail,
             "head": log.head,
@@ -125,7 +153,7 @@ class Board:
         if self._row_made:
             self._row_made = False
             self._counters.each_row()
-        if self._log.tend():
+        if self._guard.may_write() and self._log.tend():
             self._bank.set_log(self._log)
         self._counters.each_scan(self._sampler)
 
@@ -160,6 +188,7 @@ class Board:
         bank.put("boot", self._kept.boot)
         bank.put("reset_cause", self.hal.reset_cause())
         bank.put("watchdog_bites", self._log.bites)
+        bank.put_text("last_words", padded(self._kept.words))
         bank.set_log(self._log)
 
 
@@ -173,6 +202,11 @@ def _check(definition):
         raise DefinitionError("scan_ms", "%d..%d" % (SCAN_MS_LEAST, SCAN_MS_MOST))
     if not 1 <= definition["row_s"] <= ROW_S_MOST or definition["row_s"] * 1000 < definition["scan_ms"]:
         raise DefinitionError("row_s", "1..%d, and a scan or longer" % ROW_S_MOST)
+    limit_mv = definition.get("supply_limit_mv", 0)
+    if not 0 <= limit_mv <= SUPPLY_LIMIT_MV_MOST:
+        raise DefinitionError("supply_limit_mv", "0..%d" % SUPPLY_LIMIT_MV_MOST)
+    if limit_mv and not any(sensor.get("driver") == "supply" for sensor in definition["sensors"]):
+        raise DefinitionError("supply_limit_mv", "nothing measures the supply")
 
 
 def _check_link(link):
@@ -208,9 +242,15 @@ def _fresh_epoch(hal):
 def main(argv: list) -> None:
     """Start the board that `argv` describes (hal.posix: Hal.from_arguments)."""
     hal = open_hal(argv)
-    with open(hal.board_path) as file:
-        definition = json.load(file)
-    Board(hal, definition).run()
+    try:
+        hal.keep.note(START)
+        with open(hal.board_path) as file:
+            definition = json.load(file)
+        Board(hal, definition).run()
+    except Exception as error:
+        leave_words(hal.keep, words_of(error))
+        hal.keep.end(RESET)
+        raise
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ suspect, failed; its quality is theirs, and suspect where less than half of the 
 
 from array import array
 
+from health import DRIVER, SAMPLER
+
 from wire.reading import (
     FAIL,
     GOOD,
@@ -80,12 +82,13 @@ class Column:
 class Sampler:
     """Scans all drivers every `scan_ms`, closes a row every `row_s` on the full multiple of the clock's seconds."""
 
-    def __init__(self, hal, clock, log, bank, kept, drivers: list, scan_ms: int, row_s: int):
+    def __init__(self, hal, clock, log, bank, kept, guard, drivers: list, scan_ms: int, row_s: int):
         self._hal = hal
         self._clock = clock
         self._log = log
         self._bank = bank
         self._kept = kept
+        self._guard = guard
         self._drivers = drivers
         self._scan_ms = scan_ms
         self._row_s = row_s
@@ -110,10 +113,11 @@ class Sampler:
         self.scan_ms_max = 0
         self.supply_mv = 0
         self.row_errors = 0
+        self.rows_withheld = 0
 
     def poll(self, now: int) -> bool:
         """Do what is due at ticks `now`; True if a scan was made."""
-        if self._clock.anchor_due:
+        if self._clock.anchor_due and self._guard.may_write():
             self._write_anchor()
         number = self._clock.seconds() // self._row_s
         if number != self._row_number:
@@ -138,7 +142,10 @@ class Sampler:
 
     def _scan(self, now):
         index = 0
+        place = DRIVER
         for driver in self._drivers:
+            self._kept.note(place)
+            place += 1
             for value, quality in driver.read(now):
                 column = self._columns[index]
                 value, quality = _plausible(column.code, value, quality)
@@ -149,6 +156,10 @@ class Sampler:
                 column.put(value, quality)
                 self._bank.set_value(index, value, quality, now)
                 index += 1
+        self._kept.note(SAMPLER)
+        if self._guard.judge(self.supply_mv):
+            self._kept.low_mv = 0 if self._guard.may_write() else self.supply_mv
+            self._kept.save()
         self.scans += 1  # Before the tips: they may need a row, also after the first scan.
         for gauge in self._gauges:
             for ticks, count in gauge.take_tips():
@@ -203,7 +214,13 @@ class Sampler:
             self._close_row(clock.seconds(), clock.milliseconds())
 
     def _append(self, row):
-        """A row that flash refuses is counted: the board goes on measuring."""
+        """A row that flash refuses, or may not be asked for, is counted: the board goes on measuring.
+
+        Its rain is not lost: the sum goes on with the next row.
+        """
+        if not self._guard.may_write():
+            self.rows_withheld += 1
+            return
         try:
             packed = self._log.append(row)
         except OSError:

@@ -6,8 +6,10 @@ bus()                            the RS-485 line: readinto, write, any, silent_u
 net()                            one TCP connection: connect, connected, readinto, write, want_write, close, ticks_ms
 uart(n) adc(n) counter(n) spi(n) pin_in(name) pin_out(name)
 blocks(name, count)              flash: size, block, read, program (clears bits only), erase
-keep                             bytes that survive a reset, not a power cut: get, put
-unique_id() random(n) reset(cause) reset_cause() wdt_feed() free_heap() report(message) board_path
+keep                             bytes that survive a reset, not a power cut: get, put; end(cause) before a reset;
+                                 note(n), 0..255, allocates nothing; noted: what the run before noted last
+wdt_feed()                       the watchdog runs from the hal's making on, and bites after 8 s
+unique_id() random(n) reset(cause) reset_cause() free_heap() report(message) board_path
 """
 
 import sys

@@ -47,6 +47,7 @@ class Bus:
 
     def readinto(self, buffer) -> int:
         """Bytes moved into `buffer`; 0 when there are none."""
+        self._hal.hang_if("link")
         try:
             count = self._stream.readinto(buffer)
         except OSError:  # The other end is closed; to a board that is a silent line.
@@ -94,7 +95,7 @@ class Hal:
         self._control = control_stream
         self._line = b""
         self._parts = {}
-        self._hung = False
+        self._hung = ""  # Where the program hangs when it comes there: "loop", "start", "link", "scan".
         self._base_ms = None
         self._real_us = 0
         self._bus = Bus(bus_stream, self)
@@ -117,6 +118,7 @@ class Hal:
         }
         self._wait_for_clock()
         self._fed_ms = self.ticks_ms()
+        self._fed_us = monotonic_us()
         if bus_stream is not None:
             self._poller.register(bus_stream, select.POLLIN)
 
@@ -163,8 +165,7 @@ class Hal:
                 self._pump()
             elif stream is self._bus_stream and event & ~select.POLLIN:
                 hung_up = True
-        if self._hung:
-            self._bite_late()
+        self.hang_if("loop")
         if hung_up:
             time.sleep_ms(HUNG_UP_WAIT_MS)  # A line without its other end is always ready and never has a byte.
 
@@ -180,7 +181,7 @@ class Hal:
         return self._part("uart", number, Uart)
 
     def adc(self, number: int) -> Adc:
-        return self._part("adc", number, Adc)
+        return self._part("adc", number, lambda: Adc(self.hang_if))
 
     def counter(self, number: int) -> Counter:
         return self._part("counter", number, Counter)
@@ -198,6 +199,7 @@ class Hal:
         """The flash region `name`, of `blocks` blocks; KeyError if the board has none of that name."""
         if name != "log":
             raise KeyError(name)
+        self.hang_if("start")
         if self._flash is None:
             self._flash = FileFlash(self._flash_path, self._power_cut, blocks)
             if self._cut:
@@ -221,7 +223,20 @@ class Hal:
         sys.exit(EXIT_WATCHDOG if cause == WATCHDOG else EXIT_RESET)
 
     def wdt_feed(self) -> None:
+        """What comes too late, by real time while the start goes on, has been bitten."""
+        if monotonic_us() - self._fed_us >= WDT_MS * 1000:
+            self._bite()
         self._fed_ms = self.ticks_ms()
+        self._fed_us = monotonic_us()
+
+    def hang_if(self, place: str) -> None:
+        """Where the rig wants the program to hang: nothing happens until the watchdog bites."""
+        if self._hung != place:
+            return
+        left_ms = WDT_MS - self.ticks_diff(self.ticks_ms(), self._fed_ms)
+        if left_ms > 0:
+            time.sleep_ms(left_ms * 1000 // self.rate_milli + 1)
+        self._bite()
 
     def free_heap(self) -> int:
         return gc.mem_free()
@@ -311,8 +326,10 @@ class Hal:
     def _on_reset(self, _):
         self.reset(RESET)
 
-    def _on_hang(self, _):
-        self._hung = True
+    def _on_hang(self, place):
+        if place not in ("loop", "start", "link", "scan"):
+            raise ValueError("hangs in loop, start, link or scan")
+        self._hung = place
 
     def _on_ask(self, what):
         if what != "stats":
@@ -341,13 +358,6 @@ class Hal:
         if part is None:
             part = self._parts[key] = make()
         return part
-
-    def _bite_late(self):
-        """A hung program: nothing happens until the watchdog bites."""
-        left_ms = WDT_MS - self.ticks_diff(self.ticks_ms(), self._fed_ms)
-        if left_ms > 0:
-            time.sleep_ms(left_ms * 1000 // self.rate_milli + 1)
-        self._bite()
 
     def _bite(self):
         self.keep.end(WATCHDOG)

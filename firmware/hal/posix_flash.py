@@ -101,23 +101,26 @@ class FileFlash:
 
 
 class FileKeep:
-    """Memory that survives a reset and not a power cut. The file's first byte is the cause of the reset to come.
+    """Memory that survives a reset and not a power cut. In the file: cause of the reset to come, note, bytes.
 
-    A process that ended without naming a cause lost its power.
+    A process that ended without naming a cause lost its power. `noted`: what the run before noted last.
     """
 
     def __init__(self, path: str, causes: tuple):
         self._path = path
         self.cause = 0
+        self.noted = 0
+        self._note = 0
         self._bytes = b""
         try:
             with open(path, "rb") as file:
                 kept = file.read()
         except OSError:
             kept = b""
-        if kept and kept[0] in causes:
+        if len(kept) > 1 and kept[0] in causes:
             self.cause = kept[0]
-            self._bytes = kept[1:]
+            self.noted = kept[1]
+            self._bytes = kept[2:]
         self._write(0)
 
     def get(self) -> bytes:
@@ -130,6 +133,10 @@ class FileKeep:
         self._bytes = bytes(data)
         self._write(0)
 
+    def note(self, place: int) -> None:
+        """Note where the program is; as in memory, it stands in the file only after `end`."""
+        self._note = place
+
     def end(self, cause: int) -> None:
         """Name the cause of the reset that follows; 0 = the power is gone and so is what was kept."""
         if cause == 0:
@@ -138,4 +145,4 @@ class FileKeep:
 
     def _write(self, cause):
         with open(self._path, "wb") as file:
-            file.write(bytes([cause]) + self._bytes)
+            file.write(bytes([cause, self._note]) + self._bytes)

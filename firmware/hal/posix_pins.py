@@ -11,11 +11,13 @@ SPI_AT_REST = {"x_mdeg": 0, "y_mdeg": 0, "z_mdeg": 0, "temp_cdeg": 2000, "fault"
 class Adc:
     """One input of the converter; `uv` None = the converter gives nothing."""
 
-    def __init__(self):
+    def __init__(self, hang_if):
         self.uv = None
+        self._hang_if = hang_if
 
     def read_uv(self):
         """Microvolt at the input, or None."""
+        self._hang_if("scan")
         return self.uv
 
 

@@ -18,7 +18,7 @@ from machine import reset as machine_reset
 from machine import reset_cause as machine_reset_cause
 from machine import unique_id as machine_unique_id
 
-from hal import POWER, RESET, WATCHDOG
+from hal import BROWN_OUT, POWER, RESET, WATCHDOG
 from hal.rp2_flash import Flash
 from hal.rp2_keep import Keep
 from hal.rp2_pins import Adc, Counter, PinIn, PinOut, Spi, port_number
@@ -27,6 +27,7 @@ WDT_MS = 8_000  # The chip's longest is 8,388.
 BUFFER_BYTES = 512  # Of the UART, each way: the longest frame, and what comes while a flash page is written.
 WAIT_MS_MAX = 1_000
 SENSOR_BAUD = 9_600
+RESTART_STEP_MS = 500
 RESTART_AFTER_MS = 10_000  # A start that fails each time must not wear out the flash, and leaves time to read why.
 
 # The stubs give ticks types of their own; everywhere else in the firmware they are integers.
@@ -36,8 +37,11 @@ ticks_add: "Callable[[int, int], int]" = time.ticks_add  # noqa: F821  # pyright
 
 
 def restart_later() -> None:
-    """Restart the chip after a while; does not return."""
-    time.sleep_ms(RESTART_AFTER_MS)
+    """Restart the chip after a while, in which the watchdog does not bite; does not return."""
+    wdt = WDT(timeout=WDT_MS)
+    for _ in range(RESTART_AFTER_MS // RESTART_STEP_MS):
+        wdt.feed()
+        time.sleep_ms(RESTART_STEP_MS)
     machine_reset()
 
 
@@ -138,11 +142,13 @@ class Hal:
         self._ports = board["ports"]
         self._link = board["link"]
         self._parts = {}
-        self._wdt = None
+        self._wdt = WDT(timeout=WDT_MS)
         self._poller = select.poll()
-        by_watchdog = machine_reset_cause() != PWRON_RESET
-        self.keep = Keep(by_watchdog)
-        self._cause = (self.keep.cause or WATCHDOG) if by_watchdog else POWER
+        self.keep = Keep()
+        if machine_reset_cause() != PWRON_RESET:
+            self._cause = self.keep.cause or WATCHDOG
+        else:
+            self._cause = BROWN_OUT if self.keep.whole else POWER
         self._bus = self._open_bus()
 
     @classmethod
@@ -220,9 +226,6 @@ class Hal:
         machine_reset()
 
     def wdt_feed(self) -> None:
-        """The first call starts the watchdog: opening the log of a full flash may take longer than it waits."""
-        if self._wdt is None:
-            self._wdt = WDT(timeout=WDT_MS)
         self._wdt.feed()
 
     def free_heap(self) -> int:

@@ -3,29 +3,35 @@
 Rules of this file: what was not kept whole is not there; whoever uses it adds a CRC (health.Kept).
 
 The stack of the second core has a bank of its own (datasheet 2.6.2, SRAM4); no program of ours starts that core, and
-neither the boot ROM nor the interpreter's start clears the bank. Layout: magic, cause, length (2 bytes), bytes.
+neither the boot ROM nor the interpreter's start clears the bank. Layout: magic, cause, note, length (2 bytes), bytes.
+A supply that only dips resets the chip and leaves the bank as it was: that is how a brown-out is told from a power cut.
 """
 
 from uctypes import bytearray_at
 
 PLACE = 0x2004_0000
 KEEP_BYTES_MAX = 512
-_MAGIC = b"RPKEEP1"
+_MAGIC = b"RPKEEP2"
 _CAUSE = len(_MAGIC)
-_LENGTH = _CAUSE + 1
+_NOTE = _CAUSE + 1
+_LENGTH = _NOTE + 1
 _DATA = _LENGTH + 2
 
 
 class Keep:
-    """`cause`: what the reset before this start was named, 0 = nothing named it. `survived`: was it no power cut?"""
+    """`cause`: what the reset before this start was named, 0 = nothing named it; `noted`: what was noted last then.
 
-    def __init__(self, survived: bool):
+    `whole`: is this what the run before left? Not so after a power cut.
+    """
+
+    def __init__(self):
         self._memory = bytearray_at(PLACE, _DATA + KEEP_BYTES_MAX)
         memory = self._memory
         length = memory[_LENGTH] << 8 | memory[_LENGTH + 1]
-        whole = survived and memory[:_CAUSE] == _MAGIC and length <= KEEP_BYTES_MAX
-        self.cause = memory[_CAUSE] if whole else 0
-        self._bytes = bytes(memory[_DATA : _DATA + length]) if whole else b""
+        self.whole = memory[:_CAUSE] == _MAGIC and length <= KEEP_BYTES_MAX
+        self.cause = memory[_CAUSE] if self.whole else 0
+        self.noted = memory[_NOTE] if self.whole else 0
+        self._bytes = bytes(memory[_DATA : _DATA + length]) if self.whole else b""
         self.put(self._bytes)
 
     def get(self) -> bytes:
@@ -44,6 +50,10 @@ class Keep:
         memory[_CAUSE] = 0
         memory[:_CAUSE] = _MAGIC
         self._bytes = bytes(data)
+
+    def note(self, place: int) -> None:
+        """Note where the program is. Allocates nothing."""
+        self._memory[_NOTE] = place
 
     def end(self, cause: int) -> None:
         """Name the cause of the reset that follows."""

@@ -104,7 +104,7 @@ def test_settings_left_out_mean_the_same_to_the_loader_and_to_the_driver(driver)
 def test_a_board_json_has_what_the_firmware_reads():
     definition = made(fit=("level", "rain"))
     assert definition["link"] == {"kind": "rs485", "address": 11, "baud": 9600, "framing": "8N1"}
-    assert (definition["scan_ms"], definition["row_s"]) == (1_000, 60)
+    assert (definition["scan_ms"], definition["row_s"], definition["supply_limit_mv"]) == (1_000, 60, 7_000)
     assert [sensor["driver"] for sensor in definition["sensors"]] == ["pressure_420", "tipping_bucket", "supply"]
     assert definition["sl651"] == {"rain": 1, "level": 0, "level_zero_mm": 0}
     assert definition["ports"]["bus 2"] == {"tx": 25, "rx": 26, "de": 27}

@@ -32,6 +32,8 @@ def edited(tmp_path: Path, name: str, *edits: tuple[str, str]) -> Path:
     return path
 
 
+SUPPLY = '[[sensor]]\ndriver = "supply"\nadc = 2\nratio_permil = 11_000\n'
+
 # (what stands there, what is written instead, key, what is said about it). Ports: 0 bus, 1 uart, 2-4 adc, 5 counter,
 # 6 spi, 7 input. Sensors: 0 pressure, 1 ultrasonic, 2 rain, 3 tilt, 4 smoke, 5 supply. Partitions: app, slots, log.
 BOARD_ERRORS = [
@@ -42,6 +44,8 @@ BOARD_ERRORS = [
     ("scan_ms = 1000", "scan_ms = 99", "scan_ms", "write milliseconds between scans, 100 to 60000"),
     ("row_s = 60", "row_s = 3601", "row_s", "write seconds between rows"),
     ("row_s = 60", "row_s = 60\nrow_s_most = 3601", "row_s_most", "write seconds between rows at most, 0 to 3600"),
+    ("supply_limit_mv = 7_000", "supply_limit_mv = 60_001", "supply_limit_mv", "write millivolts, 0 (no limit) to"),
+    (SUPPLY, "", "supply_limit_mv", "nothing measures the supply; add its sensor, or write 0"),
     ("scan_ms = 1000\nrow_s = 60", "scan_ms = 2000\nrow_s = 1", "row_s", "shorter than a scan; write at least"),
     ('chip = "esp32"', 'chip = "esp23"', "chip", 'unknown chip "esp23"; did you mean "esp32"?'),
     ('link = "rs485"', 'link = "rs232"', "link", 'write "rs485" or "wifi"'),

@@ -32,8 +32,13 @@ class FakeHal:
 class FakeKeep:
     """Kept memory that a test can lose or damage."""
 
-    def __init__(self, data: bytes = b"") -> None:
+    def __init__(self, data: bytes = b"", noted: int = 0) -> None:
         self.data = data
+        self.noted = noted
+        self.place = 0
+
+    def note(self, place: int) -> None:
+        self.place = place
 
     def get(self) -> bytes:
         return self.data

@@ -222,7 +222,7 @@ def test_the_watchdog_is_fed_only_while_every_task_is_alive_and_last_words_survi
     keep = FakeKeep()
     log = BoardLog(NorFlash(4), 7)
     kept = Kept(keep, log, 0)
-    supervisor = Supervisor(hal, kept, ("link", "sampler"))
+    supervisor = Supervisor(hal, kept, (("link", TASK_LIMIT_MS), ("sampler", TASK_LIMIT_MS)))
     for _ in range(20):
         hal.now += 1_000
         supervisor.alive(0, hal.ticks_ms())
@@ -230,4 +230,4 @@ def test_the_watchdog_is_fed_only_while_every_task_is_alive_and_last_words_survi
     assert hal.fed == TASK_LIMIT_MS // 1000
     assert supervisor.dead == "sampler"
     again = Kept(keep, log, 2)
-    assert (again.last_words, again.boot, log.bites) == ("sampler", kept.boot + 1, 1)
+    assert (again.words, again.boot, log.bites) == ("idle sampler", kept.boot + 1, 1)

@@ -61,7 +61,7 @@ def test_a_reset_keeps_watermarks_and_is_told_as_the_cause(tmp_path):
 def test_a_hang_ends_by_the_watchdog_and_is_counted(tmp_path):
     with BoardProcess(tmp_path, RATE, **FAST_ROWS) as board:
         for bites in (1, 2):
-            board.send({"hang": 1})
+            board.send({"hang": "loop"})
             code, errors = board.wait_exit()
             assert (code, errors) == (11, "")
             board.start()

@@ -6,7 +6,8 @@ import pytest
 from bank import Bank
 from board_log import BoardLog
 from clock import Clock
-from health import Kept
+from hal import POWER
+from health import FlashGuard, Kept
 from hypothesis import given
 from hypothesis import strategies as st
 from sampler import Column, Sampler, codes_of
@@ -57,7 +58,7 @@ class Gauge(Scripted):
 class World:
     """Clock, log, bank and sampler over a turned clock; `flash` and `keep` as they were left."""
 
-    def __init__(self, *drivers, flash=None, keep=b"", scan_ms=1000, row_s=60):
+    def __init__(self, *drivers, flash=None, keep=b"", scan_ms=1000, row_s=60, supply_limit_mv=0):
         self.hal = FakeHal()
         self.flash = flash or NorFlash(16)
         self.log = BoardLog(self.flash, 0xE0E0E0E0)
@@ -66,7 +67,9 @@ class World:
         self.clock = Clock(self.hal)
         columns = codes_of([name for driver in drivers for name in driver.quantities])
         self.bank = Bank(columns, {}, scan_ms, self.clock, self.hal.ticks_diff)
-        self.sampler = Sampler(self.hal, self.clock, self.log, self.bank, self.kept, list(drivers), scan_ms, row_s)
+        self.guard = FlashGuard(supply_limit_mv, POWER)
+        parts = (self.hal, self.clock, self.log, self.bank, self.kept, self.guard)
+        self.sampler = Sampler(*parts, list(drivers), scan_ms, row_s)
 
     def run(self, seconds, step_ms=100):
         for _ in range(seconds * 1000 // step_ms):
@@ -323,3 +326,51 @@ def test_a_flash_that_fails_is_counted_and_measuring_goes_on():
 def test_a_name_that_is_no_quantity_is_refused():
     with pytest.raises(ValueError, match="no quantity wind_mps"):
         codes_of(["wind_mps"])
+
+
+def test_under_a_low_supply_rows_are_withheld_and_counted_and_their_rain_comes_with_the_next():
+    gauge, supply = Gauge(), Scripted(("supply_mv",), [(12_000, GOOD)])
+    world = World(gauge, supply, supply_limit_mv=10_000)
+    world.run(61)
+    supply.script[:] = [[(9_500, GOOD)]]
+    world.run(1)
+    ops = world.flash.ops
+    gauge.tip(world.hal.ticks_ms(), 3)
+    world.run(180)
+    assert world.flash.ops == ops
+    assert (world.sampler.rows_withheld, world.sampler.row_errors) == (3, 0)
+    assert world.kept.low_mv == 9_500
+    assert world.kept.rain_um == 600
+    assert world.sampler.scans == 61 + 1 + 180
+    supply.script[:] = [[(10_500, GOOD)]]
+    world.run(60)
+    rows = world.rows()
+    assert [row.seq for row in rows] == [1, 2]
+    assert [row.t_s for row in rows] == [60, 300]
+    assert rows[1].readings[0].value == 600
+    assert world.kept.low_mv == 0
+
+
+def test_an_anchor_waits_for_the_supply_and_then_comes_before_the_rows():
+    supply = Scripted(("supply_mv",), [(9_000, GOOD)])
+    world = World(supply, supply_limit_mv=10_000)
+    world.run(5)
+    world.clock.set(NOON, 0)
+    world.run(130)
+    assert world.rows() == []
+    assert world.clock.anchor_due
+    supply.script[:] = [[(12_000, GOOD)]]
+    world.run(60)
+    rows = world.rows()
+    assert [row.kind for row in rows] == [ANCHOR, DATA]
+    assert rows[0].anchor is not None
+    unix_s, _, _, up_s, _ = rows[0].anchor
+    assert unix_s - up_s == NOON - 5
+    assert 130 <= unix_s - NOON <= 132
+
+
+def test_after_power_on_no_row_is_lost_where_the_supply_is_good():
+    world = World(Scripted(("supply_mv",), [(12_000, GOOD)]), supply_limit_mv=10_000, row_s=1)
+    world.run(10)
+    assert world.sampler.rows_withheld == 0
+    assert [row.seq for row in world.rows()] == list(range(1, 10))

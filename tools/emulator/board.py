@@ -172,7 +172,7 @@ class Board:
     def hang(self) -> None:
         """Its program hangs: the watchdog bites, and it comes back by itself."""
         self._ready.clear()
-        self._send({"hang": 1})
+        self._send({"hang": "loop"})
 
     def stats(self) -> dict[str, Any]:
         """Its own counters. TimeoutError if it does not answer."""
