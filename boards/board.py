@@ -53,6 +53,7 @@ def load_board(name: str, fit: Iterable[str] | None = None) -> Board:
         chip=head.chip,
         image=head.image,
         link=head.link,
+        flash_bytes=head.flash_bytes,
         scan_ms=head.scan_ms,
         row_s=row_s,
         supply_limit_mv=head.supply_limit_mv,

@@ -189,6 +189,7 @@ class Board(Struct, frozen=True):
     chip: str
     image: str
     link: str  # rs485, wifi
+    flash_bytes: int
     scan_ms: int
     row_s: int
     supply_limit_mv: int

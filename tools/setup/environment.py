@@ -14,6 +14,7 @@ from tools.setup.console import ProgramFailed, Runner, say, step
 SETUP = Path(__file__).parent
 CONSTRAINTS = SETUP / "constraints.txt"
 STUBS = {"esp32": SETUP / "stubs-esp32.txt", "rp2": SETUP / "stubs-rp2.txt"}
+INPUTS = SETUP / "inputs.txt"  # What tests read and nobody runs: a combined image as MicroPython's makers give it out.
 INSTALL_LIMIT_S = 900
 PROBE_LIMIT_S = 30
 BACKEND = ["hatchling", "editables"]  # They stand in constraints.txt too, so that the build is pinned as well.
@@ -28,6 +29,7 @@ class Environment:
         self.folder = top / ".venv"
         self.python = self.folder / "bin" / "python"
         self.typings = top / ".cache" / "typings"
+        self.inputs = top / ".cache" / "inputs"
         self._unfinished = self.folder / "riverpost-unfinished"
 
     def prepare(self, level: str) -> None:
@@ -94,18 +96,24 @@ class Environment:
         if level == "test":
             with step("MicroPython's type stubs"):
                 self._install_stubs(pip)
+            with step("an image of MicroPython for an ESP32, which tests take apart"):
+                self._install_apart(pip, self.inputs, {"": INPUTS})
 
     def _install_stubs(self, pip: list[str]) -> None:
         """Stubs for boards replace Python's own: they live in folders that only firmware/'s type checks read.
 
         One folder a port: both ports' stubs describe modules of the same names.
         """
-        new = self.typings.with_name("typings.new")
+        self._install_apart(pip, self.typings, STUBS)
+
+    def _install_apart(self, pip: list[str], folder: Path, lists: dict[str, Path]) -> None:
+        """Put what each list names into its own place below `folder`; never into .venv."""
+        new = folder.with_name(f"{folder.name}.new")
         shutil.rmtree(new, ignore_errors=True)
-        for port, stubs in STUBS.items():
+        for place, names in lists.items():
             self.runner.run(
-                [*pip, "--no-deps", "--target", str(new / port), "-r", str(stubs)],
+                [*pip, "--no-deps", "--target", str(new / place), "-r", str(names)],
                 timeout_s=INSTALL_LIMIT_S,
             )
-        shutil.rmtree(self.typings, ignore_errors=True)
-        new.rename(self.typings)
+        shutil.rmtree(folder, ignore_errors=True)
+        new.rename(folder)
