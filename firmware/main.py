@@ -214,6 +214,9 @@ def _check_link(link):
         for key in ("host", "port", "station"):
             if not link.get(key):
                 raise DefinitionError("link." + key, "missing")
+        parts = link["host"].split(".")
+        if len(parts) != 4 or not all(part.isdigit() for part in parts):
+            raise DefinitionError("link.host", "an IPv4 address: a board looks up no names")
     elif link.get("kind") != "rs485":
         raise DefinitionError("link.kind", "rs485 or mqtt")
     elif not 1 <= link.get("address", 0) <= 247:

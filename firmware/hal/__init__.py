@@ -3,7 +3,9 @@
 ticks_ms() ticks_diff(a, b) ticks_add(t, ms)     milliseconds that wrap at 2^30: no other arithmetic on them
 wait(ms)                         returns early when bus bytes or messages arrive
 bus()                            the RS-485 line: readinto, write, any, silent_us, await_silence
-net()                            one TCP connection: connect, connected, readinto, write, want_write, close, ticks_ms
+net()                            one TCP connection: connect, connected, readinto, write, want_write, close, ticks_ms;
+                                 none of them waits, all may raise OSError, none looks up a name. A board without Wi-Fi
+                                 raises in connect, or is not connected until the caller's patience ends.
 uart(n) adc(n) counter(n) spi(n) pin_in(name) pin_out(name)
 blocks(name, count)              flash: size, block, read, program (clears bits only), erase
 keep                             bytes that survive a reset, not a power cut: get, put; end(cause) before a reset;

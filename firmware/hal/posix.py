@@ -20,6 +20,7 @@ from hal.posix_pins import Adc, Counter, PinIn, PinOut, Spi, Uart
 TICKS_PERIOD = 1 << 30  # As on a 32-bit port.
 WRAP_LEAD_MS = 5_000  # Ticks start so long before their wrap, so that every run crosses it.
 WDT_MS = 8_000  # A Pico's watchdog reaches 8.3 s.
+WDT_REAL_US = 400_000  # A machine that is busy for so long has hung nobody, however fast the station's clock runs.
 START_LIMIT_MS = 10_000  # Real time.
 WAIT_REAL_MS_MAX = 1_000
 REPORT_LIMIT_MS = 2_000  # Real time for which the rig may leave its end unread.
@@ -105,6 +106,7 @@ class Hal:
         self._poller.register(control_stream, select.POLLIN)
         self._handlers = {
             "clock": self._on_clock,
+            "net_rate": self._net.set_rate,
             "adc": self._on_adc,
             "edges": self._on_edges,
             "edges_at": self._on_edges_at,
@@ -154,7 +156,8 @@ class Hal:
 
     def wait(self, ms: int) -> None:
         """Wait up to `ms` station milliseconds; return early when bytes or control messages came."""
-        if self.ticks_diff(self.ticks_ms(), self._fed_ms) >= WDT_MS:
+        hungry = self.ticks_diff(self.ticks_ms(), self._fed_ms) >= WDT_MS
+        if hungry and monotonic_us() - self._fed_us >= WDT_REAL_US:
             self._bite()
         real_ms = 0
         if ms > 0:

@@ -1,7 +1,8 @@
 """The board's way to the network on the unix port: one TCP connection that never blocks.
 
-Rules of this file: OSError is the only way in which it fails; times are the machine's, whatever the station's clock
-does. `poller` is the one on which the hal waits, `clock_us` a clock that never steps.
+Rules of this file: OSError is the only way in which it fails; no name is ever looked up, that could block for seconds.
+Times are the machine's, whatever the station's clock does, unless a rig lets them run faster (`set_rate`). `poller` is
+the one on which the hal waits, `clock_us` a clock that never steps.
 """
 
 import select
@@ -10,6 +11,7 @@ import socket
 TICKS_MASK = (1 << 30) - 1
 _IPPROTO_TCP = 6  # The unix port names neither.
 _TCP_NODELAY = 1
+_EINPROGRESS = 115
 
 
 class Net:
@@ -17,6 +19,9 @@ class Net:
 
     def __init__(self, poller, clock_us):
         self._clock_us = clock_us
+        self._base_us = clock_us()
+        self._base_ms = self._base_us // 1000
+        self._rate_milli = 1000
         self._poller = poller
         self._own = select.poll()
         self._socket = None
@@ -24,19 +29,27 @@ class Net:
 
     def ticks_ms(self) -> int:
         """Milliseconds of the network's time, 0..2^30 - 1."""
-        return self._clock_us() // 1000 & TICKS_MASK
+        return self._base_ms + (self._clock_us() - self._base_us) * self._rate_milli // 1_000_000 & TICKS_MASK
+
+    def set_rate(self, rate_milli: int) -> None:
+        """Let the network's time run `rate_milli` thousandths as fast as the machine's: a rig's wait for time-outs."""
+        if rate_milli <= 0:
+            raise ValueError("rate must be above 0")
+        self._base_ms = self.ticks_ms()
+        self._base_us = self._clock_us()
+        self._rate_milli = rate_milli
 
     def connect(self, host: str, port: int) -> None:
-        """Begin to connect to an IPv4 address; see `connected`."""
+        """Begin to connect to an IPv4 address; see `connected`. OSError where there is no way there, or no address."""
         self.close()
-        address = socket.getaddrinfo(host, port)[0][-1]
+        address = _address(host, port)
         self._socket = made = socket.socket()
         made.setblocking(False)
         made.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
         try:
             made.connect(address)
         except OSError as error:
-            if error.errno != 115:  # EINPROGRESS
+            if error.errno != _EINPROGRESS:
                 raise
         self._writing = True
         self._poller.register(made, select.POLLIN | select.POLLOUT)
@@ -79,3 +92,11 @@ class Net:
         if self._socket is None:
             raise OSError("not connected")
         return self._socket
+
+
+def _address(host, port):
+    """What connect() takes, without asking anybody."""
+    parts = host.split(".")
+    if len(parts) != 4 or not all(part.isdigit() and int(part) <= 255 for part in parts):
+        raise OSError("no IPv4 address")
+    return socket.getaddrinfo(host, port)[0][-1]  # Digits are only put together.

@@ -101,6 +101,8 @@ class Mqtt:
             "resent": self.resent,
             "connects": client.connects,
             "losses": client.losses,
+            "broker_refused": client.refused,
+            "skipped": client.skipped,
             "up": client.up,
         }
 

@@ -52,12 +52,16 @@ def interpreter() -> str:
 
 
 class BoardProcess:
-    """One board with flash and kept memory in `folder`; a context manager. `rate`: station seconds per real second."""
+    """One board with flash and kept memory in `folder`; a context manager. `rate`: station seconds per real second,
+    `net_rate` the same for the time of the network.
+    """
 
-    def __init__(self, folder: Path, rate: float = 1.0, **changes) -> None:
+    def __init__(self, folder: Path, rate: float = 1.0, net_rate: float = 1.0, **changes) -> None:
         self.folder = folder
         self.rate = rate
+        self.net_rate = net_rate
         self.station_ms = 1_000
+        self._set_us = 0  # When that was so; 0 = the clock has not begun.
         self.world: dict = {"adc": {"0": 1_200_000, "2": 1_100_000}}
         self.rows: list[list[int]] = []
         self.line, self._board_end = pty.openpty()
@@ -92,6 +96,7 @@ class BoardProcess:
         )
         board_end.close()
         self.set_rate(self.rate)
+        self.send({"net_rate": round(self.net_rate * 1000)})
         self.send(self.world)
         ready = self.expect("ready")
         self.boot, self.epoch = ready["boot"], ready["epoch"]
@@ -122,8 +127,17 @@ class BoardProcess:
         return code, self._errors()
 
     def set_rate(self, rate: float) -> None:
+        now_us = time.monotonic_ns() // 1000
+        self.station_ms = round(self.now_ms(now_us))
         self.rate = rate
-        self.send({"clock": [self.station_ms, time.monotonic_ns() // 1000, round(rate * 1000)]})
+        self._set_us = now_us
+        self.send({"clock": [self.station_ms, now_us, round(rate * 1000)]})
+
+    def now_ms(self, now_us: int = 0) -> float:
+        """The station's clock, at `now_us` of the machine's where that is given."""
+        if not self._set_us:
+            return self.station_ms
+        return self.station_ms + ((now_us or time.monotonic_ns() // 1000) - self._set_us) * self.rate / 1000
 
     def send(self, message: dict) -> None:
         self._control.sendall(json.dumps(message).encode() + b"\n")

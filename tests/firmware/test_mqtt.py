@@ -1,32 +1,29 @@
 """The board's link over MQTT: by hand in CPython, then the whole board under MicroPython against a real broker."""
 
 import json
-import threading
 from typing import Any
 
-import paho.mqtt.client as paho
 import pytest
 from bank import Bank
 from board_log import BoardLog
 from clock import Clock
 from links.mqtt import LESS_MS, RESEND_MAX_MS, RESEND_MS, WAY_MS_MAX, WINDOW, Mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway.local_messages import Rows, ack, read_rows, read_state
-from tests.firmware.board_process import DEFINITION, LIMIT_S, SERIAL, BoardProcess
+from tests.firmware.board_process import DEFINITION, SERIAL, BoardProcess
 from tests.firmware.fake_net import CONNACK, SUBACK, FakeNet, message, puback
+from tests.firmware.listener import ACK, STATION, Listener
 from tests.firmware.nor_flash import NorFlash
 from tests.firmware.test_mqtt_client import RandomHal
 from tools.broker import Broker
 from wire import local
 from wire.cbor import Encoder
 from wire.reading import GOOD, QUANTITY_CODES, SYNCED
-from wire.row import Reading, Row, crc_of
+from wire.row import Reading, Row
 
 EPOCH = 0x12345678
 NOON_MS = 1_800_000_000_000
-LINK = {"host": "192.168.4.1", "port": 1883, "station": "CYB01"}
-ACK = local.topic("CYB01", SERIAL, local.ACK).encode()
+LINK = {"host": "192.168.4.1", "port": 1883, "station": STATION}
 
 
 class BoardHal(RandomHal):
@@ -93,7 +90,7 @@ class World:
         return [rows for _ in range(turns) for rows in self.turn() if rows.first]
 
     def say_ack(self, gateway: int, center: int = 0, epoch: int = EPOCH, echo: tuple[int, int] | None = None) -> None:
-        self.hal.network.say(message(ACK, ack(epoch, gateway, center, echo)))
+        self.hal.network.say(message(ACK.encode(), ack(epoch, gateway, center, echo)))
 
     def scan(self) -> None:
         self.bank.set_value(0, 2_500, GOOD, self.hal.ticks_ms())
@@ -240,7 +237,7 @@ REFUSED = {
 def test_an_acknowledgement_that_cannot_be_is_refused_and_changes_nothing(name):
     world = World(rows=3).connect()
     world.turn()
-    world.hal.network.say(message(ACK, REFUSED[name]))
+    world.hal.network.say(message(ACK.encode(), REFUSED[name]))
     world.turn()
     assert (world.log.gateway_has, world.link.refused, world.link.acks, world.acked) == (0, 1, 0, 0)
     assert world.link.stats()["up"]
@@ -268,50 +265,6 @@ def test_a_time_that_was_too_long_under_way_or_answers_no_question_is_not_taken(
 # The whole board.
 
 
-class Listener:
-    """What the board says at a real broker, and a way to answer it."""
-
-    def __init__(self, port: int) -> None:
-        self.rows: list[Rows] = []
-        self.states: list[bool] = []
-        self._news = threading.Condition()
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, reconnect_on_failure=True)
-        self._client.reconnect_delay_set(1, 1)
-        self._client.on_connect = self._subscribe
-        self._client.on_message = self._take
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-
-    def __enter__(self) -> "Listener":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def say_ack(self, *numbers: Any) -> None:
-        self._client.publish(ACK.decode(), ack(*numbers))
-
-    def until(self, condition) -> None:
-        with self._news:
-            assert self._news.wait_for(condition, LIMIT_S), (self.rows[-3:], self.states)
-
-    def crcs(self) -> set[tuple[int, int, int]]:
-        """(epoch, seq, CRC) of every row that came, as the board reports them."""
-        return {(r.epoch, int.from_bytes(p[2:6], "big"), crc_of(p)) for r in self.rows for p in r.packed}
-
-    def _subscribe(self, client, *_: object) -> None:
-        client.subscribe(local.topic("CYB01", SERIAL, "+"), 1)
-
-    def _take(self, client, userdata, received) -> None:
-        with self._news:
-            if received.topic.endswith(local.ROWS):
-                self.rows.append(read_rows(received.payload))
-            elif received.topic.endswith(local.STATE):
-                self.states.append(read_state(received.payload).alive)
-            self._news.notify_all()
-
-
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory):
     with Broker(tmp_path_factory.mktemp("broker")) as started:
@@ -319,7 +272,7 @@ def broker(tmp_path_factory):
 
 
 def link_to(broker: Broker) -> dict[str, Any]:
-    return {"kind": "mqtt", "host": "127.0.0.1", "port": broker.port, "station": "CYB01"}
+    return {"kind": "mqtt", "host": "127.0.0.1", "port": broker.port, "station": STATION}
 
 
 def made(board: BoardProcess) -> set[tuple[int, int, int]]:
@@ -360,6 +313,13 @@ def test_a_real_board_without_broker_goes_on_measuring_and_delivers_afterwards(t
             own.kill()
         assert stats["scan_ms_max"] < 2_000, "no network makes a scan wait"
     own.stop()
+
+
+def test_a_broker_by_name_stops_the_start_because_a_board_looks_up_no_names(tmp_path, broker):
+    board = BoardProcess(tmp_path, link={**link_to(broker), "host": "broker.local"})
+    with pytest.raises(TimeoutError, match=r"link.host: an IPv4 address"):
+        board.start()
+    board.stop()
 
 
 @pytest.mark.parametrize("key", ["host", "port", "station"])

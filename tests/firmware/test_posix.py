@@ -136,7 +136,7 @@ def test_a_wrong_definition_stops_the_start_and_names_its_key(tmp_path):
         ("sensors", [{"driver": "barometer"}], "sensors.driver"),
         ("link", {"kind": "rs485", "address": 0}, "link.address"),
     ):
-        board = BoardProcess(tmp_path, 1.0, **{key: value})
+        board = BoardProcess(tmp_path, 1.0, 1.0, **{key: value})
         with pytest.raises((TimeoutError, ConnectionError)):
             board.start()
         code, errors = board.wait_exit()
