@@ -11,6 +11,7 @@ blocks(name, count)              flash: size, block, read, program (clears bits 
 keep                             bytes that survive a reset, not a power cut: get, put; end(cause) before a reset;
                                  note(n), 0..255, allocates nothing; noted: what the run before noted last
 wdt_feed()                       the watchdog runs from the hal's making on, and bites after 8 s
+sleep(ms)                        deep sleep, where the chip has it; ends in a start that sees DEEP_SLEEP
 unique_id() random(n) reset(cause) reset_cause() free_heap() report(message) board_path
 """
 
@@ -23,7 +24,7 @@ DEEP_SLEEP = 3
 BROWN_OUT = 4
 NOT_KNOWN = 9
 
-_PORTS = {"linux": "posix", "darwin": "posix", "rp2": "rp2"}
+_PORTS = {"linux": "posix", "darwin": "posix", "rp2": "rp2", "esp32": "esp32"}
 
 
 def open_hal(argv: list):
