@@ -13,6 +13,8 @@ from tests.firmware.nor_flash import NorFlash
 from wire.reading import GOOD, QUANTITY_CODES, SYNCED, WITH_STATS
 from wire.row import Reading, Row
 
+APPLICATION_BLOCKS = 45  # The factory copy, and each of the two slots.
+
 
 def fits(name):
     """Every choice of sensors that a row of this board can carry."""
@@ -77,3 +79,13 @@ def test_a_log_that_is_too_short_says_the_arithmetic_and_two_ways_out():
     assert log_ring.too_short(0x23D000, ("head_mm", "rain_um", "supply_mv"), 60) == ""
     assert log_ring.too_short(448 * 4_096, ("head_mm", "rain_um", "supply_mv"), 120) == ""
     assert "row_s = 540" in log_ring.too_short(60 * 4_096, ("head_mm", "supply_mv"), 60)
+
+
+@pytest.mark.parametrize("name", ["esp32-rs485", "esp32-wifi"])
+def test_an_esp32_has_room_for_three_applications_beside_its_log(name):
+    app, files, log = boards.load_board(name).partitions
+    assert [piece.name for piece in (app, files, log)] == ["app", "slots", "log"]
+    assert files.offset >= app.offset + app.size
+    assert files.size >= 3 * APPLICATION_BLOCKS * log_ring.BLOCK_BYTES * 5 // 4  # LittleFS wants some air.
+    assert log.offset == files.offset + files.size  # The file system is the image's, the log behind it ours alone.
+    assert log.offset + log.size == 8 << 20

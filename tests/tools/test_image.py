@@ -52,7 +52,7 @@ def test_the_same_inputs_give_the_same_bytes_in_another_process(tmp_path):
         subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=TOP, env=environment)
         made.append(out.read_bytes())
     assert made[0] == made[1]
-    assert len(made[0]) == 0x280000 - BOOTLOADER_AT
+    assert len(made[0]) == 0x400000 - BOOTLOADER_AT
 
 
 def test_littlefs_lists_the_application_twice_the_source_and_the_settings(image):
@@ -108,8 +108,8 @@ def test_the_program_is_the_official_one_and_so_is_the_table_before_it(image):
     assert rows[:2] == unpack(table)[:2]
     assert [(row.label, row.offset, row.size) for row in rows[2:]] == [
         ("factory", 0x10000, 0x1F0000),
-        ("vfs", 0x200000, 0x80000),
-        ("log", 0x280000, 0x400000),
+        ("vfs", 0x200000, 0x200000),
+        ("log", 0x400000, 0x400000),
     ]
     app = official()[0x10000 - BOOTLOADER_AT :]
     assert piece(image, "factory").data.startswith(app)
@@ -199,7 +199,7 @@ def test_the_settings_of_a_station_are_those_that_its_gateway_expects(tmp_path, 
     code, shown, _ = run(*words, "--json", tmp_path / "out.json", capsys=capsys)
     assert code == 0
     made = json.loads((tmp_path / "out.json").read_text())
-    found = files.unpack("esp32", out.read_bytes()[0x200000 - BOOTLOADER_AT : 0x280000 - BOOTLOADER_AT])
+    found = files.unpack("esp32", out.read_bytes()[0x200000 - BOOTLOADER_AT : 0x400000 - BOOTLOADER_AT])
     settings = json.loads(files.unpack_twin(found["board.0"]) or b"")
     assert settings["definition"] == made["definition"]
     assert made["definition"][:16] in shown
