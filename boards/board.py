@@ -17,6 +17,7 @@ from boards.log_ring import BLOCK_BYTES, stretched, too_short
 from boards.ports import read_partitions, read_ports
 from boards.records import COLUMNS_MAX, DRIVERS, Board, BoardHead, Link, MqttLink, Partition, Port, Sensor, Sl651
 from boards.strict import DefinitionError, Findings, nearest, record, tables
+from boards.wifi import credentials_for
 
 _PORT_KEYS = {"adc": "adc", "uart": "uart", "counter": "counter", "spi": "spi", "contact": "input"}
 _LOOP_TOP_UA = 21_000  # NE 43: up to here a current still has to be told from a broken loop.
@@ -90,10 +91,17 @@ def mqtt_board_json(
     station: str,
     calibration: Mapping[str, Mapping[str, Any]] | None = None,
     fit: Iterable[str] | None = None,
+    credentials: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The same of a board on Wi-Fi, whose `station` has its broker at `host` (IPv4), `port`. DefinitionError."""
+    """The same of a board on Wi-Fi, whose `station` has its broker at `host` (IPv4), `port`. DefinitionError.
+
+    `credentials` (boards/wifi.py) go into its link, and not into its hash; without them it is what the station means.
+    """
     board = load_board(board_type, fit)
-    return _board_json(board, MqttLink, "mqtt", {"host": host, "port": port, "station": station}, calibration)
+    made = _board_json(board, MqttLink, "mqtt", {"host": host, "port": port, "station": station}, calibration)
+    if credentials is not None:
+        made["link"] |= credentials_for(credentials)
+    return made
 
 
 def _board_json(

@@ -1,12 +1,13 @@
 """The station.toml of the station under test, from the names and addresses of its rig.
 
-Rules of this file: {port}, {siren}, {spool}, {broker} and {local} stay as they are; WholeStation fills them in.
+Rules of this file: {port}, {siren}, {spool}, {broker}, {local} and {local_password} stay as they are; WholeStation
+fills them in.
 Batches are short, so that a test need not wait for what nobody hurries.
 """
 
 from collections.abc import Sequence
 
-from tools.emulator.rig import BoardSpec, SensorSpec
+from tools.emulator.rig import GATEWAY, BoardSpec, SensorSpec
 
 STATION_ID = "HIL01"
 GATEWAY_SERIAL = "00000000a1100001"
@@ -133,6 +134,7 @@ def station_text(
         text += f'row = "{row_s} s"\n' + _RADAR_CHANNEL
     if any(board.wifi for board in boards):
         text += '\n[local]\nhost = "127.0.0.1"\nport = {local}\n'
+        text += f'username = "{GATEWAY}"\npassword_file = "{{local_password}}"\n'
     for board in boards:
         if board.wifi:
             text += _board_text(board, "local") + f'serial = "{board.serial.hex()}"\n' + _channels_text(board, "local")

@@ -6,6 +6,7 @@ from hil_tests.bench import Bench, read_rig_file
 from hil_tests.conftest import RIG_FILE
 from hil_tests.test_alarms import CALM_MM, at_center, events, pass_by, siren
 from hil_tests.test_restarts import all_arrived
+from tools.emulator.bad_network import Fate
 
 
 @pytest.fixture
@@ -71,6 +72,32 @@ def test_the_stations_broker_is_away_and_comes_back_and_nothing_is_lost(rig):
     rig.wait_for_values(60)
     all_arrived(rig, minutes=2)
     acknowledged(rig)
+
+
+BAD = [
+    Fate("cut", up=True, after=900),
+    Fate("reset", up=False, after=60),
+    Fate("stall", up=False, after=30),
+    Fate("half", up=True, after=2_000),
+    Fate("garble", up=False, after=40, data=b"\x34\x07\x00\x01x\x00\x01yz"),
+    Fate("garble", up=True, after=700, data=bytes(range(48))),
+    Fate("silent"),
+]
+
+
+def test_the_air_cuts_stalls_and_garbles_and_every_row_arrives_once(rig):
+    rig.need("bad-network")
+    rig.wait_for_values()
+    all_arrived(rig, minutes=1)
+    for fate in BAD:
+        rig.air.strike(fate)
+        pass_by(rig, 60_000)
+    assert rig.air.broken >= 3
+    rig.air.heal()
+    rig.wait_for_values(90)
+    all_arrived(rig, minutes=2)
+    acknowledged(rig)
+    assert rig.boards["level"].exit_codes == []
 
 
 def test_the_gateway_is_killed_and_finds_what_it_missed(rig):

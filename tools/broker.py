@@ -20,11 +20,11 @@ _READY_S = 10.0
 _LOOK_S = 0.01
 _STOP_S = 5.0
 _PORT_TRIES = 5
+ANYBODY = "allow_anonymous true\n"
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _CONFIG = """# Written by riverpost for one run; nothing outside this machine reaches it.
 listener {port} 127.0.0.1
-allow_anonymous true
-persistence {persistence}
+{access}persistence {persistence}
 set_tcp_nodelay true
 max_queued_messages 10000
 log_dest stderr
@@ -51,12 +51,14 @@ def find_mosquitto() -> str:
 class Broker:
     """One mosquitto with its configuration and log in `folder`. `port` 0 = a free one, kept over restarts.
 
-    `extra` lines go into the configuration at each start. start/stop/kill/restart are plain calls of some milliseconds.
+    `extra` lines go into the configuration at each start, and `access`: who may use it (tools/broker_access.py).
+    start/stop/kill/restart are plain calls of some milliseconds.
     """
 
     host = "127.0.0.1"
 
     def __init__(self, folder: Path, port: int = 0, *, persistence: bool = False, extra: str = "") -> None:
+        self.access = ANYBODY
         self.folder = Path(folder)
         self.port = port
         self._persistence = persistence
@@ -96,6 +98,11 @@ class Broker:
         """End it as a power cut would, keeping nothing."""
         self._end(signal.SIGKILL)
 
+    def reload(self) -> None:
+        """Let it read passwords and rights again; nobody is disconnected."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGHUP)
+
     def restart(self) -> None:
         self.stop()
         self.start()
@@ -112,7 +119,8 @@ class Broker:
         persistence = f"true\npersistence_location {self.folder}/" if self._persistence else "false"
         # A change of user would make the kernel forget that this child ends with its parent (prctl(2)).
         user = "user root\n" if os.geteuid() == 0 else ""
-        config.write_text(_CONFIG.format(port=port, persistence=persistence, user=user, extra=self.extra))
+        text = _CONFIG.format(port=port, access=self.access, persistence=persistence, user=user, extra=self.extra)
+        config.write_text(text)
         with (self.folder / "mosquitto.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [program, "-c", str(config)],

@@ -128,8 +128,9 @@ class Client:
             return
         parts = [self._identifier.encode(), self._will[0], self._will[1]]
         flags = 0x02 | 0x04 | 0x08 | 0x20  # Clean session; will, quality 1, retained.
+        named = self._login.get("username")  # A password without a name is against the standard (3.1.2.9).
         for key, flag in (("username", 0x80), ("password", 0x40)):
-            if self._login.get(key):
+            if named and self._login.get(key):
                 parts.append(self._login[key].encode())
                 flags |= flag
         self._begin(_CONNECT, 10 + sum([2 + len(part) for part in parts]))

@@ -61,6 +61,16 @@ def test_it_greets_with_a_clean_session_and_a_retained_will_and_subscribes():
     assert world.client.up
 
 
+@pytest.mark.parametrize(("login", "flags"), [({"username": "board"}, 0xAE), ({"password": "secret"}, 0x2E)])
+def test_a_password_is_never_sent_without_a_name(login, flags):
+    world = World(login)
+    world.poll()
+    world.poll()
+    ((_, connect),) = world.net.packets()
+    assert connect[7] == flags
+    assert b"secret" not in connect
+
+
 def test_a_message_is_sent_at_quality_one_and_is_in_flight_until_it_is_confirmed():
     world = World().connect()
     sizes = [0, 1, 200, 1_500]

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.firmware.board_process import LIMIT_S, BoardProcess
+from tests.firmware.board_process import LIMIT_S, SERIAL, BoardProcess
 from tests.firmware.listener import STATION, Listener
 from tools.broker import Broker
+from tools.broker_access import new_password, write_access
 from tools.emulator.bad_network import BadNetwork, Fate
 
 RATE = 5  # A scan is 200 ms of the machine's: whoever blocks for so long is seen.
@@ -36,8 +37,8 @@ def broker(tmp_path_factory):
         yield started
 
 
-def board_at(folder, port: int) -> BoardProcess:
-    link = {"kind": "mqtt", "host": "127.0.0.1", "port": port, "station": STATION}
+def board_at(folder, port: int, **login: str) -> BoardProcess:
+    link = {"kind": "mqtt", "host": "127.0.0.1", "port": port, "station": STATION, **login}
     return BoardProcess(folder, RATE, NET_RATE, link=link, row_s=2)
 
 
@@ -120,6 +121,27 @@ def test_six_hours_without_a_network_are_all_in_the_log_and_are_told_afterwards(
             until(lambda: set(heard.kept.items()) >= {((e, s), c) for e, s, c in board.rows[:360]}, board)
             assert board.stats()["overwritten"] == 0
             assert heard.bad == 0
+
+
+def test_a_board_proves_who_it_is_and_one_that_cannot_goes_on_measuring(tmp_path):
+    own = Broker(tmp_path / "broker")
+    passwords = {SERIAL: new_password()}
+    gateway = ("gateway", new_password())
+    own.access = write_access(own.folder, STATION, passwords, dict([gateway]))
+    own.start()
+    with BadNetwork(lambda: own.port) as way, Listener(own.port, keeps=True, login=gateway) as heard:
+        login = {"username": SERIAL, "password": passwords[SERIAL]}
+        with board_at(tmp_path, way.port, **login) as board:
+            until(lambda: all_known(board), board)
+            board.kill()
+            heard.until(lambda: heard.states[-1] is False)
+        for wrong in ({"password": "another-password"}, {"username": "00112233445566bb"}, {"username": ""}):
+            with board_at(tmp_path, way.port, **{**login, **wrong}) as board:
+                until(lambda board=board: board.stats()["broker_refused"] > 1, board)
+                board.expect_rows(2)
+                stats = board.stats()
+            assert (stats["connects"], stats["scans_skipped"]) == (0, 0)
+    own.stop()
 
 
 def no_answer() -> tuple[socket.socket, list[socket.socket], int]:

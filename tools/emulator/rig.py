@@ -22,8 +22,10 @@ import boards as definitions
 from gateway.clock import Clock, write_clock_file
 from tools import firmware_build
 from tools.broker import Broker
+from tools.broker_access import new_password, write_access
+from tools.emulator.bad_network import BadNetwork
 from tools.emulator.board import Board, Place
-from tools.emulator.board_spec import BoardSpec
+from tools.emulator.board_spec import BoardSpec, label_of, serial_of
 from tools.emulator.keeper import Keeper
 from tools.emulator.line import open_port
 from tools.emulator.line_process import LineProcess
@@ -36,6 +38,7 @@ ROOT = Path(__file__).resolve().parents[2]
 INTERPRETER = ROOT / ".cache" / "micropython" / "micropython"
 START_MS = 1_000_000  # of the station's monotonic clock: as if it had run for a while
 RATE_MAX = 1_000.0
+GATEWAY = "gateway"  # its name at the station's own broker
 UNIX_S = 1_717_200_000  # 2024-06-01 00:00 UTC, where nobody says otherwise
 
 
@@ -57,7 +60,8 @@ class _Anchor:
 
 class Rig:
     """See the head of this file. `port`: the gateway's serial port; `boards[name]`, `line`: what happens to them;
-    `local`: the station's own broker, None where no board is on Wi-Fi. `station_id` is what those boards are told.
+    `local`: the station's own broker, None where no board is on Wi-Fi, and `air` the way to it, which a test may spoil.
+    Those boards are told `station_id`, and each has its password; GATEWAY's is in `password_file`.
 
     `row_s` above 0: the boards make a row so often, not as often as their definition says. Who needs many rows gets
     them at a rate of time that is honest.
@@ -88,7 +92,11 @@ class Rig:
         self.rate = rate
         self._board_specs = tuple(boards)
         self._station_id = station_id
-        self.local = Broker(self.folder / "local") if any(spec.wifi for spec in boards) else None
+        wifi = any(spec.wifi for spec in boards)
+        self.local = local = Broker(self.folder / "local") if wifi else None
+        self.air = None if local is None else BadNetwork(lambda: local.port)
+        self.password_file = self.folder / "local" / "gateway-password"
+        self._passwords: dict[str, str] = {}  # of boards, by serial
         self._sensors = {spec.name: spec for spec in sensors}
         self._baud, self._framing = baud, framing
         self._unix_s = unix_s
@@ -130,8 +138,12 @@ class Rig:
         self._set_clock(self._unix_s * 1000, START_MS, self.rate)
         self._keeper.start()
         try:
-            if self.local is not None:
+            if self.local is not None and self.air is not None:
+                self.password_file.parent.mkdir(exist_ok=True)
+                self.password_file.write_text(new_password())
+                self._give_access(self.local)
                 self._keeper.call(self.local.start)  # In the keeper's thread: it ends with whoever started it.
+                self.air.start()
             self._start_line()
             for board in self.boards.values():
                 board.start(wait=False)
@@ -147,7 +159,8 @@ class Rig:
             for board in self.every_board():
                 self._keeper.call(board.close)
         self.line.close()
-        if self.local is not None:
+        if self.local is not None and self.air is not None:
+            self.air.stop()
             self.local.stop()
         self._keeper.stop()
         for end in self._ends:
@@ -258,9 +271,14 @@ class Rig:
         self.line.stats()  # It answers: it has started.
 
     def _add_unit(self, spec: BoardSpec, line_end: socket.socket | None, unit: int = 1) -> Board:
-        if self.local is not None and spec.wifi:
-            link = (self.local.host, self.local.port, self._station_id)
-            definition = definitions.mqtt_board_json(spec.board_type, *link, spec.calibration, fit=spec.fit)
+        if self.local is not None and self.air is not None and spec.wifi:
+            serial = serial_of(label_of(spec.name, unit)).hex()
+            self._passwords[serial] = new_password()
+            self._give_access(self.local)
+            own = {"ssid": "rig", "wifi_key": "no radio here", "username": serial, "password": self._passwords[serial]}
+            definition = definitions.mqtt_board_json(
+                spec.board_type, self.local.host, self.air.port, self._station_id, spec.calibration, spec.fit, own
+            )
         else:
             definition = definitions.board_json(
                 spec.board_type, spec.address, self._baud, self._framing, spec.calibration, fit=spec.fit
@@ -271,6 +289,12 @@ class Rig:
         board = self._units[spec.name, unit] = Board(spec, place, self._keeper, unit)
         self._keeper.every(board.tick)
         return board
+
+    def _give_access(self, broker: Broker) -> None:
+        """Let the boards that there are, and the gateway, use the station's broker; nobody else."""
+        gateway = {GATEWAY: self.password_file.read_text()}
+        broker.access = write_access(broker.folder, self._station_id, self._passwords, gateway)
+        broker.reload()
 
     def _board_clock(self) -> list[int]:
         real_us = time.monotonic_ns() // 1000

@@ -85,7 +85,8 @@ class Child:
 
 class WholeStation:
     """A rig with everything around it. `station_toml` is the text of its configuration, with {port}, {siren}, {spool},
-    {broker} where those paths and the port of the center's broker go, {local} for that of the station's own."""
+    {broker} where those paths and the port of the center's broker go, {local} for that of the station's own and
+    {local_password} for the file with the gateway's password there."""
 
     def __init__(self, folder: Path, rig: Rig, station_toml: str, *, station_id: str, plant: str = "") -> None:
         self.folder = folder
@@ -115,6 +116,7 @@ class WholeStation:
         """Write station.toml with the port, files and broker as they are now."""
         local = self.rig.local.port if self.rig.local is not None else 0
         places = {"port": self.rig.port, "siren": self.siren_file, "spool": self.spool_file}
+        places |= {"local_password": self.rig.password_file}
         self.station_file.write_text(self._toml.format(**places, broker=self.broker.port, local=local))
 
     def stop(self) -> None:
