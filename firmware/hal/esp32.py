@@ -10,7 +10,7 @@ from machine import DEEPSLEEP_RESET, HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RE
 from machine import reset_cause as machine_reset_cause
 
 from hal import BROWN_OUT, DEEP_SLEEP, NOT_KNOWN, POWER, RESET, WATCHDOG
-from hal.chip import Bus, ChipHal, board_path_of, restart_later, ticks_diff, ticks_us
+from hal.chip import Bus, ChipHal, board_path_of, restart_later, ticks_diff, ticks_ms, ticks_us
 from hal.esp32_flash import Flash
 from hal.esp32_keep import Keep
 from hal.esp32_pins import Adc, counter_of, spi_of
@@ -60,7 +60,7 @@ class Hal(ChipHal):
         if self._net is None:
             from hal.esp32_net import WifiNet  # A board on RS-485 does not pay for it.
 
-            self._net = WifiNet(self._poller, ticks_us, self._link)
+            self._net = WifiNet(self._poller, ticks_ms, self._link)
         return self._net
 
     def sleep(self, ms: int) -> None:

@@ -4,7 +4,7 @@ Rules of this file: OSError is the only way in which it fails; no name is looked
 seconds. The radio is switched on by the first `connect`: a board that never connects never pays for it.
 
 The chip's library looks for the access point and takes it up again by itself once it has been told of it; what is
-asked here is only whether it has. `link` = {"ssid", "password", ...} of board.json.
+asked here is only whether it has. `link` = {"ssid", "wifi_key", ...} of board.json.
 """
 
 import network
@@ -15,10 +15,10 @@ from hal.tcp import Net
 class WifiNet(Net):
     """`Net` behind the Wi-Fi: `connect` remembers where to, and the connection begins when the radio has an address."""
 
-    def __init__(self, poller, clock_us, link: dict):
-        super().__init__(poller, clock_us)
+    def __init__(self, poller, ticks_ms, link: dict):
+        super().__init__(poller, ticks_ms)
         self._ssid = link.get("ssid", "")
-        self._password = link.get("password", "")
+        self._key = link.get("wifi_key", "")
         self._wlan = None
         self._aim = None  # (host, port) until the Wi-Fi is there.
 
@@ -53,6 +53,6 @@ class WifiNet(Net):
         wlan = network.WLAN(network.WLAN.IF_STA)
         wlan.active(True)
         wlan.config(reconnects=-1)  # For ever.
-        wlan.connect(self._ssid, self._password)
+        wlan.connect(self._ssid, self._key)
         self._wlan = wlan
         return wlan

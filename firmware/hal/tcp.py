@@ -1,7 +1,7 @@
 """One TCP connection that never blocks, as every port with sockets makes it.
 
 Rules of this file: OSError is the only way in which it fails; no name is ever looked up, that could block for seconds.
-`poller` is the one on which the hal waits, `clock_us` a clock that never steps.
+`poller` is the one on which the hal waits, `ticks_ms` counts the network's milliseconds, 0..2^30 - 1.
 """
 
 import select
@@ -16,16 +16,12 @@ _EINPROGRESS = (115, 119)  # Linux; lwIP on an ESP32.
 class Net:
     """connect, connected, readinto, write, want_write, close; ticks_ms."""
 
-    def __init__(self, poller, clock_us):
-        self._clock_us = clock_us
+    def __init__(self, poller, ticks_ms):
+        self.ticks_ms = ticks_ms
         self._poller = poller
         self._own = select.poll()
         self._socket = None
         self._writing = False
-
-    def ticks_ms(self) -> int:
-        """Milliseconds of the network's time, 0..2^30 - 1."""
-        return self._clock_us() // 1000 & TICKS_MASK
 
     def connect(self, host: str, port: int) -> None:
         """Begin to connect to an IPv4 address; see `connected`. OSError where there is no way there, or no address."""
