@@ -3,6 +3,7 @@
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
@@ -183,10 +184,7 @@ def test_a_board_that_is_added_comes_in_after_a_reload_and_one_that_is_taken_out
     boards = {new: new_password(), OTHER: access.boards[OTHER]}
     write_access(tmp_path, "CYB01", boards, access.gateways)
     access.broker.reload()
-    for _ in range(100):  # A signal is obeyed when the broker comes to it.
-        if (client := Client(access.broker.port, new, boards[new])).up:
-            break
-    assert client.up
+    assert any(Client(access.broker.port, new, boards[new]).up for _ in range(100))  # When it comes to the signal.
     assert access.client(OTHER).up
     assert not access.client(ONE).up
 
@@ -224,7 +222,7 @@ def test_a_password_is_refused_without_being_told(password):
     if all("!" <= sign <= "~" for sign in password) and len(password) >= 8:
         return
     with pytest.raises(ValueError) as refused:
-        write_access("/nowhere", "CYB01", {ONE: password}, {})
+        write_access(Path("/nowhere"), "CYB01", {ONE: password}, {})
     assert str(refused.value) == f"the password of {ONE} is not 8 to 64 letters, digits and signs"
 
 
