@@ -5,6 +5,7 @@ Whatever is wrong in a file comes out at once, as DefinitionError.
 """
 
 from boards.board import board_json, load_board, mqtt_board_json
+from boards.converters import uncalibrated
 from boards.definition import names
 from boards.profile import load_profile
 from boards.records import Board, Partition, Point, Port, Profile, Sensor
@@ -24,4 +25,5 @@ __all__ = [
     "load_profile",
     "mqtt_board_json",
     "names",
+    "uncalibrated",
 ]

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from boards.chips import CHIPS, Chip
+from boards.converters import check_reach, read_tables, settings_of
 from boards.definition import canonical, digest, open_definition
 from boards.log_ring import BLOCK_BYTES, stretched, too_short
 from boards.ports import read_partitions, read_ports
@@ -76,8 +77,8 @@ def board_json(
 ) -> dict[str, Any]:
     """The board.json of one board: what firmware/main.py reads. DefinitionError.
 
-    `calibration`: {driver: {setting: value}}, laid over the settings of the fitted sensor; "sl651" in the place of a
-    driver: what is provisioned for the SL 651 registers.
+    `calibration`: {driver: {setting: value}}, laid over the settings of the fitted sensor. In the place of a driver,
+    "sl651": what is provisioned for the SL 651 registers; "adc": {port: [[shown, there], ...]} of the converter.
     """
     board = load_board(board_type, fit)
     link = {"address": address, "baud": baud, "framing": framing}
@@ -212,19 +213,23 @@ def _calibrated(board: Board, calibration: Mapping[str, Any]) -> tuple[list[dict
     fitted = {sensor.driver for sensor in board.sensors}
     tables_of: dict[str, dict[str, Any]] = {}
     for driver, table in calibration.items():
-        if driver not in fitted | {"sl651"}:
+        if driver not in fitted | {"sl651", "adc"}:
             findings.add(driver, f"no such sensor is fitted; {nearest(driver, fitted)}")
         elif not isinstance(table, Mapping):
             findings.add(driver, "is not a table; write the settings of the sensor in it")
         else:
             tables_of[driver] = dict(table)
+    chip = CHIPS[board.chip]
+    converters = read_tables(tables_of.get("adc", {}), board.ports, findings)
     made = []
     for sensor in board.sensors:
         table = {**msgspec.to_builtins(sensor.settings), **tables_of.get(sensor.driver, {})}
         settings = record(DRIVERS[sensor.driver][0], table, sensor.driver, findings)
         if settings is not None:
-            _check_settings(settings, sensor.driver, CHIPS[board.chip], findings)
-            made.append({"driver": sensor.driver, **msgspec.to_builtins(settings), "channels": list(sensor.channels)})
+            _check_settings(settings, sensor.driver, chip, findings)
+            check_reach(settings, converters, sensor.driver, findings)
+            entry = {"driver": sensor.driver, **msgspec.to_builtins(settings), "channels": list(sensor.channels)}
+            made.append({**entry, **settings_of(sensor.driver, settings, chip, converters)})
     sl651 = record(Sl651, tables_of.get("sl651", {}), "sl651", findings)
     findings.stop_if_any()
     if sl651 is None:

@@ -80,6 +80,7 @@ class Channel(Struct, frozen=True):
     double_count: DoubleCount | None = None
     tip_um: int = 0  # rain_um of a board of ours: micrometres of a tip of its rows; 0 = its rows tell no tips
     drift: Drift | None = None  # taken off before a tilt is judged
+    uncalibrated: str = ""  # the converter port of its board that has no table, "adc 0": no rule may judge it
 
 
 class Source(Struct, frozen=True):

@@ -208,6 +208,8 @@ class Reader:
         channels = self._channels(table, name, tuple(tuple(sensor["channels"]) for sensor in board["sensors"]))
         tip_um = next((sensor["um_per_tip"] for sensor in board["sensors"] if "um_per_tip" in sensor), 0)
         channels = tuple(replace(one, tip_um=tip_um) if one.quantity == "rain_um" else one for one in channels)
+        bare = self._hardware.uncalibrated(board)
+        channels = tuple(replace(one, uncalibrated=bare.get(one.quantity, "")) for one in channels)
         if name is None or board_type is None:
             return None
         source = Source(

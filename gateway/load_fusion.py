@@ -4,6 +4,8 @@ Rules of this file: only what is over one datum is joined; an offset between dat
 written down, never a constant of ours.
 """
 
+from msgspec.structs import replace
+
 from gateway.config import Channel, DatumOffset, Fusion, Level
 from gateway.load_buses import read_name
 from gateway.load_channels import DATUMS, read_date
@@ -29,7 +31,11 @@ def read_fusions(root: Table, known: Known) -> tuple[Fusion, ...]:
             table.problem("name", f'"{fusion.name}" is the name of a channel or source already; choose another')
             continue
         fusions.append(fusion)
-        known.channels[fusion.name] = fused_channel(fusion)
+        bare = next((one for one in (fusion.low, fusion.high) if known.channels[one].uncalibrated), None)
+        fused = fused_channel(fusion)
+        if bare:  # Whoever judges the two judges the one that nobody calibrated.
+            fused = replace(fused, source=known.channels[bare].source, uncalibrated=known.channels[bare].uncalibrated)
+        known.channels[fusion.name] = fused
         known.scans_ms[fusion.name] = max(known.scans_ms[name] for name in (fusion.low, fusion.high))
     return tuple(fusions)
 

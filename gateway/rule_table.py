@@ -40,9 +40,12 @@ class RuleTable:
             table.amount("off_delay", "time", 0, DAY_MS, 0, "60 s"),
         )
         self._deadband: int | None = 0
+        self._refused = False  # What is wrong with the channel has been said.
 
-    def channel(self, quantities: tuple[str, ...] = ANY) -> Channel | None:
-        """The channel that the rule names, if it measures one of `quantities`."""
+    def channel(self, quantities: tuple[str, ...] = ANY, *, by_value: bool = True) -> Channel | None:
+        """The channel that the rule names, if it measures one of `quantities`; `by_value`: the rule judges its number,
+        so its board's converter must have been calibrated.
+        """
         target = self.target
         if target is None:
             return None
@@ -53,6 +56,9 @@ class RuleTable:
             judges = f"a rule of kind {self.kind} judges {' or '.join(quantities)}"
             self.table.problem("channel", f'"{target}" is {channel.quantity}; {judges}')
             return None
+        elif by_value and channel.uncalibrated:
+            self.table.problem("channel", uncalibrated(channel))
+            self._refused = True
         return channel
 
     def dimension(self, channel: Channel | None, quantities: tuple[str, ...] = ANY) -> str:
@@ -108,7 +114,7 @@ class RuleTable:
         """
         siren = self.table.flag("siren", siren)
         on_delay_ms, off_delay_ms = self._delays
-        if self.name is None or self.target is None or self._deadband is None or not steps:
+        if self._refused or self.name is None or self.target is None or self._deadband is None or not steps:
             return None
         if on_delay_ms is None or off_delay_ms is None or window_ms is None:
             return None
@@ -159,6 +165,16 @@ class RuleTable:
             self.table.problem("datum", f'is missing: heights need their datum; add datum = "{channel.level.datum}"')
         else:
             same_datum(self.table, channel, datum)
+
+
+def uncalibrated(channel: Channel) -> str:
+    """Why no rule may judge this channel, and what to do."""
+    port = channel.uncalibrated
+    return (
+        f'"{channel.name}" comes over a converter that is not straight and has no table (port "{port}" of '
+        f'"{channel.source}"); measure it and add calibration.{port.replace(" ", ".")} = [[shown uV, there uV], …] to '
+        "that board, or take the rule out"
+    )
 
 
 def _judged(channel: Channel | None, quantities: tuple[str, ...]) -> str:

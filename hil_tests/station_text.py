@@ -144,7 +144,10 @@ def station_text(
 
 def _board_text(board: BoardSpec, place: str) -> str:
     fit = ", ".join(f'"{kind}"' for kind in board.fit)
-    return f'\n[[{place}.board]]\nname = "{board.name}"\ntype = "{board.board_type}"\nfit = [{fit}]\n'
+    return (
+        f'\n[[{place}.board]]\nname = "{board.name}"\ntype = "{board.board_type}"\nfit = [{fit}]\n'
+        + board.converter_toml
+    )
 
 
 def _channels_text(board: BoardSpec, place: str) -> str:

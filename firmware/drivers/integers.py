@@ -1,4 +1,6 @@
-"""Integer arithmetic of the drivers: rounding, median, calibration lines. No floats: a board's have 24 bits."""
+"""Integer arithmetic of the drivers: rounding, median, calibration lines, voltages. No floats: a board has 24 bits."""
+
+from wire.reading import GOOD, NOT_EVALUATED
 
 
 def rounded(numerator: int, denominator: int) -> int:
@@ -39,15 +41,21 @@ def corrected(points: tuple, measured: int) -> int:
 
 
 class MeanVoltage:
-    """A converter channel read several times: the mean in microvolts. `adc` has read_uv() -> int or None."""
+    """A converter channel read several times: the mean in microvolts, straightened. `adc` has read_uv() -> int or None.
+
+    `points`: [(what the converter shows, what is there)] in uV, as its calibration found them; None where it is
+    straight by itself. Empty: nobody has looked. `quality` is the best that comes of it.
+    """
 
     SAMPLES_MAX = 64
 
-    def __init__(self, adc, samples: int) -> None:
+    def __init__(self, adc, samples: int, points=None) -> None:
         if not 1 <= samples <= self.SAMPLES_MAX:
             raise ValueError("1 to %d samples" % self.SAMPLES_MAX)
         self._adc = adc
         self._samples = samples
+        self._points = checked_points(points or ())
+        self.quality = GOOD if points or points is None else NOT_EVALUATED
 
     def read_uv(self) -> "int | None":
         """Microvolts, or None when the converter refused one of the samples."""
@@ -57,4 +65,4 @@ class MeanVoltage:
             if sample_uv is None:
                 return None
             total += sample_uv
-        return rounded(total, self._samples)
+        return corrected(self._points, rounded(total, self._samples))

@@ -7,7 +7,7 @@ A dry probe gives a small negative head: that is data, and stays.
 """
 
 from drivers.integers import MeanVoltage, checked_points, corrected, rounded
-from wire.reading import GOOD, MISSING, SUSPECT
+from wire.reading import MISSING, SUSPECT
 
 FAULT_BELOW_UA = 3_600
 FAULT_ABOVE_UA = 21_000
@@ -23,7 +23,8 @@ class Pressure420:
     """Pressure head in mm above the probe.
 
     `adc`: read_uv() over the shunt. `zero_na`, `full_na`: current at no head and at `full_scale_mm`, from calibration.
-    `points`: [(head as computed, true head)] in mm, from staff readings. ValueError for settings that cannot be.
+    `points`: [(head as computed, true head)] in mm, from staff readings. `adc_points`: of the converter (MeanVoltage).
+    ValueError for settings that cannot be.
     """
 
     quantities = ("head_mm",)
@@ -37,10 +38,11 @@ class Pressure420:
         full_na=IDEAL_FULL_NA,
         points=(),
         samples=4,
+        adc_points=None,
     ) -> None:
         if shunt_mohm <= 0 or full_scale_mm <= 0 or full_na <= zero_na:
             raise ValueError("shunt, full scale and span must be above 0")
-        self._adc = MeanVoltage(adc, samples)
+        self._adc = MeanVoltage(adc, samples, adc_points)
         self._shunt_mohm = shunt_mohm
         self._full_scale_mm = full_scale_mm
         # Microvolt over milliohm is milliampere; picovolts keep the products exact: uV * 1e6 == nA * mohm.
@@ -63,7 +65,7 @@ class Pressure420:
             return _NOTHING
         head_mm = rounded((shunt_uv * 1_000_000 - self._zero_pv) * self._full_scale_mm, self._span_pv)
         valid = VALID_FROM_UA * self._shunt_mohm <= loop <= VALID_TO_UA * self._shunt_mohm
-        return corrected(self._points, head_mm), GOOD if valid else SUSPECT
+        return corrected(self._points, head_mm), self._adc.quality if valid else SUSPECT
 
 
 def make(config: dict, hal) -> Pressure420:
@@ -75,4 +77,5 @@ def make(config: dict, hal) -> Pressure420:
         config.get("full_na", IDEAL_FULL_NA),
         config.get("points", ()),
         config.get("samples", 4),
+        config.get("adc_points"),
     )

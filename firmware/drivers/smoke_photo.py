@@ -25,17 +25,27 @@ class SmokePhoto:
     """Obscuration in 0.001 dB/m, and the contact (1 = alarm).
 
     `adc`: read_uv(). `contact`: value() -> 0 or 1, `contact_active` is its level in alarm. `uv_per_dbm`: microvolts
-    for 1 dB/m, from calibration. `ticks_diff(a, b)`: a - b across the wrap. ValueError for settings that cannot be.
+    for 1 dB/m, from calibration. `ticks_diff(a, b)`: a - b across the wrap. `adc_points`: of the converter
+    (MeanVoltage). ValueError for settings that cannot be.
     """
 
     quantities = ("smoke_mdbm", "smoke_contact")
 
     def __init__(
-        self, adc, contact, ticks_diff, clear_uv: int, uv_per_dbm: int, contact_active=1, drift_max_mdbm=100, samples=4
+        self,
+        adc,
+        contact,
+        ticks_diff,
+        clear_uv: int,
+        uv_per_dbm: int,
+        contact_active=1,
+        drift_max_mdbm=100,
+        samples=4,
+        adc_points=None,
     ) -> None:
         if clear_uv <= 0 or uv_per_dbm <= 0 or drift_max_mdbm < 0:
             raise ValueError("clear-air voltage and slope must be above 0")
-        self._adc = MeanVoltage(adc, samples)
+        self._adc = MeanVoltage(adc, samples, adc_points)
         self._contact = contact
         self._contact_active = contact_active
         self._ticks_diff = ticks_diff
@@ -65,7 +75,7 @@ class SmokePhoto:
         smoke_mdbm = rounded((chamber_uv - self.baseline_uv) * 1000, self._uv_per_dbm)
         # Dense smoke beyond the scale is smoke: it stays at the scale's end, where it alarms.
         smoke_mdbm = max(_LOWEST, min(_HIGHEST, smoke_mdbm))
-        self._result[0] = (smoke_mdbm, SUSPECT if self.dirty else GOOD)
+        self._result[0] = (smoke_mdbm, SUSPECT if self.dirty else self._adc.quality)
         return self._result
 
     def _follow(self, chamber_uv, now_ms):
@@ -100,4 +110,5 @@ def make(config: dict, hal) -> SmokePhoto:
         config.get("contact_active", 1),
         config.get("drift_max_mdbm", 100),
         config.get("samples", 4),
+        config.get("adc_points"),
     )

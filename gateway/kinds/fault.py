@@ -49,7 +49,7 @@ class Fault:
 
 
 def read(table: RuleTable) -> Rule | None:
-    channel = table.channel()
+    channel = table.channel(by_value=False)  # What it judges is whether there is a number.
     return table.rule(table.level_step("yellow") if channel else None, siren=False)
 
 

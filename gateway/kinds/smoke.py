@@ -5,7 +5,7 @@ from gateway.config import Rule
 from gateway.detector import KEPT, Detector, Drift
 from gateway.kinds.kind import Kind
 from gateway.points import Point, Points
-from gateway.rule_table import RuleTable
+from gateway.rule_table import RuleTable, uncalibrated
 from gateway.smoke import Smoke
 from wire.reading import VALUE_MAX
 
@@ -44,6 +44,11 @@ def read(table: RuleTable) -> Rule | None:
             steps = None
     if low_mv is None or button is None:
         return None
+    if low_mv and channel is not None:
+        for other in table.known.channels.values():
+            if other.source == channel.source and other.quantity == "supply_mv" and other.uncalibrated:
+                table.table.problem("battery", uncalibrated(other))
+                steps = None
     return table.rule(steps if channel else None, battery_mv=low_mv, drift=drift, test=button)
 
 

@@ -247,6 +247,18 @@ def test_a_missing_file_and_an_unknown_name_are_told_apart(tmp_path):
         ({"pressure_420": 5}, "pressure_420", "is not a table; write the settings"),
         ({"scl3300": {}}, "scl3300", "no such sensor is fitted; use one of: pressure_420, supply"),
         ({"sl651": {"level_zero_mm": 1.5}}, "sl651.level_zero_mm", "write millimetres"),
+        ({"adc": []}, "adc", "is not a table"),
+        ({"adc": {"7": [[0, 0], [2_400_000, 2_400_000]]}}, "adc.7", "no such converter port; use one of: 0, 1, 2"),
+        ({"adc": {"0": [[0, 0]]}}, "adc.0", "write pairs [[shown, there], ...] in microvolts"),
+        ({"adc": {"0": [[0, 0], [1, 2]] * 17}}, "adc.0", "write pairs"),
+        ({"adc": {"0": 1.01}}, "adc.0", "write pairs"),
+        ({"adc": {"0": [[0, 0], [1_200_000.5, 1]]}}, "adc.0", "write pairs"),
+        ({"adc": {"0": [[0, 0, 0], [1, 1, 1]]}}, "adc.0", "write pairs"),
+        ({"adc": {"0": [[-1, 0], [2_400_000, 2_400_000]]}}, "adc.0", "write pairs"),
+        ({"adc": {"0": [[0, 0], [0, 2_400_000]]}}, "adc.0", "both columns must ascend"),
+        ({"adc": {"0": [[0, 5], [2_400_000, 5]]}}, "adc.0", "both columns must ascend"),
+        ({"adc": {"0": [[0, 0], [1_900_000, 1_999_999]]}}, "adc.0", "400000 to 2000000 uV; measure at both ends too"),
+        ({"adc": {"0": [[400_000, 400_001], [2_400_000, 2_400_000]]}}, "adc.0", "over the loop of pressure_420"),
     ],
 )
 def test_an_error_in_a_calibration_names_its_key_and_the_remedy(calibration, key, said):

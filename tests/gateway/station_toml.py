@@ -7,6 +7,7 @@ import pytest
 from gateway.config import ConfigError, Station
 from gateway.load import load
 
+CONVERTER = [[142_000, 150_000], [1_100_000, 1_100_000], [2_420_000, 2_450_000]]  # As below.
 GOOD = """\
 [station]
 id = "CYB01"
@@ -41,6 +42,7 @@ address = 11
 type = "esp32-rs485"
 fit = ["level"]
 serial = "0123456789abcdef"
+calibration.adc.0 = [[142_000, 150_000], [1_100_000, 1_100_000], [2_420_000, 2_450_000]]
 
 [[bus.board.channel]]
 name = "river"

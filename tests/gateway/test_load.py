@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.config import Bus, Channel, ConfigError, Level, Rule, Station, Step
 from gateway.load import build
 from gateway.toml_table import Problems
-from tests.gateway.station_toml import GOOD, station
+from tests.gateway.station_toml import CONVERTER, GOOD, station
 
 
 def test_a_good_file_becomes_a_station_in_integer_sub_units(tmp_path):
@@ -46,7 +46,8 @@ def test_every_board_carries_the_hash_of_its_board_json(tmp_path):
     from boards import board_json
 
     made = station(tmp_path)
-    expected = board_json("esp32-rs485", 11, 9600, "8E1", fit=("level",))["definition"]
+    calibration = {"adc": {"0": CONVERTER}}
+    expected = board_json("esp32-rs485", 11, 9600, "8E1", calibration, ("level",))["definition"]
     assert made.sources[0].definition == expected
     assert made.sources[3].definition == ""
 

@@ -90,6 +90,7 @@ def run_once(folder: Path, case: Case, rate: float) -> float:
     toml = HEAD + BUS
     for spec in specs:
         toml += BOARD.format(name=spec.name, address=spec.address, fit=str(list(spec.fit)).replace("'", '"'))
+        toml += spec.converter_toml
     rig = Rig(folder / "rig", boards=specs, baud=BAUD, framing=FRAMING, rate=rate)
     rig.folder.mkdir()
     sizes = [len(_backlog(rig.folder / f"{name}.flash", case)) for name in names]

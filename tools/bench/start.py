@@ -24,6 +24,7 @@ ROWS = 2
 ALONE_S = 3.0  # so long without a broker
 BACK_LIMIT_S = 30.0  # An uplink waits no longer than this between two tries.
 NOWHERE = "center.invalid"  # No such name can exist (RFC 6761, 6.4).
+BOARD = BoardSpec("level", ("level",), 11)
 BUS = """
 [center]
 host = "{host}"
@@ -44,9 +45,9 @@ fit = ["level"]
 def measure(plan: Plan) -> list[Figure]:
     folder = plan.folder / "start"
     folder.mkdir(parents=True)
-    rig = Rig(folder / "rig", boards=[BoardSpec("level", ("level",), 11)])
-    near = WholeStation(folder, rig, HEAD + BUS.format(host="127.0.0.1"), station_id=STATION_ID)
-    far = WholeStation(folder, rig, HEAD + BUS.format(host=NOWHERE), station_id=STATION_ID)
+    rig = Rig(folder / "rig", boards=[BOARD])
+    near = WholeStation(folder, rig, HEAD + BUS.format(host="127.0.0.1") + BOARD.converter_toml, station_id=STATION_ID)
+    far = WholeStation(folder, rig, HEAD + BUS.format(host=NOWHERE) + BOARD.converter_toml, station_id=STATION_ID)
     stored, alone, published, nowhere = [], [], [], []
     with near.broker, rig:
         _make_rows(near)

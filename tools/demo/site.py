@@ -24,6 +24,8 @@ DRIVES = (
     Drive("smoke", "smoke", "smoke_mdbm"),
 )
 
+CONVERTER = BOARDS[0].converter_toml  # Boards of one type have the same ports.
+
 # Thresholds lie where the stretched flood crosses each of them on its way up (they are the demo's, not a river's).
 STATION_TOML = f"""
 [station]
@@ -58,7 +60,7 @@ name = "level"
 address = 11
 type = "esp32-rs485"
 fit = ["level"]
-
+{CONVERTER}
 [[bus.board.channel]]
 name = "river"
 quantity = "head_mm"
@@ -71,19 +73,19 @@ name = "rain"
 address = 12
 type = "esp32-rs485"
 fit = ["rain"]
-
+{CONVERTER}
 [[bus.board]]
 name = "tilt"
 address = 13
 type = "esp32-rs485"
 fit = ["tilt"]
-
+{CONVERTER}
 [[bus.board]]
 name = "smoke"
 address = 14
 type = "esp32-rs485"
 fit = ["smoke"]
-
+{CONVERTER}
 [[bus.sensor]]
 name = "radar"
 address = 21

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from boards import load_board
+from boards.chips import CHIPS
+
+STRAIGHT = ((0, 0), (2_450_000, 2_450_000))  # The emulated converter shows what is there; an ESP32's board must say so.
 
 
 def label_of(name: str, unit: int) -> str:
@@ -28,6 +31,25 @@ class BoardSpec:
     address: int
     board_type: str = "esp32-rs485"
     calibration: dict[str, dict[str, Any]] | None = None
+
+    @property
+    def provisioned(self) -> dict[str, dict[str, Any]]:
+        """`calibration`, and a table for each converter port that needs one."""
+        given = dict(self.calibration or {})
+        if "adc" not in given and self._bare_ports:
+            given["adc"] = {str(number): STRAIGHT for number in self._bare_ports}
+        return given
+
+    @property
+    def converter_toml(self) -> str:
+        """Those tables as lines of this board in a station.toml; "" where it needs none."""
+        pairs = ", ".join(f"[{shown}, {there}]" for shown, there in STRAIGHT)
+        return "".join(f"calibration.adc.{number} = [{pairs}]\n" for number in self._bare_ports)
+
+    @property
+    def _bare_ports(self) -> list[int]:
+        board = load_board(self.board_type, self.fit)
+        return [] if CHIPS[board.chip].adc_straight else [port.number for port in board.ports if port.kind == "adc"]
 
     @property
     def wifi(self) -> bool:

@@ -277,11 +277,11 @@ class Rig:
             self._give_access(self.local)
             own = {"ssid": "rig", "wifi_key": "no radio here", "username": serial, "password": self._passwords[serial]}
             definition = definitions.mqtt_board_json(
-                spec.board_type, self.local.host, self.air.port, self._station_id, spec.calibration, spec.fit, own
+                spec.board_type, self.local.host, self.air.port, self._station_id, spec.provisioned, spec.fit, own
             )
         else:
             definition = definitions.board_json(
-                spec.board_type, spec.address, self._baud, self._framing, spec.calibration, fit=spec.fit
+                spec.board_type, spec.address, self._baud, self._framing, spec.provisioned, fit=spec.fit
             )
         if self._row_s:
             definition["row_s"] = self._row_s  # The hash stays: gateway and board go on calling it the same.

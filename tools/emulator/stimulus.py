@@ -107,12 +107,11 @@ class Stimulus:
         sensor = self._sensors[driver]
         value = self._seen(quantity)
         if driver == "pressure_420":
-            return {"adc": {str(sensor["adc"]): 0 if value is None else _loop_uv(sensor, value)}}
+            return _converter(sensor, 0 if value is None else _loop_uv(sensor, value))
         if driver == "supply":
-            return {"adc": {str(sensor["adc"]): None if value is None else value * 1_000_000 // sensor["ratio_permil"]}}
+            return _converter(sensor, None if value is None else value * 1_000_000 // sensor["ratio_permil"])
         if quantity == "smoke_mdbm":
-            chamber_uv = 0 if value is None else sensor["clear_uv"] + value * sensor["uv_per_dbm"] // 1000
-            return {"adc": {str(sensor["adc"]): chamber_uv}}
+            return _converter(sensor, 0 if value is None else sensor["clear_uv"] + value * sensor["uv_per_dbm"] // 1000)
         if quantity == "smoke_contact":
             active = sensor.get("contact_active", 1)
             return {"pin": {sensor["contact"]: active if value else 1 - active}}
@@ -180,3 +179,18 @@ def _loop_uv(sensor: dict[str, Any], head_mm: int) -> int:
     span_na = sensor.get("full_na", 20_000_000) - zero_na
     current_na = zero_na + span_na * head_mm / sensor["full_scale_mm"]
     return round(current_na * sensor["shunt_mohm"] / 1_000_000)
+
+
+def _converter(sensor: dict[str, Any], there_uv: int | None) -> dict[str, Any]:
+    """What a converter shows of `there_uv` when its calibration table is right: the table read backwards."""
+    shown_uv = there_uv
+    pairs = sensor.get("adc_points") or ()
+    if there_uv is not None and pairs:
+        if there_uv <= pairs[0][1]:
+            shown_uv = there_uv - pairs[0][1] + pairs[0][0]
+        elif there_uv >= pairs[-1][1]:
+            shown_uv = there_uv - pairs[-1][1] + pairs[-1][0]
+        else:
+            low, high = next(two for two in zip(pairs, pairs[1:], strict=False) if two[0][1] <= there_uv <= two[1][1])
+            shown_uv = round(low[0] + (there_uv - low[1]) * (high[0] - low[0]) / (high[1] - low[1]))
+    return {"adc": {str(sensor["adc"]): shown_uv}}

@@ -20,6 +20,7 @@ from tools.soak.crash.talk import Key, Talk, listen
 STATION_ID = "CRASH1"
 RATE = 30.0
 BOARDS = (BoardSpec("level", ("level",), 11), BoardSpec("rain", ("rain",), 12))
+CONVERTER = BOARDS[0].converter_toml
 SENSOR = SensorSpec("radar", "radar-60ghz", 21)
 CALM_MM = 3_000
 LEVELS_MM = (CALM_MM, 4_500, 5_200, 6_300, 7_600)
@@ -61,7 +62,7 @@ name = "level"
 address = 11
 type = "esp32-rs485"
 fit = ["level"]
-[[bus.board.channel]]
+{CONVERTER}[[bus.board.channel]]
 name = "river"
 quantity = "head_mm"
 gauge_zero = "0.00 m"
@@ -73,7 +74,7 @@ name = "rain"
 address = 12
 type = "esp32-rs485"
 fit = ["rain"]
-
+{CONVERTER}
 [[bus.sensor]]
 name = "radar"
 address = 21
