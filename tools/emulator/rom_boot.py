@@ -46,7 +46,7 @@ def problem(flash: bytes) -> str:
         system.mount()
         with system.open("main.py", "rb"):
             return ""
-    except LittleFSError as error:
+    except (LittleFSError, OSError) as error:
         return f"The filesystem appears to be corrupted: {error}"
 
 
