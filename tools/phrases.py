@@ -43,6 +43,10 @@ PHRASES = {
     "files_before": ("板上原有的程序和文件", "what program and files the board holds"),
     "rows_lost": ("{count} 条没有人存过的记录（--discard）", "{count} rows that nobody has stored (--discard)"),
     "rows_stored": ("{count} 条记录，网关都已存", "{count} rows, all stored by the gateway"),
+    "rows_held": (
+        "板上 {rows} 条，其中 {count} 条没有人存过",
+        "{rows} rows on the board, {count} of them stored by nobody",
+    ),
     "rows_kept": ("记录区不动：板上的记录保留", "the log is not touched: rows stay on the board"),
     "log_blank": ("空", "blank"),
     "log_foreign": ("不是我们的记录", "nothing of ours"),
@@ -57,6 +61,7 @@ PHRASES = {
     "only_port": ("{port}（只找到这一个）", "{port} (only one found)"),
     "connect": ("连接", "connect"),
     "compare": ("核对", "check"),
+    "erase": ("擦除", "erase"),
     "write": ("写入", "write"),
     "verify": ("校验", "verify"),
     "start": ("启动", "start"),

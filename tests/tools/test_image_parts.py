@@ -95,6 +95,13 @@ def test_more_than_a_file_system_holds_is_refused():
         files.pack("esp32", {"large": bytes(0x80000)}, 0x80000)
 
 
+def test_an_application_that_leaves_no_room_for_its_next_version_is_refused():
+    application = {f"a/{number}.mpy": bytes(4000) for number in range(50)}
+    files.pack("esp32", application, 0x80000)
+    with pytest.raises(files.NoRoom):
+        files.check_room("esp32", application, 0x80000)
+
+
 @pytest.mark.skipif(not BARE, reason="the RP2040 image is made by ./riverpost test --bare-metal")
 def test_the_uf2_of_a_pico_holds_the_interpreter_and_the_whole_file_system_but_not_the_log():
     board = boards.load_board("rp2040-rs485")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HELP = "measure a gateway: judging, wire, latencies, siren, store"
 EXAMPLE = "riverpost bench wire --seconds 20 --json wire.json"
 # Each a module of this package: ABOUT, measure(plan).
-PAGES = ("engine", "wire", "dead", "latency", "cost", "start", "spool", "drain", "uplink", "replay", "siren")
+PAGES = ("engine", "wire", "dead", "latency", "cost", "start", "spool", "drain", "uplink", "replay", "flash", "siren")
 SECONDS_MIN = 1.0
 
 

@@ -19,7 +19,7 @@ DISK_VERSION = 0x0002_0000  # What MicroPython writes itself; every later reader
 NAME_MAX = 255
 LOOKAHEAD_BYTES = 32
 BLOCK_CYCLES = 100
-FACTORY, FIRST = "safe", "a"  # The copy that is never updated, and the slot that runs first.
+FACTORY, FIRST, SECOND = "safe", "a", "b"  # The copy that is never updated; the slot that runs first; the empty one.
 SOURCE = "main.py"
 BOARD = "board.0"  # One copy of the pair; the other appears with the first change.
 _READ_BYTES = 32
@@ -67,6 +67,13 @@ def unpack_twin(copy: bytes) -> bytes | None:
     _, length = _TWIN_HEAD.unpack_from(copy)
     whole = len(copy) == _TWIN_HEAD.size + length + 4 and copy[-4:] == struct.pack(">I", crc32(copy[:-4]))
     return copy[_TWIN_HEAD.size : -4] if whole else None
+
+
+def check_room(chip: str, files: dict[str, bytes], size: int) -> None:
+    """`NoRoom` unless the slot that is empty yet will hold an application, too, half as large again."""
+    first = {path: data for path, data in files.items() if path.startswith(f"{FIRST}/")}
+    spare = {f"{SECOND}/{path[len(FIRST) + 1 :]}": data + data[: len(data) // 2] for path, data in first.items()}
+    pack(chip, {**files, **spare}, size)
 
 
 def pack(chip: str, files: dict[str, bytes], size: int) -> bytes:

@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from boards import Board
 from tools.image import esp32, uf2
 from tools.image.esp32 import WrongImage
-from tools.image.files import pack
+from tools.image.files import check_room, pack
+from tools.image.partitions import TABLE_BYTES
 
 BLANK = 0xFF
+STAMP = b"riverpost image\0"
+STAMP_BYTES = len(STAMP) + 32
+STAMP_IN_FLASH = esp32.TABLE_AT + TABLE_BYTES  # Behind the table, in its sector: read by nobody else.
+STAMP_IN_UF2 = 32 + uf2.PAGE_BYTES  # Behind the first page, in its block: never written to the flash.
 CHIPS = ("esp32", "rp2040")
 
 
@@ -53,9 +58,16 @@ class Image:
         return hashlib.sha256(self.file).hexdigest()
 
 
+def stamped(file: bytes, at: int) -> bytes:
+    """`file` with its own SHA-256 at `at`, where nothing else stands: so that a damaged one is known."""
+    stamp = STAMP + hashlib.sha256(file).digest()
+    return file[:at] + stamp + file[at + STAMP_BYTES :]
+
+
 def make(board: Board, interpreter: bytes, files: dict[str, bytes]) -> Image:
     """The image of `board`. `WrongImage` for an interpreter that is none for it, `NoRoom` for too many files."""
     parts = {piece.name: piece for piece in board.partitions}
+    check_room(board.chip, files, parts["slots"].size)
     packed = pack(board.chip, files, parts["slots"].size)
     log = (parts["log"].offset, parts["log"].size)
     if board.chip == "esp32":
@@ -64,7 +76,7 @@ def make(board: Board, interpreter: bytes, files: dict[str, bytes]) -> Image:
 
 
 def _esp32(board: Board, interpreter: esp32.Interpreter, packed: bytes, log: tuple[int, int]) -> Image:
-    file = esp32.assemble(interpreter, board, board.flash_bytes, packed)
+    file = stamped(esp32.assemble(interpreter, board, board.flash_bytes, packed), STAMP_IN_FLASH - esp32.BOOTLOADER_AT)
     rows = esp32.table_rows(interpreter, board)
     cuts = [("bootloader", esp32.BOOTLOADER_AT, esp32.TABLE_AT), ("table", esp32.TABLE_AT, esp32.TABLE_AT + 0x1000)]
     cuts += [(row.label, row.offset, row.offset + row.size) for row in rows if row.label != esp32.LOG_LABEL]
@@ -79,7 +91,7 @@ def _rp2040(board: Board, interpreter: bytes, packed: bytes, log: tuple[int, int
     if len(program) > app.size:
         raise WrongImage(f"it has {len(program):,} bytes, the board has room for {app.size:,}")
     pieces = (Piece("app", app.offset, program), Piece("vfs", files.offset, packed))
-    file = uf2.pack([(piece.offset, piece.data) for piece in pieces])
+    file = stamped(uf2.pack([(piece.offset, piece.data) for piece in pieces]), STAMP_IN_UF2)
     return Image(board, pieces, file, ".uf2", 0, log, esp32.version_of(program))
 
 
@@ -105,3 +117,22 @@ def _crc32_mpeg(data: bytes) -> int:
         for _ in range(8):
             crc = (crc << 1 ^ (0x04C1_1DB7 if crc & 0x8000_0000 else 0)) & 0xFFFF_FFFF
     return crc
+
+
+def reopen(board: Board, file: bytes) -> Image:
+    """The image of `board` in a file that `make` gave. `WrongImage` unless every byte is as it would give it."""
+    parts = {piece.name: piece for piece in board.partitions}
+    slots, log = parts["slots"], (parts["log"].offset, parts["log"].size)
+    if board.chip == "esp32":
+        at = slots.offset - esp32.BOOTLOADER_AT
+        made = _esp32(board, esp32.read(file), file[at : at + slots.size], log)
+    else:
+        try:
+            pages = uf2.unpack(file)
+        except uf2.WrongUf2 as reason:
+            raise WrongImage(str(reason)) from None
+        packed = b"".join(pages.pop(at, b"") for at in range(slots.offset, slots.offset + slots.size, uf2.PAGE_BYTES))
+        made = _rp2040(board, uf2.program(pages) if 0 in pages else b"", packed, log)
+    if made.file != file:
+        raise WrongImage("it is not what riverpost image makes for this board")
+    return made
