@@ -3,6 +3,8 @@
 Rules of this file: data, and the functions that print it. What goes wrong stands in tools/faults.py.
 """
 
+import shutil
+import sys
 from collections.abc import Iterable
 
 from gateway import words
@@ -83,6 +85,8 @@ PHRASES = {
     ),
 }
 NAME_COLUMNS = 13
+LINE_MAX = 1_000  # Where nobody's terminal ends a line.
+ROOM_LEAST = 20
 
 
 def phrase(key: str, lang: str, **facts: object) -> str:
@@ -91,10 +95,30 @@ def phrase(key: str, lang: str, **facts: object) -> str:
 
 
 def facts(pairs: Iterable[tuple[str, str]], lang: str) -> str:
-    """Names and values below each other; a pair with the same name as the one before goes on below it."""
+    """Names and values below each other; a pair with the same name as the one before goes on below it.
+
+    On a terminal a value that is too long for it goes on below itself.
+    """
+    room = shutil.get_terminal_size().columns - NAME_COLUMNS - 1 if sys.stdout.isatty() else LINE_MAX
     lines, before = [], ""
     for key, value in pairs:
         name = "" if key == before else phrase(key, lang)
-        lines.append(name + " " * (NAME_COLUMNS - words.columns(name)) + value)
         before = key
+        for part in wrapped(value, max(room, ROOM_LEAST)):
+            lines.append(name + " " * (NAME_COLUMNS - words.columns(name)) + part)
+            name = ""
     return "\n".join(lines)
+
+
+def wrapped(text: str, room: int) -> list[str]:
+    """`text` in pieces of at most `room` columns, cut at spaces where there are any."""
+    lines = []
+    while words.columns(text) > room:
+        end = len(text)
+        while words.columns(text[:end]) > room:
+            end -= 1
+        space = text.rfind(" ", 1, end + 1)
+        end = space if space > 0 else end
+        lines.append(text[:end])
+        text = text[end:].lstrip(" ")
+    return [*lines, text]

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from xml.etree import ElementTree
 
 import pytest
@@ -235,7 +236,14 @@ def test_ctrl_c_in_the_middle_says_what_is_left_and_the_same_command_repairs(boa
     image = image_of(files, capsys)
     environment = {**os.environ, "PYTHONPATH": str(TOP)}
     call = [sys.executable, "-P", "-m", "tools", *words(board, files)]
-    process = subprocess.Popen(call, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        call,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),  # A shell's job may ignore it.
+    )
     board.at_byte = (60_000, lambda: process.send_signal(signal.SIGINT))
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -82,7 +82,7 @@ class Source:
         self._facts = [("Board", f"{board.title} ({board.type})"), ("Settings", said)]
 
     def facts(self) -> list[tuple[str, str]]:
-        return [*self._facts, ("Image", f"sha256 {self.image.sha256}")]
+        return [*self._facts, ("Image", f"sha256 {self.image.sha256[:16]}…")]
 
     def document(self) -> dict[str, Any]:
         definition = self.setting.definition["definition"] if self.setting else None

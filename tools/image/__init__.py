@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     if not quiet:
         size = f"{len(built.image.file):,}"
         file = phrase("file", lang, name=out.name, size=size, at=f"{built.image.at:#x}")
-        print(facts([*built.facts(lang), ("Image", file), ("Image", f"sha256 {built.image.sha256}")], lang))
+        print(facts([*built.facts(lang), ("Image", file), ("Image", f"sha256 {built.image.sha256[:16]}…")], lang))
         done = phrase("dry_image", lang) if args.dry_run else phrase("wrote", lang, path=out)
         print(f"{done}   {phrase('next_flash', lang, board=args.board, path=out)}")
     return EXIT_DONE
