@@ -122,7 +122,7 @@ def _board_json(
         "row_s": board.row_s,
         "supply_limit_mv": board.supply_limit_mv,
         "log_blocks": board.log_bytes // BLOCK_BYTES,
-        "ports": {port.key: dict(port.pins) for port in board.ports},
+        "ports": {port.key: {**port.pins, "clean": 1} if port.clean else dict(port.pins) for port in board.ports},
         "sensors": sensors,
         "sl651": {
             "rain": columns.index("rain_um") if "rain_um" in columns else None,
@@ -155,6 +155,7 @@ def _sensors(document: dict[str, Any], ports: list[Port], chip: Chip | None, fin
                 remedy = nearest(f"{kind} {unit}", [port for port in known if port.startswith(kind)])
                 findings.add(f"{key}.{name}", f'the board has no port "{kind} {unit}"; {remedy}')
         _check_settings(settings, key, chip, findings)
+        _check_clean(settings, key, ports, findings)
         sensors.append(Sensor(driver, enabled_by if isinstance(enabled_by, str) else "", settings))
     if not document.get("sensor"):
         findings.add("sensor", "is missing; write a [[sensor]] for each sensor the board can carry")
@@ -174,6 +175,13 @@ def _check_settings(settings: Any, key: str, chip: Chip | None, findings: Findin
     points = getattr(settings, "points", ())
     if any(after[0] <= before[0] for before, after in zip(points, points[1:], strict=False)):
         findings.add(f"{key}.points", "the measured values must ascend; sort the pairs and drop repeated ones")
+
+
+def _check_clean(settings: Any, key: str, ports: Iterable[Port], findings: Findings) -> None:
+    """Pulses that the chip counts have no times of their own: a debounce would take them for bounces."""
+    clean = {port.number for port in ports if port.clean}
+    if getattr(settings, "counter", None) in clean and settings.debounce_ms:
+        findings.add(f"{key}.debounce_ms", "a clean source does not bounce; write 0, or leave clean out of the port")
 
 
 def _fit_log(partitions: list[Partition], sensors: list[Sensor], head: BoardHead, findings: Findings) -> int:
@@ -227,6 +235,7 @@ def _calibrated(board: Board, calibration: Mapping[str, Any]) -> tuple[list[dict
         settings = record(DRIVERS[sensor.driver][0], table, sensor.driver, findings)
         if settings is not None:
             _check_settings(settings, sensor.driver, chip, findings)
+            _check_clean(settings, sensor.driver, board.ports, findings)
             check_reach(settings, converters, sensor.driver, findings)
             entry = {"driver": sensor.driver, **msgspec.to_builtins(settings), "channels": list(sensor.channels)}
             made.append({**entry, **settings_of(sensor.driver, settings, chip, converters)})

@@ -22,6 +22,7 @@ class Chip(Struct, frozen=True):
     input_only: frozenset[int]  # Cannot drive and has no pull-up.
     adc: frozenset[int]
     adc_top_uv: int  # Above it the converter no longer measures.
+    counts: bool  # Can it count pulses by itself?
     adc_straight: bool  # Does it show what is there, without a table of the board's own?
     sector: int  # Least erasable piece of flash.
     # (kind of port, number, role) -> pins that can be routed there; a key that is not there: any pin.
@@ -42,6 +43,7 @@ CHIPS = {
         input_only=frozenset((34, 35, 36, 39)),
         adc=frozenset((32, 33, 34, 35, 36, 39)),  # ADC1 only: the radio takes ADC2 away.
         adc_top_uv=2_450_000,  # 11 dB attenuation.
+        counts=True,
         adc_straight=False,
         sector=4096,
     ),
@@ -57,6 +59,7 @@ CHIPS = {
         input_only=frozenset(),
         adc=frozenset((26, 27, 28)),
         adc_top_uv=3_300_000,
+        counts=False,
         adc_straight=True,
         sector=4096,
         routes={

@@ -18,6 +18,10 @@ def read_ports(document: dict[str, Any], chip: Chip | None, findings: Findings) 
             findings.add(key, f'a second port "{port.key}"; give it another number or name')
         if port.kind == "input" and not port.name:
             findings.add(f"{key}.name", "is missing; an input has a name that a sensor can mean")
+        if port.clean and port.kind != "counter":
+            findings.add(f"{key}.clean", f'a port of kind "{port.kind}" counts no pulses; leave clean out')
+        elif port.clean and chip and not chip.counts:
+            findings.add(f"{key}.clean", f"{chip.name} counts each edge by its program; leave clean out")
         ports.append(port)
         needed, allowed = ROLES[port.kind]
         for role in needed:

@@ -110,6 +110,7 @@ class Port(Struct, frozen=True):
     terminal: Text
     number: Unit = 0
     name: str = ""  # Inputs have a name instead of a number.
+    clean: bool = False  # A counter whose source never bounces: the chip itself may count it.
     note: str = ""
 
     @property

@@ -87,6 +87,8 @@ BOARD_ERRORS = [
     ("counter = 0", "counter = 1", "sensor[2].counter", 'did you mean "counter 0"?'),
     ('contact = "smoke"', 'contact = "fire"', "sensor[4].contact", 'no port "input fire"; did you mean "input smoke"?'),
     ("max_mm = 7_500", "max_mm = 30", "sensor[1].max_mm", "must be above min_mm; see the sensor's data sheet"),
+    ('terminal = "VIN"', 'terminal = "VIN"\nclean = true', "port[4].clean", "counts no pulses; leave clean out"),
+    ('terminal = "RAIN"', 'terminal = "RAIN"\nclean = true', "sensor[2].debounce_ms", "does not bounce; write 0"),
     ("unit_mm = 1", "unit_mm = 2", "sensor[1].unit_mm", "write 1 for a sensor that counts mm, 10 for"),
     ("um_per_tip = 200", "um_per_tip = 0", "sensor[2].um_per_tip", "write micrometres of rain in a tip"),
     ("mode = 4", "mode = 5", "sensor[3].mode", "write the chip's measurement mode, 1 to 4"),
@@ -154,6 +156,17 @@ def test_a_quantity_that_stands_twice_in_a_profile_is_named(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(text + text[text.index("[[point]]") :], encoding="utf-8")
     assert problems_of(path, boards.load_profile) == {"point": 'quantity "gap_mm" stands twice; keep one'}
+
+
+def test_a_clean_source_is_counted_by_the_chip_where_it_can(tmp_path):
+    clean = ('terminal = "RAIN"', 'terminal = "RAIN"\nclean = true')
+    path = edited(tmp_path, "esp32-rs485", clean, ("debounce_ms = 50", "debounce_ms = 0"))
+    made = boards.board_json(str(path), 11, 9600, "8N1", fit=("rain",))
+    assert made["ports"]["counter 0"] == {"in": 33, "clean": 1}
+    with pytest.raises(boards.DefinitionError, match="does not bounce; write 0"):
+        boards.board_json(str(path), 11, 9600, "8N1", {"tipping_bucket": {"debounce_ms": 20}}, ("rain",))
+    problems = problems_of(edited(tmp_path, "rp2040-rs485", clean, ("debounce_ms = 50", "debounce_ms = 0")))
+    assert problems == {"port[5].clean": "rp2040 counts each edge by its program; leave clean out"}
 
 
 def test_all_errors_of_a_file_come_at_once(tmp_path):

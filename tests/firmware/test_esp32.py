@@ -1,9 +1,12 @@
 """hal/esp32 over a chip that stands in for an ESP32 (fake_esp32): as a board runs it, and under CPython."""
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,8 @@ from tests.firmware.board_process import interpreter
 from tools.firmware_build import BUILD, FIRMWARE, build
 
 HERE = Path(__file__).resolve().parent
-SCENARIOS = ("esp32_line_scenario.py", "esp32_board_scenario.py")
+STEPPED = ("esp32_line_scenario.py", "esp32_board_scenario.py")  # By a clock that stands where the checks put it.
+REAL = "esp32_network_scenario.py"
 FAKE = HERE / "fake_esp32"
 LIMIT_S = 60
 
@@ -24,30 +28,55 @@ def checks_of(scenario: str) -> list[str]:
     return [line.strip(" ,") for line in last.splitlines() if line.endswith(",")]
 
 
-CHECKS = [(scenario, check) for scenario in SCENARIOS for check in checks_of(scenario)]
+RUNS = [("MicroPython", name) for name in (*STEPPED, REAL)] + [("CPython", name) for name in STEPPED]
+CHECKS = [(under, scenario, check) for under, scenario in RUNS for check in checks_of(scenario)]
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory, request):
+def seen(tmp_path_factory):
     """{(interpreter, scenario): {check: what it printed}}"""
     folder = tmp_path_factory.mktemp("esp32")
     definition = boards.board_json("esp32-rs485", 11, 9_600, "8N1", fit=("level", "rain"))
     (folder / "made.json").write_text(json.dumps(definition))
     build()
-    board = ([interpreter(), "-X", "heapsize=2m"], "MICROPYPATH", [BUILD, BUILD / "lib"])
-    here = ([sys.executable], "PYTHONPATH", [FIRMWARE, FIRMWARE / "lib"])
-    return {
-        (under, scenario): run(scenario, *how, folder)
-        for under, how in (("MicroPython", board), ("CPython", here))
-        for scenario in SCENARIOS
-    }
+    with ports() as numbers:
+        return {(under, scenario): run(under, scenario, folder, numbers) for under, scenario in RUNS}
 
 
-def run(scenario: str, command: list[str], variable: str, firmware: list[Path], folder: Path) -> dict[str, str]:
-    path = os.pathsep.join(str(place) for place in [FAKE / "timed", FAKE, *firmware])
+@contextlib.contextmanager
+def ports():
+    """Three TCP ports: one that echoes, one that closes at once, one where nobody is."""
+    with socket.create_server(("127.0.0.1", 0)) as echo, socket.create_server(("127.0.0.1", 0)) as closing:
+        with socket.create_server(("127.0.0.1", 0)) as nobody:
+            numbers = [str(server.getsockname()[1]) for server in (echo, closing, nobody)]
+        threading.Thread(target=serve, args=(echo, True), daemon=True).start()
+        threading.Thread(target=serve, args=(closing, False), daemon=True).start()
+        yield numbers
+        for server in (echo, closing):
+            server.shutdown(socket.SHUT_RDWR)
+
+
+def serve(server: socket.socket, echo: bool) -> None:
+    """Take every connection until `server` is shut down."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                while echo and (data := connection.recv(64)):
+                    connection.sendall(data)
+
+
+def run(under: str, scenario: str, folder: Path, numbers: list[str]) -> dict[str, str]:
+    if under == "MicroPython":
+        command, variable, firmware = [interpreter(), "-X", "heapsize=2m"], "MICROPYPATH", BUILD
+    else:
+        command, variable, firmware = [sys.executable], "PYTHONPATH", FIRMWARE
+    places = (
+        [FAKE, firmware, firmware / "lib"] if scenario == REAL else [FAKE / "timed", FAKE, firmware, firmware / "lib"]
+    )
     answer = subprocess.run(
-        [*command, str(HERE / scenario), str(folder / "made.json"), str(folder)],
-        env={**os.environ, variable: path},
+        [*command, str(HERE / scenario), str(folder / "made.json"), str(folder), *numbers],
+        env={**os.environ, variable: os.pathsep.join(str(place) for place in places)},
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
@@ -58,20 +87,18 @@ def run(scenario: str, command: list[str], variable: str, firmware: list[Path], 
     name = ""
     for line in answer.stdout.splitlines():
         first = line.partition(" ")[0]
-        name = first if (scenario, first) in CHECKS else name
+        name = first if (under, scenario, first) in CHECKS else name
         found[name] = found.get(name, "") + line + "\n"
     return found
 
 
-@pytest.mark.parametrize(("scenario", "check"), CHECKS, ids=[check for _, check in CHECKS])
-@pytest.mark.parametrize("under", ["MicroPython", "CPython"])
+@pytest.mark.parametrize(("under", "scenario", "check"), CHECKS, ids=[f"{under}-{check}" for under, _, check in CHECKS])
 def test_esp32(seen, under, scenario, check):
     assert seen[under, scenario].get(check, "it did not run") == f"{check} ok\n"
 
 
 def test_every_check_that_is_written_is_run():
-    for scenario in SCENARIOS:
-        source = (HERE / scenario).read_text()
-        assert checks_of(scenario) == [
-            line[4:-3] for line in source.splitlines() if line.startswith("def ") and line.endswith("():")
-        ]
+    for _, scenario in RUNS:
+        source = (HERE / scenario).read_text().partition("__main__")[0]
+        written = [line[4:-3] for line in source.splitlines() if line.startswith("def ") and line.endswith("():")]
+        assert checks_of(scenario) == written
