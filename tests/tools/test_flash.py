@@ -186,6 +186,24 @@ def test_a_port_that_another_flash_has_locked_is_busy(board, files, capsys):
     assert "is in use" in capsys.readouterr().err
 
 
+def test_the_only_port_is_taken_and_of_several_none_where_nobody_can_be_asked(board, files, capsys, monkeypatch):
+    call = [word for word in words(board, files, "--dry-run") if word not in ("--port", str(board.port))]
+    monkeypatch.setattr("tools.flash.ports.candidates", lambda: [str(board.port)])
+    assert main(call) == 0
+    assert "(only one found)" in capsys.readouterr().out
+    monkeypatch.setattr("tools.flash.ports.candidates", lambda: ["/dev/ttyUSB0", "/dev/ttyUSB1"])
+    assert main(call) == 2
+    assert "/dev/ttyUSB1" in capsys.readouterr().err
+    monkeypatch.setattr("tools.flash.ports.candidates", list)
+    assert main(call) == 3
+    assert "a cable that carries data" in capsys.readouterr().err
+
+
+def test_verbose_tells_what_esptool_said(board, files, capsys):
+    assert flash(board, files, "--dry-run", "-v") == 0
+    assert "Detecting chip type" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can start a program as somebody else")
 def test_without_permission_the_group_and_the_command_are_named(board, files):
     os.chmod(os.path.realpath(board.port), 0o600)

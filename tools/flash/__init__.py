@@ -25,6 +25,7 @@ EXAMPLE = """example:
 
 An ESP32 that is not reset by its cable: hold BOOT, tap RESET, let go of BOOT, then start this."""
 BAUD = 460_800
+BAUDS = (115_200, 230_400, 460_800, 921_600)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", metavar="P", help="serial port, or an RP2040's drive; else the only one there is")
     parser.add_argument("--image", type=Path, metavar="FILE", help="what riverpost image made; else it is made now")
     images.add_sources(parser)
-    parser.add_argument("--baud", type=int, default=BAUD, help=f"rate while writing ({BAUD})")
+    parser.add_argument("--baud", type=int, choices=BAUDS, default=BAUD, help=f"rate while writing ({BAUD})")
     parser.add_argument("--no-stub", action="store_true", help="use the chip's own loader alone; slower")
     parser.add_argument("--keep-log", action="store_true", help="leave the rows on the board as they are")
     parser.add_argument("--discard", type=int, metavar="N", help="give up exactly N rows that nobody has stored")

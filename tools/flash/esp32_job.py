@@ -4,6 +4,7 @@ Rules of this file: the order; how is in esp32.py, in which pieces in plan.py.
 """
 
 import argparse
+import sys
 from typing import Any
 
 from tools.failure import Failure
@@ -25,6 +26,7 @@ class Esp32Job:
 
     def __init__(self, args: argparse.Namespace, source: Source, port: str, lang: str) -> None:
         self._args = args
+        self._port_said = port if args.port else phrase("only_port", lang, port=port)
         self._source = source
         self._lang = lang
         self._steps = Steps(6, lang)
@@ -56,7 +58,7 @@ class Esp32Job:
     def facts(self) -> list[tuple[str, str]]:
         lang, image, session = self._lang, self._source.image, self._session
         chip = f"ESP32, {session.flash_bytes >> 20} MiB, {phrase('serial', lang)} {session.serial}"
-        told = [*self._source.facts(), ("Port", session.port), ("Chip", chip)]
+        told = [*self._source.facts(), ("Port", self._port_said), ("Chip", chip)]
         regions = [(piece.name, piece.offset, len(piece.data), piece.used_bytes) for piece in image.pieces]
         if self._erase_log:
             regions.append(("log", *image.log, 0))
@@ -96,6 +98,8 @@ class Esp32Job:
             self._session.verify(self._source.image, self._erase_log)
 
     def start(self) -> bool:
+        if not self._session.resets:
+            print(phrase("reset_by_hand", self._lang), file=sys.stderr, flush=True)
         with self._steps.step("start"):
             return self._session.start(self._source.setting is not None)
 
@@ -109,6 +113,8 @@ class Esp32Job:
         return self._source.label(self._session.serial)
 
     def close(self) -> None:
+        if self._args.verbose:
+            print(*self._session.told, sep="\n", file=sys.stderr)
         self._session.close()
 
 
