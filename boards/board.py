@@ -5,6 +5,7 @@ canonical JSON, so its SHA-256 says whether a board runs what the station means.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from boards.strict import DefinitionError, Findings, nearest, record, tables
 from boards.wifi import credentials_for
 
 _PORT_KEYS = {"adc": "adc", "uart": "uart", "counter": "counter", "spi": "spi", "contact": "input"}
+_KEY = re.compile(r"[0-9A-Fa-f]{64}")
 _LOOP_TOP_UA = 21_000  # NE 43: up to here a current still has to be told from a broken loop.
 
 
@@ -74,15 +76,17 @@ def board_json(
     framing: str,
     calibration: Mapping[str, Mapping[str, Any]] | None = None,
     fit: Iterable[str] | None = None,
+    update_key: str = "",
 ) -> dict[str, Any]:
     """The board.json of one board: what firmware/main.py reads. DefinitionError.
 
     `calibration`: {driver: {setting: value}}, laid over the settings of the fitted sensor. In the place of a driver,
     "sl651": what is provisioned for the SL 651 registers; "adc": {port: [[shown, there], ...]} of the converter.
+    `update_key`: public key of updates, 64 hex digits; "": none is taken.
     """
     board = load_board(board_type, fit)
     link = {"address": address, "baud": baud, "framing": framing}
-    return _board_json(board, Link, board.link, link, calibration)
+    return _board_json(board, Link, board.link, link, calibration, update_key)
 
 
 def mqtt_board_json(
@@ -93,24 +97,33 @@ def mqtt_board_json(
     calibration: Mapping[str, Mapping[str, Any]] | None = None,
     fit: Iterable[str] | None = None,
     credentials: Mapping[str, Any] | None = None,
+    update_key: str = "",
 ) -> dict[str, Any]:
     """The same of a board on Wi-Fi, whose `station` has its broker at `host` (IPv4), `port`. DefinitionError.
 
     `credentials` (boards/wifi.py) go into its link, and not into its hash; without them it is what the station means.
     """
     board = load_board(board_type, fit)
-    made = _board_json(board, MqttLink, "mqtt", {"host": host, "port": port, "station": station}, calibration)
+    link = {"host": host, "port": port, "station": station}
+    made = _board_json(board, MqttLink, "mqtt", link, calibration, update_key)
     if credentials is not None:
         made["link"] |= credentials_for(credentials)
     return made
 
 
 def _board_json(
-    board: Board, kind: type[Struct], name: str, link: dict[str, Any], calibration: Mapping[str, Any] | None
+    board: Board,
+    kind: type[Struct],
+    name: str,
+    link: dict[str, Any],
+    calibration: Mapping[str, Any] | None,
+    update_key: str,
 ) -> dict[str, Any]:
     """The board.json with the link `name`, whose settings are a `kind`."""
     findings = Findings(f"board.json of {board.type}")
     record(kind, link, "link", findings)
+    if update_key and not _KEY.fullmatch(update_key):
+        findings.add("update_key", f'"{update_key}" is not 64 hex digits; copy what riverpost release --new-key says')
     findings.stop_if_any()
     sensors, sl651 = _calibrated(board, calibration or {})
     columns = board.columns
@@ -130,6 +143,8 @@ def _board_json(
             "level_zero_mm": sl651.level_zero_mm,
         },
     }
+    if update_key:
+        made["update_key"] = update_key.lower()
     made = json.loads(canonical(made))  # As the board will read it: lists, no tuples.
     return {**made, "definition": digest(made)}
 

@@ -29,6 +29,7 @@ from wire.telemetry import MODES
 FILE_BYTES_MAX = 1_000_000
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _SERIAL = re.compile(r"[0-9a-f]{16}")
+_KEY = re.compile(r"[0-9A-Fa-f]{64}")
 
 
 def load(path: Path | str) -> Station:
@@ -66,12 +67,18 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
     serial = station.text("gateway_serial", _serial_of(station_id or ""))
     if serial is not None and not _SERIAL.fullmatch(serial):
         station.problem("gateway_serial", f'"{serial}" is not 16 hex digits; leave it out or copy it from the gateway')
+    update_key = station.text("update_key", "")
+    if update_key and not _KEY.fullmatch(update_key):
+        station.problem("update_key", "is not 64 hex digits; copy what riverpost release --new-key says")
+        update_key = ""
     station.close()
     center = _center(root, folder)
     spool = _spool(root, folder)
     siren = read_siren(root, folder)
     modes = read_modes(root)
-    reader = Reader(boards, folder, min((mode.scan_ms for mode in modes if mode.scan_ms), default=SCAN_MS_MAX))
+    reader = Reader(
+        boards, folder, min((mode.scan_ms for mode in modes if mode.scan_ms), default=SCAN_MS_MAX), update_key or ""
+    )
     buses = read_buses(root, reader)
     local = read_local(root, reader, station_id or "", folder)
     places = buses if local is None else (*buses, local)

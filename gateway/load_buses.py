@@ -94,10 +94,14 @@ def default_name(source: str, quantity: str) -> str:
 
 class Reader:
     """Reads sources one behind another and remembers the names that are taken; `hardware` is the package boards,
-    `dense_scan_ms` the scan of the most intensive operating mode: that must fit on the wire too.
+    `dense_scan_ms` the scan of the most intensive operating mode: that must fit on the wire too. `update_key`: of our
+    boards.
     """
 
-    def __init__(self, hardware: ModuleType | Any, folder: Path, dense_scan_ms: int = SCAN_MS_MAX) -> None:
+    def __init__(
+        self, hardware: ModuleType | Any, folder: Path, dense_scan_ms: int = SCAN_MS_MAX, update_key: str = ""
+    ) -> None:
+        self.update_key = update_key
         self._dense_scan_ms = dense_scan_ms
         self._hardware = hardware
         self._folder = folder
@@ -182,7 +186,8 @@ class Reader:
         def make(board_type: str, calibration: dict[str, Any] | None, fit: list[str] | None) -> dict[str, Any]:
             if self._hardware.load_board(board_type, fit).link != "rs485":
                 table.problem("type", f'"{board_type}" has no RS-485 port; choose another, or take it off')
-            return self._hardware.board_json(board_type, address, line.baud, line.framing, calibration, fit)
+            link = (address, line.baud, line.framing)
+            return self._hardware.board_json(board_type, *link, calibration, fit, self.update_key)
 
         made = self.board(table, "esp32-rs485", make)
         if made is None:

@@ -40,7 +40,7 @@ def read_local(root: Table, reader: Reader, station_id: str, folder: Path) -> Lo
         if boards.load_board(board_type, fit).link != "wifi":
             item.problem("type", f'"{board_type}" has no Wi-Fi; choose another, or put it on a [[bus]]')
         link = (board_host or HOST, port or PORT, station_id or "S")
-        return boards.mqtt_board_json(board_type, *link, calibration=calibration, fit=fit)
+        return boards.mqtt_board_json(board_type, *link, calibration=calibration, fit=fit, update_key=reader.update_key)
 
     tables = table.tables("board")
     for item in tables:

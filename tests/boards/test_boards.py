@@ -153,6 +153,21 @@ def test_whatever_changes_a_board_changes_its_definition():
     assert made()["definition"] == variants[0]["definition"]
 
 
+def test_a_board_holds_the_update_key_that_it_is_given_and_else_none():
+    assert "update_key" not in boards.board_json("esp32-rs485", 11, 9600, "8N1")
+    made = boards.board_json("esp32-rs485", 11, 9600, "8N1", update_key="0F" * 32)
+    assert made["update_key"] == "0f" * 32
+    assert made == boards.board_json("esp32-rs485", 11, 9600, "8N1", update_key="0f" * 32)
+    local = boards.mqtt_board_json("esp32-wifi", "192.168.4.1", 1_883, "CYB01", update_key="0f" * 32)
+    assert local["update_key"] == "0f" * 32
+
+
+@pytest.mark.parametrize("key", ["0f" * 31, "0f" * 33, "zz" * 32, "0f" * 31 + "f\n"])
+def test_what_is_no_update_key_is_refused(key):
+    with pytest.raises(boards.DefinitionError, match="64 hex digits"):
+        boards.board_json("esp32-rs485", 11, 9600, "8N1", update_key=key)
+
+
 def test_a_calibration_lies_over_the_settings_of_its_sensor_only():
     plain = made(fit=("level", "rain"))
     definition = made(

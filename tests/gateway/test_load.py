@@ -52,6 +52,17 @@ def test_every_board_carries_the_hash_of_its_board_json(tmp_path):
     assert made.sources[3].definition == ""
 
 
+def test_boards_are_expected_to_hold_the_update_key_of_their_station(tmp_path):
+    from boards import board_json
+
+    key = "0f" * 32
+    made = station(tmp_path, GOOD.replace("[station]\n", f'[station]\nupdate_key = "{key}"\n'))
+    calibration = {"adc": {"0": CONVERTER}}
+    expected = board_json("esp32-rs485", 11, 9600, "8E1", calibration, ("level",), key)
+    assert expected["update_key"] == key
+    assert made.sources[0].definition == expected["definition"] != station(tmp_path).sources[0].definition
+
+
 def test_a_step_may_have_a_deadband_and_delays_of_its_own(tmp_path):
     own = 'guard = { at = "180.00 m", deadband = "0.20 m", off_delay = "5 min" }'
     flood = station(tmp_path, GOOD.replace('guard = "180.00 m"', own)).rules[0]

@@ -16,6 +16,7 @@ WRONG = [
     ("Asia/Shanghai", "../../etc/passwd", "passwd", "is not a time zone"),
     ('mode = "exercise"', 'mode = "life"', '"life"', 'station.mode: "life" is not a mode; use "actual", "exercise"'),
     ('mode = "exercise"', 'gateway_serial = "12"', '"12"', "is not 16 hex digits"),
+    ('mode = "exercise"', 'update_key = "12"', "update_key", "is not 64 hex digits"),
     ("mqtt = 311", "mqtt = 4", "mqtt = 4", "center.mqtt: 4 is not a value of mqtt; use 5 or 311"),
     ("mqtt = 311", "mqtt = true", "mqtt = true", "use 5 or 311"),
     ("mqtt = 311", 'ack = "maybe"', "maybe", 'use "center" or "broker"'),

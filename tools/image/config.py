@@ -81,12 +81,14 @@ def _boards(station: Station) -> list[Source]:
 
 def _definition(document: dict[str, Any], station: Station, source: Source) -> dict[str, Any]:
     """What `source` was read from, as its board gets it."""
+    key = document["station"].get("update_key", "")
     if source.address == 0 and station.local is not None:
         table = next(one for one in document["local"]["board"] if one["name"] == source.name)
         link = (station.local.board_host, station.local.port, station.id)
-        return boards.mqtt_board_json(source.board_type, *link, table.get("calibration"), table.get("fit"))
+        settings = (table.get("calibration"), table.get("fit"))
+        return boards.mqtt_board_json(source.board_type, *link, *settings, update_key=key)
     bus = next(one for one in station.buses if source in one.sources)
     written = next(one for one in document["bus"] if one["name"] == bus.name)
     table = next(one for one in written["board"] if one["name"] == source.name)
     link = (source.address, bus.baud, bus.framing)
-    return boards.board_json(source.board_type, *link, table.get("calibration"), table.get("fit"))
+    return boards.board_json(source.board_type, *link, table.get("calibration"), table.get("fit"), update_key=key)
