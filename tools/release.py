@@ -25,7 +25,7 @@ from wire.package import COUNTER_MAX, Manifest, PackageError, head_of, signed_me
 
 APPLICATION_BYTES_MAX = 96 * 1024
 SECRET_MODE = 0o600
-HELP = "make and sign an update package for boards of one class, or a pair of keys"
+HELP = "make a signed update package for boards, or keys to sign with"
 EPILOG = """example:
   ./riverpost release --new-key --key update.key             once; boards get the public half, keep the file safe
   ./riverpost release --class rp2040 --counter 12 --key update.key --out rp2040-12.rpu
@@ -143,25 +143,7 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.counter <= COUNTER_MAX:
         raise _wrong_call(f"--counter {args.counter}", f"give a number from 1 to {COUNTER_MAX}")
     key = read_key(args.key)
-    build()
-    files = {path.as_posix(): (BUILD / path).read_bytes() for path in files_of(args.chip)}
-    if not any(path.startswith(HAL_OF[args.chip]) for path in files):
-        raise Failure(
-            f"The firmware does not run on boards of class {args.chip}",
-            seen=f"no {HAL_OF[args.chip]} in it",
-            likely="a checkout without that part",
-            do=["take another class, or another checkout"],
-            exit_code=EXIT_NOT_RIGHT,
-        )
-    size = sum(map(len, files.values()))
-    if size > APPLICATION_BYTES_MAX:
-        raise Failure(
-            "The application is larger than a board is meant to get",
-            seen=f"{len(files)} files, {size} bytes; at most {APPLICATION_BYTES_MAX}",
-            likely="code that only some boards need",
-            do=["look at the largest files in build/firmware", "make them smaller, or load them from one class only"],
-            exit_code=EXIT_NOT_RIGHT,
-        )
+    files = _application(args.chip)
     try:
         package = pack(args.chip, args.counter, version_of(), files, key)
         manifest = checked(package, public_of(key))
@@ -181,7 +163,7 @@ def run(args: argparse.Namespace) -> int:
         "version": ".".join(map(str, manifest.version)),
         "counter": manifest.counter,
         "files": len(manifest.files),
-        "bytes": size,
+        "bytes": sum(map(len, files.values())),
         "bytes_max": APPLICATION_BYTES_MAX,
         "public": public_of(key).hex(),
         "package": str(out),
@@ -190,6 +172,30 @@ def run(args: argparse.Namespace) -> int:
     }
     _say(facts, args.json, "the boards' own check takes it" + ("; nothing was written" if args.dry_run else ""))
     return EXIT_DONE
+
+
+def _application(chip: str) -> dict[str, bytes]:
+    """path -> content of what a board of this class gets, compiled now. `Failure`."""
+    build()
+    files = {path.as_posix(): (BUILD / path).read_bytes() for path in files_of(chip)}
+    if not any(path.startswith(HAL_OF[chip]) for path in files):
+        raise Failure(
+            f"The firmware does not run on boards of class {chip}",
+            seen=f"no {HAL_OF[chip]} in it",
+            likely="a checkout without that part",
+            do=["take another class, or another checkout"],
+            exit_code=EXIT_NOT_RIGHT,
+        )
+    size = sum(map(len, files.values()))
+    if size > APPLICATION_BYTES_MAX:
+        raise Failure(
+            "The application is larger than a board is meant to get",
+            seen=f"{len(files)} files, {size} bytes; at most {APPLICATION_BYTES_MAX}",
+            likely="code that only some boards need",
+            do=["look at the largest files in build/firmware", "make them smaller, or load them from one class only"],
+            exit_code=EXIT_NOT_RIGHT,
+        )
+    return files
 
 
 def _boards_check() -> ModuleType:

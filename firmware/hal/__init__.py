@@ -25,6 +25,12 @@ BROWN_OUT = 4
 NOT_KNOWN = 9
 
 _PORTS = {"linux": "posix", "darwin": "posix", "rp2": "rp2", "esp32": "esp32"}
+_CHIPS = {"esp32": "esp32", "rp2": "rp2040"}
+
+
+def family() -> str:
+    """The family of the chip that this runs on, one of wire.package.CHIPS."""
+    return _CHIPS.get(sys.platform, "posix")
 
 
 def open_hal(argv: list):

@@ -4,6 +4,8 @@ Rules of this file: the log is the queue. What is sent stays in it until a gatew
 not acknowledged in time is sent again from the acknowledged watermark on. Nothing waits for the network.
 """
 
+from bank import VERSION
+
 from links.mqtt_client import Client
 from wire import local
 from wire.cbor import DecodeError, Encoder, decode
@@ -16,12 +18,15 @@ LESS_MS = 1_000  # So soon where a gateway says that it has less than was known:
 WAY_MS_MAX = 3_000  # A time that was longer under way (there and back) is not taken.
 MESSAGE_BYTES = 1_536
 NOW_BYTES_MAX = 400
+AT_BYTES_MAX = 48
 SENDS_MAX = 4  # Messages in one turn.
+_UPDATE_KEYS = (local.K_UPDATE_ORDER, local.K_UPDATE_OFFSET, local.K_UPDATE_BYTES)
 
 
 class Mqtt:
     """Serves `bank`, `log` and `clock` over `net`. `link` = {"host", "port", "station"} of board.json, and "username"
-    and "password" where the broker asks for them. Counters: `messages`, `acks`, `refused` (acknowledgements), `resent`.
+    and "password" where the broker asks for them. Counters: `messages`, `acks`, `refused` (what came and was no
+    message for us, or an acknowledgement that cannot be), `resent`.
     """
 
     def __init__(self, hal, link: dict, bank, log, clock, on_acknowledge):
@@ -36,8 +41,9 @@ class Mqtt:
         self._clock = clock
         self._on_acknowledge = on_acknowledge
         serial = hal.unique_id().hex()
-        topics = [local.topic(link["station"], serial, leaf) for leaf in (local.ROWS, local.STATE, local.ACK)]
-        self._rows_topic, self._state_topic, self._ack_topic = [topic.encode() for topic in topics]
+        leaves = (local.ROWS, local.STATE, local.ACK, local.UPDATE, local.UPDATE_AT)
+        topics = [local.topic(link["station"], serial, leaf).encode() for leaf in leaves]
+        self._rows_topic, self._state_topic, self._ack_topic, self._update_topic, self._at_topic = topics
         self._definition = b""
         self._boot = 0
         self._encoder = Encoder(MESSAGE_BYTES)
@@ -48,6 +54,9 @@ class Mqtt:
         self._client.on_message = self._heard
         death = bytes(self._encoder.encode({local.K_MAJOR: local.MAJOR, local.K_ALIVE: False}))
         self._client.hear(self._ack_topic, self._state_topic, death)
+        self._update: "Update" = None  # noqa: F821  # pyright: ignore
+        self._at_code = 0  # What is to be answered to what came of a package; None = nothing.
+        self._at_told = None
         self._born = False
         self._scan = False  # Now-values that nobody was told yet.
         self._next = 1  # The next seq to send,
@@ -57,6 +66,11 @@ class Mqtt:
         self._lacked = 0  # A seq that one gateway lacks, though another has it; 0 = none,
         self._lacked_since = 0  # and since when that is known.
         self._repeat_to = 0  # What is sent for such a gateway is not cut short by the other's acknowledgements.
+
+    def serve_update(self, update) -> None:
+        """Take packages and orders for `update` (update.Update)."""
+        self._update = update
+        self._client.also_hear(self._update_topic)
 
     def identify_as(self, definition: bytes, boot: int) -> None:
         """What the birth tells: the first 8 bytes of the definition's hash, and the count of starts."""
@@ -77,9 +91,11 @@ class Mqtt:
             return
         if not self._born:
             self._born = self._say_birth()
+            self._at_told = None
             self._go_back()
             return
         self._look_at_time()
+        self._say_at()
         for _ in range(SENDS_MAX):
             if not self._send(now):
                 return
@@ -120,6 +136,28 @@ class Mqtt:
             local.K_ALIVE: True,
         }
         return self._client.publish(self._state_topic, self._encoder.encode(message), True)
+
+    def _say_at(self):
+        """Where a package is, if that is not what was told last, or something was asked."""
+        update = self._update
+        if update is None or not self._client.room(len(self._at_topic) + AT_BYTES_MAX):
+            return
+        at = (update.offset, update.word, update.slot_word)
+        if self._at_code is None and at == self._at_told:
+            return
+        message = {
+            local.K_MAJOR: local.MAJOR,
+            local.K_BOOT: self._boot,
+            local.K_UPDATE_OFFSET: at[0],
+            local.K_UPDATE_STATE: at[1],
+            local.K_UPDATE_CODE: self._at_code or 0,
+            local.K_COUNTER: update.counter,
+            local.K_SLOT: at[2],
+            local.K_VERSION: VERSION,
+        }
+        if self._client.publish(self._at_topic, self._encoder.encode(message), True):
+            self._at_code = None
+            self._at_told = at
 
     def _send(self, now):
         """One message, if there is something to say and room for it; False when not."""
@@ -191,14 +229,30 @@ class Mqtt:
     # What comes
 
     def _heard(self, topic, payload):
-        """An acknowledgement; anybody may have sent it."""
+        """An acknowledgement, or something for the update; anybody may have sent it."""
         try:
             message = decode(payload)
         except DecodeError:
             message = None
-        if topic != self._ack_topic or not isinstance(message, dict) or message.get(local.K_MAJOR) != local.MAJOR:
+        if not isinstance(message, dict) or message.get(local.K_MAJOR) != local.MAJOR:
             self.refused += 1
-            return
+        elif topic == self._ack_topic:
+            self._heard_ack(message)
+        elif topic != self._update_topic or not self._heard_update(message):
+            self.refused += 1
+
+    def _heard_update(self, message):
+        """False if it is neither a piece nor an order."""
+        order, offset, data = [message.get(key) for key in _UPDATE_KEYS]
+        if _is_number(order):
+            self._at_code = self._update.order(order)
+        elif _is_number(offset) and isinstance(data, bytes) and 0 < len(data) <= local.UPDATE_BYTES_MAX:
+            self._at_code = self._update.take(offset, data)
+        else:
+            return False
+        return True
+
+    def _heard_ack(self, message):
         numbers = [message.get(key) for key in (local.K_EPOCH, local.K_GATEWAY_HAS, local.K_CENTER_HAS)]
         if not all(_is_number(number) for number in numbers) or not self._acknowledge(*numbers):
             self.refused += 1

@@ -18,7 +18,7 @@ BACKOFF_MAX_MS = 60_000
 STEADY_MS = 30_000  # A connection that held so long starts the backoff anew.
 IN_FLIGHT_MAX = 4
 TX_BYTES = 4_096
-RX_BYTES = 256  # The longest packet that is taken; a longer message is read away.
+RX_BYTES = 704  # The longest packet that is taken, a piece of a package; a longer message is read away.
 READS_MAX = 8  # Reads in one turn; the rest waits for the next.
 CONTROL_BYTES = 64  # Of the buffer, kept for what keeps the connection alive.
 
@@ -49,7 +49,7 @@ class Client:
         self._identifier = identifier
         self._login = login
         self._will = (b"", b"")
-        self._heard = b""
+        self._heard = []
         self._tx = bytearray(TX_BYTES)
         self._tx_view = memoryview(self._tx)
         self._start = self._end = 0
@@ -71,8 +71,12 @@ class Client:
 
     def hear(self, topic: bytes, will_topic: bytes, will: bytes) -> None:
         """Subscribe to `topic` on each connection; leave the retained `will` when it breaks."""
-        self._heard = topic
+        self._heard = [topic]
         self._will = (will_topic, will)
+
+    def also_hear(self, topic: bytes) -> None:
+        """Subscribe to `topic` too."""
+        self._heard.append(topic)
 
     def poll(self) -> None:
         """Do what can be done now."""
@@ -142,11 +146,12 @@ class Client:
         self._flush()
 
     def _subscribe(self, now):
-        self._begin(_SUBSCRIBE, 2 + 2 + len(self._heard) + 1)
+        self._begin(_SUBSCRIBE, 2 + sum([2 + len(topic) + 1 for topic in self._heard]))
         self._last_id = self._last_id % 0xFFFF + 1
         self._word(self._last_id)
-        self._string(self._heard)
-        self._raw(b"\0")
+        for topic in self._heard:
+            self._string(topic)
+            self._raw(b"\0")
         self._enter(SUBSCRIBING, now)
 
     def _enter(self, state, now):
@@ -244,8 +249,8 @@ class Client:
                 self.refused += 1
                 raise OSError("the broker refuses us: %d" % rx[at + 1])
             self._subscribe(now)
-        elif head == _SUBACK and size == 3 and self.state == SUBSCRIBING:
-            if rx[at + 2] & _REFUSED:
+        elif head == _SUBACK and size == 2 + len(self._heard) and self.state == SUBSCRIBING:
+            if any(code & _REFUSED for code in rx[at + 2 : end]):
                 self.refused += 1
                 raise OSError("the broker refuses the subscription")
             self.connects += 1

@@ -23,6 +23,7 @@ from wire.modbus import (
     READ_HOLDING,
     READ_INPUT,
     READ_REGISTERS_MAX,
+    WRITE_FILE,
     WRITE_MULTIPLE,
     WRITE_SINGLE,
     Receiver,
@@ -38,6 +39,8 @@ from wire.registers import (
     LOG_FILE_SHORT,
     LOG_HEADER_BYTES,
     LOG_RECORD_MAX,
+    UPDATE_CHUNK,
+    UPDATE_FILE,
     find,
 )
 
@@ -49,6 +52,8 @@ CLOCK_REGISTERS = 3
 ACK = find("ack_epoch")[0]
 ACK_REGISTERS = 6
 CURSOR_REGISTERS = 2
+ORDER = find("update_order")[0]
+RECORD_MAX = 9_999  # V1.1b3, 6.15: 0x270F.
 BASIC, REGULAR, EXTENDED, INDIVIDUAL = 1, 2, 3, 4  # Read device id codes, V1.1b3 6.21.
 CONFORMITY = 0x83  # Extended identification, as stream and as single objects.
 
@@ -75,12 +80,18 @@ class Rs485:
         self._silence_us = t35_us(link.get("baud", 9600), char_bits)
         self._waiting = False  # Bytes that may never become a frame.
         self._objects = []
+        self._update: "Update" = None  # noqa: F821  # pyright: ignore
         self._handlers = {
             WRITE_SINGLE: self._write_single,
             WRITE_MULTIPLE: self._write_multiple,
             READ_FILE: self._read_file,
             ENCAPSULATED: self._identify,
         }
+
+    def serve_update(self, update) -> None:
+        """Take packages and orders for `update` (update.Update)."""
+        self._update = update
+        self._handlers[WRITE_FILE] = self._write_file
 
     def identify_as(self, product: str, serial: bytes) -> None:
         """What function 43/14 tells; ASCII."""
@@ -184,13 +195,16 @@ class Rs485:
         return 3 + 2 * count
 
     def _write_single(self, request, start, _length):
-        """Function 6: a half of the cursor; the other entries are only written whole."""
+        """Function 6: an order, or a half of the cursor; the other entries are only written whole."""
         register = _word(request, start + 2)
         value = _word(request, start + 4)
         if register == CURSOR:
             self._bank.set_cursor(value << 16 | self._bank.cursor & 0xFFFF)
         elif register == CURSOR + 1:
             self._bank.set_cursor(self._bank.cursor & 0xFFFF0000 | value)
+        elif register == ORDER:
+            code = self._order(value)
+            return -code if code else self._echo(request, start, 6)
         else:
             return -(ILLEGAL_VALUE if _is_control(register, 1) else ILLEGAL_ADDRESS)
         return self._echo(request, start, 6)
@@ -212,6 +226,9 @@ class Rs485:
             done = self._log.acknowledge(_long(request, at), _long(request, at + 4), _long(request, at + 8))
             if done:
                 self._on_acknowledge()
+        elif (register, count) == (ORDER, 1):
+            code = self._order(_word(request, at))
+            return -code if code else self._echo(request, start, 6)
         else:
             done = False
         return self._echo(request, start, 6) if done else -ILLEGAL_VALUE
@@ -238,6 +255,21 @@ class Rs485:
         for i in range(rows_at + used, end):
             tx[i] = 0
         return end
+
+    def _order(self, value):
+        """0 or an exception code."""
+        return ILLEGAL_VALUE if self._update is None else self._update.order(value)
+
+    def _write_file(self, request, start, _length):
+        """Function 21, V1.1b3 6.15: one piece of a package (wire.registers, UPDATE_FILE), written before the answer."""
+        count = request[start + 2]
+        if count < 9 or count != 7 + 2 * _word(request, start + 8) or count > 7 + UPDATE_CHUNK:
+            return -ILLEGAL_VALUE
+        file, record = _word(request, start + 4), _word(request, start + 6)
+        if request[start + 3] != FILE_REFERENCE or file != UPDATE_FILE or record > RECORD_MAX:
+            return -ILLEGAL_ADDRESS
+        code = self._update.take(record * UPDATE_CHUNK, bytes(request[start + 10 : start + 3 + count]))
+        return -code if code else self._echo(request, start, 3 + count)
 
     def _identify(self, request, start, _length):
         """Function 43/14, V1.1b3 6.21: a stream that begins at the object asked for, or one object."""

@@ -53,7 +53,7 @@ D = -121665 * pow(121666, P - 2, P) % P
 MESSAGES = 300
 
 
-def result_of(steps: Generator) -> Any:
+def result_of(steps: Generator[None, None, Any]) -> Any:
     """What the generator returns at its end."""
     while True:
         try:

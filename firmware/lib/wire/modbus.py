@@ -22,11 +22,13 @@ ILLEGAL_FUNCTION = 1
 ILLEGAL_ADDRESS = 2
 ILLEGAL_VALUE = 3
 DEVICE_FAILURE = 4
+BUSY = 6
 EXCEPTION_NAMES = {
     ILLEGAL_FUNCTION: "function not known",
     ILLEGAL_ADDRESS: "register not there",
     ILLEGAL_VALUE: "count or value not allowed",
     DEVICE_FAILURE: "no valid value",
+    BUSY: "at work on something longer",
 }
 
 _READS = (READ_HOLDING, READ_INPUT)

@@ -50,7 +50,7 @@ REASONS = {
     WRONG_SIGNATURE: "its signature is not by the board's key",
     OTHER_CHIP: "it is for another chip",
     NOT_NEWER: "its counter is not above that of what runs",
-    NO_SLOT: "the board has no slot to spare: what runs is on trial, or it is the safe application's turn",
+    NO_SLOT: "the board has no slot to spare while what runs is on trial",
     NO_ROOM: "the flash took no more",
     WRONG_FILE: "a file is not the one that its manifest names",
     READ_BACK: "the flash gave back something else than was written",
@@ -192,9 +192,8 @@ def _check_path(path):
     if len(parts) > PATH_PARTS_MAX or not all(parts):
         raise PackageError("path not allowed: %r" % path)
     for part in parts:
-        for letter in part:
-            if letter not in _ALPHABET:
-                raise PackageError("path not allowed: %r" % path)
+        if part.strip(_ALPHABET):  # What is left is another letter, with whatever stands before and behind it.
+            raise PackageError("path not allowed: %r" % path)
 
 
 def _is_number(value, low, high):
