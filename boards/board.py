@@ -19,7 +19,7 @@ from boards.log_ring import BLOCK_BYTES, stretched, too_short
 from boards.ports import read_partitions, read_ports
 from boards.records import COLUMNS_MAX, DRIVERS, Board, BoardHead, Link, MqttLink, Partition, Port, Sensor, Sl651
 from boards.strict import DefinitionError, Findings, nearest, record, tables
-from boards.wifi import credentials_for
+from boards.wifi import credentials_for, sleep_of
 
 _PORT_KEYS = {"adc": "adc", "uart": "uart", "counter": "counter", "spi": "spi", "contact": "input"}
 _KEY = re.compile(r"[0-9A-Fa-f]{64}")
@@ -98,14 +98,17 @@ def mqtt_board_json(
     fit: Iterable[str] | None = None,
     credentials: Mapping[str, Any] | None = None,
     update_key: str = "",
+    sleep: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The same of a board on Wi-Fi, whose `station` has its broker at `host` (IPv4), `port`. DefinitionError.
 
     `credentials` (boards/wifi.py) go into its link, and not into its hash; without them it is what the station means.
+    `sleep` (boards/wifi.py): when it wakes and connects; without it, it is always awake.
     """
     board = load_board(board_type, fit)
     link = {"host": host, "port": port, "station": station}
-    made = _board_json(board, MqttLink, "mqtt", link, calibration, update_key)
+    more = {} if sleep is None else {"sleep": sleep_of(sleep, board)}
+    made = _board_json(board, MqttLink, "mqtt", link, calibration, update_key, more)
     if credentials is not None:
         made["link"] |= credentials_for(credentials)
     return made
@@ -118,8 +121,9 @@ def _board_json(
     link: dict[str, Any],
     calibration: Mapping[str, Any] | None,
     update_key: str,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The board.json with the link `name`, whose settings are a `kind`."""
+    """The board.json with the link `name`, whose settings are a `kind`, and with `more`."""
     findings = Findings(f"board.json of {board.type}")
     record(kind, link, "link", findings)
     if update_key and not _KEY.fullmatch(update_key):
@@ -142,6 +146,7 @@ def _board_json(
             "level": level,
             "level_zero_mm": sl651.level_zero_mm,
         },
+        **(more or {}),
     }
     if update_key:
         made["update_key"] = update_key.lower()

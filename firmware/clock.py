@@ -30,7 +30,9 @@ class Clock:
         self.unix_low = 0
         self.anchor_due = False
         self.steps = 0
+        self.off_ms = 0  # What it was behind when it was set last.
         self._set_at_s = -1
+        self._slept = False
         self._slew_ms = 0
         self._slew_credit = 0
 
@@ -59,6 +61,7 @@ class Clock:
         if not UNIX_S_MIN <= unix_s <= UNIX_S_MAX or not 0 <= ms <= 999:
             return False
         off_s = unix_s - self.unix_s
+        self.off_ms = 0 if self._set_at_s < 0 else off_s * 1000 + ms - self.unix_ms
         if self._set_at_s < 0 or not -STEP_S <= off_s <= STEP_S:
             off_ms = STEP_S * 1000
         else:
@@ -74,13 +77,33 @@ class Clock:
             self.steps += 1
         self._slew_credit = 0
         self._set_at_s = self.up_s
+        self._slept = False
         return True
+
+    def after(self, ms: int) -> tuple:
+        """(up_s, up_ms, unix_s, unix_ms) that it will show in `ms`, all corrections made; unix_s 0 = never set."""
+        up_ms = self.up_ms + ms
+        if self._set_at_s < 0:
+            return self.up_s + up_ms // 1000, up_ms % 1000, 0, 0
+        unix_ms = self.unix_ms + self._slew_ms + ms
+        return self.up_s + up_ms // 1000, up_ms % 1000, self.unix_s + unix_ms // 1000, unix_ms % 1000
+
+    def resume(self, shown: tuple, ago_ms: int) -> None:
+        """Go on from what it showed (`after`) `ago_ms` ago. A time that was slept through is holdover until set."""
+        up_ms, unix_ms = shown[1] + ago_ms, shown[3] + ago_ms
+        self.up_s, self.up_ms = shown[0] + up_ms // 1000, up_ms % 1000
+        if shown[2]:
+            self.unix_s, self.unix_ms = shown[2] + unix_ms // 1000, unix_ms % 1000
+            self._set_at_s = self.up_s
+            self._slept = True
+            self._words()
 
     def quality(self) -> int:
         """NEVER, HOLDOVER or SYNCED (wire.reading)."""
         if self._set_at_s < 0:
             return NEVER
-        return SYNCED if self.up_s - self._set_at_s < HOLDOVER_AFTER_S else HOLDOVER
+        fresh = not self._slept and self.up_s - self._set_at_s < HOLDOVER_AFTER_S
+        return SYNCED if fresh else HOLDOVER
 
     def seconds(self) -> int:
         """Unix seconds, or uptime in seconds while the clock was never set: what a row is stamped with."""

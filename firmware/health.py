@@ -11,11 +11,12 @@ import struct
 import sys
 from binascii import crc32
 
-from hal import BROWN_OUT, POWER, WATCHDOG
+from hal import BROWN_OUT, DEEP_SLEEP, POWER, WATCHDOG
 
 TASK_LIMIT_MS = 5_000  # Below every port's watchdog (hal): a task that is quieter than this is dead.
-_KEPT = ">IHHIIIiH"
+_KEPT = ">IHHIIIiHIHIHHIh"
 NO_RAIN = -1
+_NO_WAKE = (0, 0, 0, 0, 0, 0, 0)
 WORDS_BYTES = 16  # Of the register last_words.
 
 # What the program is at, noted in kept memory: the last words of a program that hangs. Drivers follow from DRIVER on.
@@ -32,7 +33,8 @@ class Kept:
     """What lives in memory that survives a reset: epoch, boot, bites, watermarks, cumulative rain; and the last words.
 
     `fits` says whether the memory held it for the log's epoch; `rain_um` is None if no rain was kept. `words`: what
-    the reset before this start was due to. `drivers`: their names, as their numbers are noted.
+    the reset before this start was due to. `drivers`: their names, as their numbers are noted. `slept`: what the clock
+    was to show at the wake from which this start comes, and what the sleeper kept; None if it comes from no sleep.
     """
 
     def __init__(self, keep, log, cause: int, drivers: tuple = ()):
@@ -43,8 +45,14 @@ class Kept:
         self.words = ""
         self.last_words = ""  # Of this run, for the next.
         self.boot = log.boot
+        self.slept = None
+        self._wake = _NO_WAKE
         self.fits = self._load()
-        self.boot = self.boot % 0xFFFF + 1
+        if cause == DEEP_SLEEP and self.fits and self._wake[0]:
+            self.slept = self._wake  # Boot and uptime go on: the time of a row that never knew it can still be found.
+        else:
+            self.boot = self.boot % 0xFFFF + 1
+        self._wake = _NO_WAKE
         if cause == WATCHDOG:
             log.bites += 1
             if not self.words or keep.noted == START:  # Words of a run before the one that came no further.
@@ -58,18 +66,25 @@ class Kept:
         """The program is at `place` now. Allocates nothing."""
         self._keep.note(place)
 
+    def lie_down(self, shown: tuple, kept: tuple) -> None:
+        """The board is to sleep until the clock shows `shown` (Clock.after). `kept`: three numbers of the sleeper."""
+        self._wake = shown + kept
+        self.save()
+
     def save(self) -> None:
         """Write through; cheap, it is no flash."""
         log = self._log
         rain_um = NO_RAIN if self.rain_um is None else self.rain_um
         marks = (log.epoch, self.boot, log.bites, log.gateway_has, log.center_has, log.overwritten)
-        _put(self._keep, self.last_words, struct.pack(_KEPT, *marks, rain_um, self.low_mv))
+        _put(self._keep, self.last_words, struct.pack(_KEPT, *marks, rain_um, self.low_mv, *self._wake))
 
     def _load(self):
         self.words, body = _get(self._keep)
         if len(body) != struct.calcsize(_KEPT):
             return False
-        epoch, boot, bites, gateway, center, overwritten, rain_um, self.low_mv = struct.unpack(_KEPT, body)
+        fields = struct.unpack(_KEPT, body)
+        epoch, boot, bites, gateway, center, overwritten, rain_um, self.low_mv = fields[:8]
+        self._wake = fields[8:]
         log = self._log
         if epoch != log.epoch or not log.acknowledge(epoch, gateway, center):
             return False

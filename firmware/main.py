@@ -39,6 +39,8 @@ WAIT_MS_MAX = 1_000  # Every task is seen at least so often.
 SCAN_MS_LEAST = 100
 SCAN_MS_MOST = 60_000
 ROW_S_MOST = 3_600
+WAKE_S_MAX = 86_400
+WAKES_MAX = 1_000
 
 
 class DefinitionError(ValueError):
@@ -56,7 +58,7 @@ class Board:
     def __init__(self, hal, definition: dict):
         _check(definition)
         self.hal = hal
-        self._clock = Clock(hal)
+        self._clock = clock = Clock(hal)
         cause = hal.reset_cause()
         self._guard = FlashGuard(definition.get("supply_limit_mv", 0), cause)
         flash = hal.blocks("log", definition["log_blocks"])
@@ -64,6 +66,8 @@ class Board:
         names = tuple(sensor.get("driver", "") for sensor in definition["sensors"])
         self._kept = Kept(hal.keep, self._log, cause, names)
         self._kept.note(START)
+        if self._kept.slept:
+            clock.resume(self._kept.slept, hal.awake_ms())
         self._drivers = [_driver(sensor, hal) for sensor in definition["sensors"]]
         names = [name for driver in self._drivers for name in driver.quantities]
         if len(names) > SLOTS:
@@ -84,6 +88,7 @@ class Board:
         )
         self._sampler.on_row = self._row_written
         self._link = self._open_link(definition)
+        self._sleeper = self._open_sleeper(definition)
         late_ms = max(TASK_LIMIT_MS, SCANS_LATE_MAX * definition["scan_ms"])
         self._supervisor = Supervisor(hal, self._kept, (("link", TASK_LIMIT_MS), ("sampler", late_ms)))
         self._counters = Counters(hal, self._bank, self._link, self._drivers)
@@ -104,7 +109,9 @@ class Board:
         now = hal.ticks_ms()
         self._clock.tick(now)
         note(LINK)
-        self._link.poll(now)
+        sleeper = self._sleeper
+        if sleeper is None or sleeper.linked:
+            self._link.poll(now)
         self._supervisor.alive(LINK_TASK, now)
         note(SAMPLER)
         if self._sampler.poll(now):
@@ -112,7 +119,13 @@ class Board:
             self._link.scanned()
             note(LOG)
             self._after_scan()
+            if sleeper is not None:
+                sleeper.scanned(now)
         note(IDLE)
+        if sleeper is not None:
+            sleep_ms = sleeper.poll()
+            if sleep_ms:
+                hal.sleep(sleep_ms)
         self._supervisor.feed(now)
         wait_ms = min(self._sampler.wait_ms(hal.ticks_ms()), WAIT_MS_MAX)
         link_ms = self._link.wait_ms()
@@ -142,6 +155,9 @@ class Board:
             "heap_low": self._counters.heap_low_bytes,
         }
         stats.update(own)
+        if self._sleeper is not None:
+            stats["reports"] = self._sleeper.reports
+            stats["given_up"] = self._sleeper.given_up
         return stats
 
     def _after_scan(self):
@@ -171,6 +187,16 @@ class Board:
         rs485 = Rs485(hal.bus(), link, self._bank, self._log, self._clock, self._acknowledged)
         rs485.identify_as(definition["type"], hal.unique_id())
         return rs485
+
+    def _open_sleeper(self, definition):
+        """What lets the board sleep, where its definition has such a plan."""
+        plan = definition.get("sleep")
+        if not plan:
+            return None
+        from sleeper import Sleeper
+
+        parts = (self._clock, self._kept, self._sampler, self._bank, self._link)
+        return Sleeper(self.hal, plan, *parts, definition["scan_ms"])
 
     def _row_written(self, seq: int, packed: bytes) -> None:
         self._row_made = True
@@ -202,11 +228,24 @@ def _check(definition):
         raise DefinitionError("scan_ms", "%d..%d" % (SCAN_MS_LEAST, SCAN_MS_MOST))
     if not 1 <= definition["row_s"] <= ROW_S_MOST or definition["row_s"] * 1000 < definition["scan_ms"]:
         raise DefinitionError("row_s", "1..%d, and a scan or longer" % ROW_S_MOST)
+    if definition.get("sleep"):
+        _check_sleep(definition)
     limit_mv = definition.get("supply_limit_mv", 0)
     if not 0 <= limit_mv <= SUPPLY_LIMIT_MV_MOST:
         raise DefinitionError("supply_limit_mv", "0..%d" % SUPPLY_LIMIT_MV_MOST)
     if limit_mv and not any(sensor.get("driver") == "supply" for sensor in definition["sensors"]):
         raise DefinitionError("supply_limit_mv", "nothing measures the supply")
+
+
+def _check_sleep(definition):
+    """A board on a line is asked at any time, so only one on Wi-Fi sleeps; and it wakes for whole rows."""
+    plan = definition["sleep"]
+    if definition["link"].get("kind") != "mqtt":
+        raise DefinitionError("sleep", "only with link.kind mqtt")
+    if not 0 < plan.get("wake_s", 0) <= WAKE_S_MAX or plan["wake_s"] % definition["row_s"]:
+        raise DefinitionError("sleep.wake_s", "a multiple of row_s, up to %d" % WAKE_S_MAX)
+    if not 0 < plan.get("report_every", 0) <= WAKES_MAX:
+        raise DefinitionError("sleep.report_every", "1..%d" % WAKES_MAX)
 
 
 def _check_link(link):

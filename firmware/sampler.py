@@ -114,6 +114,7 @@ class Sampler:
         self.supply_mv = 0
         self.row_errors = 0
         self.rows_withheld = 0
+        self.rows_closed = 0  # Also those that were not written.
 
     def poll(self, now: int) -> bool:
         """Do what is due at ticks `now`; True if a scan was made."""
@@ -201,6 +202,7 @@ class Sampler:
             age_s = clock.age_s(self._tip_ago_ms(i), stamp_s)
             tips.append((min(age_s, TIP_AGE_MAX_S), self._tip_counts[i]))
         self._tips = 0
+        self.rows_closed += 1
         self._append(Row(0, self._kept.boot, clock.quality(), stamp_s, stamp_ms, readings, tips))
 
     def _write_anchor(self):

@@ -97,6 +97,7 @@ class Source(Struct, frozen=True):
     cadence_ms: int = 0  # a bought sensor that may be asked less often than its bus is scanned; 0 = each scan
     alarmed: bool = False  # a rule judges one of its channels: it is asked first
     definition: str = ""  # SHA-256 (hex) of the board.json that a board should run; "" = not compared
+    report_s: int = 0  # a board that sleeps is heard so often; 0 = it is always awake
 
 
 class Bus(Struct, frozen=True):

@@ -111,5 +111,8 @@ def _local(listener: LocalListener | None) -> dict[str, Any] | None:
     """The station's own broker and the boards on Wi-Fi; None where there are none."""
     if listener is None:
         return None
-    boards = [{"name": b.source.name, "lost": b.lost, "clock_off_ms": b.clock_off_ms} for b in listener.boards]
+    boards = [
+        {"name": b.source.name, "lost": b.lost, "asleep": b.asleep, "clock_off_ms": b.clock_off_ms}
+        for b in listener.boards
+    ]
     return {"connected": listener.connected, "boards": boards, "counters": dict(listener.counters)}

@@ -233,7 +233,8 @@ class Reader:
             return make(board_type, calibration.values or None, fit)
         except self._hardware.DefinitionError as error:
             for found in error.found:
-                key = "fit" if found.key.endswith("fit") else "calibration" if "calibration" in found.file else "type"
+                key = "fit" if found.key.endswith("fit") else found.file.partition(" of ")[0]
+                key = key if key in ("fit", "calibration", "sleep") else "type"
                 table.problem(key, f'"{board_type}" {found.key}: {found.reason}'.replace(" :", ":"))
             return None
 

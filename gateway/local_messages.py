@@ -56,6 +56,7 @@ class State(NamedTuple):
     tail: int = 0
     head: int = 0
     definition: str = ""
+    next_ms: int = 0  # It sleeps, and reports again in so long; 0 = it is awake.
 
 
 def read_rows(payload: object) -> Rows:
@@ -90,7 +91,8 @@ def read_state(payload: object) -> State:
     if not isinstance(definition, bytes) or len(definition) != 8:
         raise MessageError("definition is not 8 bytes")
     boot = _number(message, local.K_BOOT, 0xFFFF)
-    return State(True, _number(message, local.K_EPOCH), boot, tail, head, definition.hex())
+    next_ms = _number(message, local.K_NEXT_MS, local.NEXT_MS_MAX) if local.K_NEXT_MS in message else 0
+    return State(True, _number(message, local.K_EPOCH), boot, tail, head, definition.hex(), next_ms)
 
 
 def ack(epoch: int, gateway_has: int, center_has: int, echo: tuple[int, int] | None) -> bytes:

@@ -89,17 +89,20 @@ class Station:
             self._telling.rest(source, intake.sensor_events, self._points.notes)
             self._keep()
 
-    def on_lost(self, source: str, why: str, mono_ms: int) -> None:
-        """`source` does not answer: its alarms are held, its lost rule counts from the last usable sample."""
+    def on_asleep(self, source: str) -> None:
+        """What `source` said is not the present any more, and nothing is wrong: its alarms are held."""
         for point in self._points.by_source[source].values():
             point.lose()
-        joined = self._points.fused.get(source)
-        if joined is not None:
+        if (joined := self._points.fused.get(source)) is not None:
             changes: list[Change] = []
             self._intake.take_joined(joined, changes)
             if changes:
                 self._act(changes)
             self._tell_joined(joined)
+
+    def on_lost(self, source: str, why: str, mono_ms: int) -> None:
+        """`source` does not answer: its alarms are held, its lost rule counts from the last usable sample."""
+        self.on_asleep(source)
         if source not in self._lost_sources:
             self._lost_sources.add(source)
             self._telling.plain("source lost", source, why)

@@ -1,7 +1,8 @@
 """A board of ours on the station's Wi-Fi: its now-values, whether it is there, which log it writes, its clock.
 
 Rules of this file: no socket and no waiting. A message that was long under way is judged by when it was sent: the
-board's own uptime in it says so, and nothing that lay in a buffer passes for the present.
+board's own uptime in it says so, and nothing that lay in a buffer passes for the present. A board that sleeps is lost
+when it has missed two reports; what it said is the present only while it is awake.
 """
 
 from gateway.bus_link import Judge
@@ -25,6 +26,8 @@ CLOCK_OFF_MS = 250
 CLOCK_OFF_REAL_MS = 20  # As much again for a busy machine, in real time.
 CLOCK_STEP_MS = 5_000  # What it does not slew (firmware/clock.py) but steps at once.
 CLOCK_MISSES = 5
+REPORTS_MISSED = 2
+LATE_MS = 60_000  # A report takes a start, a row and a connection; and its clock is no better than its sleep.
 
 
 class Transit:
@@ -59,6 +62,9 @@ class WifiBoard:
         self._judge = judge
         self._lost_ms = max(LOST_SCANS * scan_ms, LOST_MS_MIN)
         self._heard_ms = clock.mono_ms()
+        self._report_ms = source.report_s * 1_000
+        self._due_ms = self._heard_ms + self._report_ms  # When a board that sleeps reports next.
+        self.asleep = False
         self._up_ms = 0
         self._boot = 0
         self._uptime_ms: int | None = None  # When its uptime was told last.
@@ -70,6 +76,14 @@ class WifiBoard:
     def birth(self, state: State) -> None:
         """It has come, or says again that it is there."""
         self._boot = state.boot
+        if self._report_ms:
+            now_ms = self._clock.mono_ms()
+            self._due_ms = now_ms + (state.next_ms or self._report_ms)
+            self._transit = Transit()  # Its uptime went on by the clock of its sleep.
+            if state.next_ms:
+                self._rest()
+            else:
+                self._clock_ms = None  # It is told the time with each report.
         wanted = self.source.definition[:16]
         if wanted and state.definition != wanted:
             detail = f"runs board.json {state.definition}, station.toml means {wanted}; provision it again"
@@ -77,13 +91,25 @@ class WifiBoard:
 
     def death(self, why: str) -> None:
         """Its broker says that it is gone."""
-        self._lose(why)
+        if self._report_ms:
+            self._rest()  # Its connection broke while it was awake; it tries again at another wake.
+        else:
+            self._lose(why)
 
     def look(self, why: str) -> None:
         """Is it too long since it was heard?"""
-        silent_ms = self._clock.mono_ms() - self._heard_ms
-        if silent_ms > max(self._lost_ms, int(LOST_REAL_MS * self._clock.rate())):
-            self._lose(why)
+        now_ms = self._clock.mono_ms()
+        real_ms = int(LOST_REAL_MS * self._clock.rate())
+        silent = now_ms - self._heard_ms > max(self._lost_ms, real_ms)
+        if not self._report_ms:
+            if silent:
+                self._lose(why)
+            return
+        if silent:
+            self._rest()
+        missed_ms = (REPORTS_MISSED - 1) * self._report_ms
+        if now_ms > max(self._due_ms, self._heard_ms) + missed_ms + LATE_MS + real_ms:
+            self._lose(f"{why}: it has missed {REPORTS_MISSED} reports")
 
     def hear(self, message: Rows) -> bool:
         """Take the now-values; True if it writes another log than before, or was never heard."""
@@ -94,6 +120,7 @@ class WifiBoard:
         self._up_ms = message.up_ms
         delay_ms = self._transit.delay_ms(message.up_ms, now_ms)
         self._heard_ms = now_ms
+        self.asleep = False
         if self._uptime_ms is None or now_ms - self._uptime_ms >= UPTIME_EVERY_MS:
             self._uptime_ms = now_ms
             self._judge.on_uptime(name, self.serial, self._boot, message.up_ms // 1_000, now_ms - delay_ms)
@@ -118,7 +145,8 @@ class WifiBoard:
         wait_ms = CLOCK_FIRST_MS if never else CLOCK_AGAIN_MS if wrong else CLOCK_EVERY_MS
         if self._clock_ms is not None and now_ms - self._clock_ms < wait_ms:
             return False
-        self._count_misses(never or abs(self.clock_off_ms) > CLOCK_STEP_MS)
+        drifted = abs(self.clock_off_ms) > CLOCK_STEP_MS and not self._report_ms  # A sleep drifts as far, now and then.
+        self._count_misses(never or drifted)
         self._clock_ms = now_ms
         return True
 
@@ -126,6 +154,12 @@ class WifiBoard:
         self._clock_misses = self._clock_misses + 1 if unset else 0
         if self._clock_misses == CLOCK_MISSES:
             self._judge.on_fault("sensor fault", self.source.name, "its clock does not take the time that is sent")
+
+    def _rest(self) -> None:
+        """It sleeps, or is about to: what it said is not the present any more."""
+        if not self.asleep:
+            self.asleep = True
+            self._judge.on_asleep(self.source.name)
 
     def _lose(self, why: str) -> None:
         if not self.lost:

@@ -49,7 +49,10 @@ def read_rig_file(path: str | Path) -> RigFile:
     document = tomllib.loads(place.read_text(encoding="utf-8"))
     if document["kind"] != "emulated":
         raise ValueError(f'{place}: kind {document["kind"]!r} is not known; only "emulated" is')
-    boards = [BoardSpec(b["name"], tuple(b["fit"]), b.get("address", 0), b["type"]) for b in document.get("board", [])]
+    boards = [
+        BoardSpec(b["name"], tuple(b["fit"]), b.get("address", 0), b["type"], sleep=b.get("sleep"))
+        for b in document.get("board", [])
+    ]
     sensors = [SensorSpec(s["name"], s["profile"], s["address"]) for s in document.get("sensor", [])]
     return RigFile(
         kind=document["kind"],

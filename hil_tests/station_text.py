@@ -137,9 +137,12 @@ def station_text(
         text += f'username = "{GATEWAY}"\npassword_file = "{{local_password}}"\n'
     for board in boards:
         if board.wifi:
-            text += _board_text(board, "local") + f'serial = "{board.serial.hex()}"\n' + _channels_text(board, "local")
+            text += _board_text(board, "local") + f'serial = "{board.serial.hex()}"\n'
+            text += _sleep_text(board) + _channels_text(board, "local")
     fitted = {kind for board in boards for kind in board.fit}
-    return text + "".join(rule for kind, rule in _RULES.items() if kind in fitted)
+    asleep = {kind for board in boards if board.sleep for kind in board.fit}
+    rules = {kind: rule + ("siren = false\n" if kind in asleep else "") for kind, rule in _RULES.items()}
+    return text + "".join(rule for kind, rule in rules.items() if kind in fitted)
 
 
 def _board_text(board: BoardSpec, place: str) -> str:
@@ -148,6 +151,17 @@ def _board_text(board: BoardSpec, place: str) -> str:
         f'\n[[{place}.board]]\nname = "{board.name}"\ntype = "{board.board_type}"\nfit = [{fit}]\n'
         + board.converter_toml
     )
+
+
+def _sleep_text(board: BoardSpec) -> str:
+    if not board.sleep:
+        return ""
+    text = f'[local.board.sleep]\nwake = "{board.sleep["wake_s"]} s"\nreport_every = {board.sleep["report_every"]}\n'
+    for one in board.sleep["at_once"]:
+        text += (
+            f'[[local.board.sleep.at_once]]\nquantity = "{one["quantity"]}"\nabove = "{one["above"] / 1000:.3f} m"\n'
+        )
+    return text
 
 
 def _channels_text(board: BoardSpec, place: str) -> str:

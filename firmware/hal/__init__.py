@@ -11,7 +11,8 @@ blocks(name, count)              flash: size, block, read, program (clears bits 
 keep                             bytes that survive a reset, not a power cut: get, put; end(cause) before a reset;
                                  note(n), 0..255, allocates nothing; noted: what the run before noted last
 wdt_feed()                       the watchdog runs from the hal's making on, and bites after 8 s
-sleep(ms)                        deep sleep, where the chip has it; ends in a start that sees DEEP_SLEEP
+sleep(ms) awake_ms()             deep sleep, where the chip has it; ends in a start that sees DEEP_SLEEP, and then so
+                                 many ms since it woke
 unique_id() random(n) reset(cause) reset_cause() free_heap() report(message) board_path
 """
 

@@ -22,6 +22,7 @@ _RESET_STATE_MASK = 0x3F
 _POWER_ON = 1
 CHAR_BITS = 12  # The longest character: start, 8 data, parity, two stops.
 SENDING_SPARE_US = 50_000
+BOOT_MS = 150  # From the wake to the first tick. Estimated, no board was measured; the sleeper learns what it errs.
 
 
 class SoftBus(Bus):
@@ -67,6 +68,10 @@ class Hal(ChipHal):
         """Sleep so deeply that only kept memory stays; the next start, `ms` later, sees DEEP_SLEEP."""
         self.keep.end(DEEP_SLEEP)
         deepsleep(ms)
+
+    def awake_ms(self) -> int:
+        """Milliseconds since the wake that led to this start: the chip's ticks begin with it."""
+        return ticks_ms() + BOOT_MS
 
     def _make_bus(self, uart, de, baud):
         return SoftBus(uart, de, baud)

@@ -12,7 +12,7 @@ import select
 import sys
 import time
 
-from hal import POWER, RESET, WATCHDOG
+from hal import DEEP_SLEEP, POWER, RESET, WATCHDOG
 from hal.posix_flash import FileFlash, FileKeep
 from hal.posix_net import Net
 from hal.posix_pins import Adc, Counter, PinIn, PinOut, Spi, Uart
@@ -31,6 +31,7 @@ PAUSE_REAL_US = 8_000  # Processes on one machine hand bytes on in spurts; a rea
 EXIT_ORDERLY = 0
 EXIT_RESET = 10
 EXIT_WATCHDOG = 11
+EXIT_SLEEP = 12
 EXIT_POWER_CUT = 13
 
 
@@ -88,7 +89,7 @@ class Hal:
         self.board_path = board_path
         self.rate_milli = 1000
         self.on_stats = dict
-        self.keep = FileKeep(keep_path, (RESET, WATCHDOG, 3))
+        self.keep = FileKeep(keep_path, (RESET, WATCHDOG, DEEP_SLEEP))
         self._serial = serial
         self._flash_path = flash_path
         self._flash = None
@@ -96,6 +97,7 @@ class Hal:
         self._control = control_stream
         self._line = b""
         self._parts = {}
+        self._woke_ms = None
         self._hung = ""  # Where the program hangs when it comes there: "loop", "start", "link", "scan".
         self._base_ms = None
         self._real_us = 0
@@ -107,6 +109,7 @@ class Hal:
         self._handlers = {
             "clock": self._on_clock,
             "net_rate": self._net.set_rate,
+            "woke": self._on_woke,
             "adc": self._on_adc,
             "edges": self._on_edges,
             "edges_at": self._on_edges_at,
@@ -225,6 +228,16 @@ class Hal:
         self.keep.end(cause)
         sys.exit(EXIT_WATCHDOG if cause == WATCHDOG else EXIT_RESET)
 
+    def sleep(self, ms: int) -> None:
+        """Sleep for `ms`: the process ends, and the rig starts it again when the station's clock is so far."""
+        self.keep.end(DEEP_SLEEP)
+        self.report({"sleep": ms})
+        sys.exit(EXIT_SLEEP)
+
+    def awake_ms(self) -> int:
+        """Milliseconds since the wake that led to this start; 0 where it was another cause."""
+        return 0 if self._woke_ms is None else max(0, self._station_ms() - self._woke_ms)
+
     def wdt_feed(self) -> None:
         """What comes too late, by real time while the start goes on, has been bitten."""
         if monotonic_us() - self._fed_us >= WDT_MS * 1000:
@@ -245,7 +258,10 @@ class Hal:
         return gc.mem_free()
 
     def report(self, message: dict) -> None:
-        """Tell the rig; on a real board nobody listens. OSError if the rig does not read for REPORT_LIMIT_MS."""
+        """Tell the rig, with the station's time; on a real board nobody listens. OSError if it is not read in
+        REPORT_LIMIT_MS.
+        """
+        message["at"] = self._station_ms()
         line = json.dumps(message).encode() + b"\n"
         deadline_us = monotonic_us() + REPORT_LIMIT_MS * 1000
         while line:
@@ -292,6 +308,9 @@ class Hal:
         self._base_ms = station_ms + self._offset_ms
         self._real_us = real_us
         self.rate_milli = rate_milli
+
+    def _on_woke(self, station_ms):
+        self._woke_ms = int(station_ms)
 
     def _on_adc(self, inputs):
         for number in inputs:
@@ -346,6 +365,9 @@ class Hal:
         self.report({"stats": stats})
 
     # Start and end
+
+    def _station_ms(self):
+        return self._base_ms - self._offset_ms + (monotonic_us() - self._real_us) * self.rate_milli // 1_000_000
 
     def _wait_for_clock(self):
         deadline_us = monotonic_us() + START_LIMIT_MS * 1000

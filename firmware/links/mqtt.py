@@ -90,7 +90,7 @@ class Mqtt:
             self._scan = False  # Nobody saw them; what comes later is sent later.
             return
         if not self._born:
-            self._born = self._say_birth()
+            self._born = self._say_state()
             self._at_told = None
             self._go_back()
             return
@@ -106,6 +106,35 @@ class Mqtt:
 
     def fill(self, bank) -> None:
         """The bank has no counters of this link: nobody reads it but this."""
+
+    # For a board that sleeps
+
+    @property
+    def born(self) -> bool:
+        """The broker has taken it, and it has said that it is there."""
+        return self._born
+
+    @property
+    def failures(self) -> int:
+        """Connections that ended, or never came about."""
+        return self._client.failures
+
+    def handed_over(self) -> bool:
+        """A gateway has every row, and the now-values are said."""
+        return self._born and not self._scan and self._log.gateway_has >= self._log.head
+
+    def say_asleep(self, next_ms: int) -> bool:
+        """Say that it sleeps, and comes back in `next_ms`; False if there is no room now."""
+        return self._say_state(next_ms)
+
+    def settled(self) -> bool:
+        """All that was said is at the broker."""
+        return self._client.settled()
+
+    def leave(self) -> None:
+        """Take leave of the broker: it is not lost."""
+        self._client.leave()
+        self._born = False
 
     def stats(self) -> dict:
         """Counters for the rig."""
@@ -124,7 +153,7 @@ class Mqtt:
 
     # What goes
 
-    def _say_birth(self):
+    def _say_state(self, next_ms=0):
         log = self._log
         message = {
             local.K_MAJOR: local.MAJOR,
@@ -135,6 +164,8 @@ class Mqtt:
             local.K_DEFINITION: self._definition,
             local.K_ALIVE: True,
         }
+        if next_ms:
+            message[local.K_NEXT_MS] = min(next_ms, local.NEXT_MS_MAX)
         return self._client.publish(self._state_topic, self._encoder.encode(message), True)
 
     def _say_at(self):

@@ -23,13 +23,14 @@ READS_MAX = 8  # Reads in one turn; the rest waits for the next.
 CONTROL_BYTES = 64  # Of the buffer, kept for what keeps the connection alive.
 
 _CONNECT, _CONNACK, _PUBLISH, _PUBACK = 0x10, 0x20, 0x30, 0x40
-_SUBSCRIBE, _SUBACK, _PINGREQ, _PINGRESP = 0x82, 0x90, 0xC0, 0xD0
+_SUBSCRIBE, _SUBACK, _PINGREQ, _PINGRESP, _DISCONNECT = 0x82, 0x90, 0xC0, 0xD0, 0xE0
 _REFUSED = 0x80
 _LENGTH_BYTES_MAX = 4
 
 
 class Client:
-    """`up` while messages can be sent. Counters: `connects`, `losses`, `skipped` (messages too long), `refused`.
+    """`up` while messages can be sent. Counters: `connects`, `losses`, `failures` (connections that ended, or never
+    came about), `skipped` (messages too long), `refused`.
 
     `login` = {"username", "password"} or empty. `on_message(topic, payload)` gets bytes and a view.
     """
@@ -38,6 +39,7 @@ class Client:
         self.state = OFF
         self.connects = 0
         self.losses = 0
+        self.failures = 0
         self.skipped = 0
         self.refused = 0
         self.on_message = _nobody
@@ -116,6 +118,21 @@ class Client:
             return False
         return True
 
+    def settled(self) -> bool:
+        """Everything that was sent has left, and is confirmed."""
+        return self._start == self._end and not self._flight
+
+    def leave(self) -> None:
+        """Take leave of the broker, so that it tells no will; whoever polls again connects anew."""
+        if self.state == UP:
+            try:
+                self._begin(_DISCONNECT, 0)
+                self._flush()
+            except OSError:
+                self.failures += 1  # It has gone by itself.
+        self._net.close()
+        self.state = OFF
+
     # Connecting
 
     def _open(self, now):
@@ -161,6 +178,7 @@ class Client:
     def _lose(self, now):
         """Close, and set when to try again."""
         self._net.close()
+        self.failures += 1
         if self.state == UP:
             self.losses += 1
             if self._diff(now, self._since) > STEADY_MS:

@@ -12,6 +12,8 @@ from gateway.rule_table import RuleTable
 
 LOST_SCANS = 10
 LOST_MS_MIN = 10_000
+REPORTS_MISSED = 2
+REPORT_LATE_MS = 120_000
 
 
 class Lost:
@@ -43,9 +45,10 @@ class Lost:
         return self.alarm.move(0, 0 if all_seen else self.alarm.index, mono_ms, oldest_unix_ms)
 
 
-def default_rule(name: str, source: str, scan_ms: int) -> Rule:
-    """The rule of a source that no rule names."""
-    return Rule(name=name, kind="lost", channel=source, steps=(Step(2, _after_ms(scan_ms)),), siren=False)
+def default_rule(name: str, source: str, scan_ms: int, *, asleep: bool = False) -> Rule:
+    """The rule of a source that no rule names; of a board that sleeps when `asleep`, `scan_ms` is then its report."""
+    after_ms = REPORTS_MISSED * scan_ms + REPORT_LATE_MS if asleep else _after_ms(scan_ms)
+    return Rule(name=name, kind="lost", channel=source, steps=(Step(2, after_ms),), siren=False)
 
 
 def read(table: RuleTable) -> Rule | None:
@@ -57,7 +60,7 @@ def read(table: RuleTable) -> Rule | None:
         steps = None
     elif target is not None and after_ms is not None and after_ms < 2 * scans_ms[target]:
         least = f'use at least "{2 * scans_ms[target]} ms"'
-        table.table.problem("after", f'"{table.table.values["after"]}" is less than two scans; {least}')
+        table.table.problem("after", f'"{table.table.values["after"]}" is less than two scans, or reports; {least}')
         steps = None
     return table.rule(steps, siren=False)
 

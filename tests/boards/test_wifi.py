@@ -58,3 +58,45 @@ def test_credentials_that_are_printed_show_no_secret():
     shown = repr(Credentials(**OWN))
     assert OWN["username"] in shown
     assert not any(secret in shown for secret in SECRETS)
+
+
+PLAN = {"wake_s": 300, "report_every": 6, "at_once": [{"quantity": "head_mm", "above": 2_500}]}
+
+
+def asleep(plan=PLAN, fit=("level",), **changes):
+    return boards.mqtt_board_json("esp32-wifi", *LINK, fit=fit, sleep={**plan, **changes})
+
+
+def test_a_plan_to_sleep_is_part_of_the_definition_and_names_columns():
+    made_asleep = asleep()
+    limits = [{"column": 0, "above": 2_500, "below": None}]
+    assert made_asleep["sleep"] == {"wake_s": 300, "report_every": 6, "at_once": limits}
+    assert made_asleep["definition"] != made()["definition"]
+    assert asleep(at_once=[])["sleep"]["at_once"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"wake_s": 90}, "wake_s"),
+        ({"wake_s": 30}, "wake_s"),
+        ({"wake_s": "300"}, "wake_s"),
+        ({"report_every": 0}, "report_every"),
+        ({"report_every": 289}, "report_every"),
+        ({"at_once": [{"quantity": "head_mm"}]}, "at_once"),
+        ({"at_once": [{"quantity": "rain_um", "above": 1}]}, "at_once.quantity"),
+        ({"at_once": [{"quantity": "head_mm", "above": 2.5}]}, "at_once.above"),
+        ({"at_once": {"quantity": "head_mm", "above": 1}}, "at_once"),
+        ({"wake": 300}, "wake"),
+    ],
+)
+def test_a_plan_that_cannot_be_kept_is_refused_by_its_key(changes, key):
+    with pytest.raises(boards.DefinitionError) as refused:
+        asleep(**changes)
+    assert [problem.key for problem in refused.value.found] == [key]
+
+
+@pytest.mark.parametrize("fit", ["rain", "smoke"])
+def test_a_sensor_whose_events_would_be_slept_through_is_refused(fit):
+    with pytest.raises(boards.DefinitionError, match=f"a board that sleeps misses it; take {fit} out of fit"):
+        asleep(fit=("level", fit))

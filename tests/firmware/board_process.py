@@ -61,9 +61,11 @@ class BoardProcess:
         self.rate = rate
         self.net_rate = net_rate
         self.station_ms = 1_000
+        self.woke_ms = 0  # When its sleep ended before this start, 0 = it did not sleep.
         self._set_us = 0  # When that was so; 0 = the clock has not begun.
         self.world: dict = {"adc": {"0": 1_200_000, "2": 1_100_000}}
         self.rows: list[list[int]] = []
+        self.made_ms: list[int] = []  # When that was, by the station's clock.
         self.line, self._board_end = pty.openpty()
         tty.setraw(self._board_end)
         os.set_blocking(self.line, False)
@@ -95,6 +97,9 @@ class BoardProcess:
             stderr=(self.folder / "stderr").open("wb"),
         )
         board_end.close()
+        if self.woke_ms:
+            self.send({"woke": self.woke_ms})
+            self.woke_ms = 0
         self.set_rate(self.rate)
         self.send({"net_rate": round(self.net_rate * 1000)})
         self.send(self.world)
@@ -109,6 +114,24 @@ class BoardProcess:
             self.process.kill()
         self.process.wait(LIMIT_S)
         self.process = None
+
+    def sleep_through(self, limit_s: float = LIMIT_S, drift_ppm: int = 0, power_fails: bool = False) -> int:
+        """Wait until it sleeps, and let the station's time pass until it has woken; how many ms it wanted to sleep.
+
+        `drift_ppm`: so much longer than it wanted. `power_fails`: what it kept is gone at its wake.
+        """
+        while True:
+            message = self._message(limit_s)
+            if "sleep" in message:
+                break
+        assert self.wait_exit() == (12, "")
+        self.station_ms = message["at"] + message["sleep"] + message["sleep"] * drift_ppm // 1_000_000
+        self._set_us = 0
+        if power_fails:
+            (self.folder / "keep").unlink()
+        self.woke_ms = self.station_ms
+        self.start()
+        return message["sleep"]
 
     def kill(self) -> None:
         assert self.process is not None
@@ -187,6 +210,7 @@ class BoardProcess:
         message = json.loads(line)
         if "row" in message:
             self.rows.append(message["row"])
+            self.made_ms.append(message["at"])
         return message
 
     def _errors(self) -> str:

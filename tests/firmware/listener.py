@@ -1,12 +1,13 @@
 """The station's side of a board's link in tests: a listener at a real broker that may keep and acknowledge rows."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.local_messages import MessageError, Rows, ack, read_rows, read_state
+from gateway.local_messages import MessageError, Rows, State, ack, read_rows, read_state
 from tests.firmware.board_process import LIMIT_S, SERIAL
 from wire import local
 from wire.row import crc_of
@@ -21,13 +22,21 @@ class Listener:
     Every row that came is in `kept` under its key; the same key with other content is an error.
     """
 
-    def __init__(self, port: int, keeps: bool = False, login: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        keeps: bool = False,
+        login: tuple[str, str] | None = None,
+        unix_ms: Callable[[], int] | None = None,
+    ) -> None:
         self.rows: list[Rows] = []
         self.states: list[bool] = []
         self.kept: dict[tuple[int, int], int] = {}
         self.again = 0  # Rows that came more than once.
         self.bad = 0  # Messages that were none.
+        self.births: list[State] = []
         self._keeps = keeps
+        self._unix_ms = unix_ms  # It tells the time as well.
         self._news = threading.Condition()
         self._client = paho.Client(CallbackAPIVersion.VERSION2, reconnect_on_failure=True)
         self._client.reconnect_delay_set(1, 1)
@@ -70,7 +79,8 @@ class Listener:
                 if self._keeps:
                     self._keep(self.rows[-1])
             elif received.topic.endswith(local.STATE):
-                self.states.append(read_state(received.payload).alive)
+                self.births.append(read_state(received.payload))
+                self.states.append(self.births[-1].alive)
             self._news.notify_all()
 
     def _keep(self, message: Rows) -> None:
@@ -83,4 +93,5 @@ class Listener:
             has = 0
             while (message.epoch, has + 1) in self.kept:
                 has += 1
-            self.say_ack(message.epoch, has, 0, None)
+            echo = (message.up_ms, self._unix_ms()) if self._unix_ms else None
+            self.say_ack(message.epoch, has, 0, echo)

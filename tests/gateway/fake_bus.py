@@ -100,6 +100,9 @@ class FakeStation:
     def on_lost(self, source: str, why: str, mono_ms: int) -> None:
         self._tell("lost", source, why)
 
+    def on_asleep(self, source: str) -> None:
+        self.told.append(("asleep", source))
+
     def on_back(self, source: str, mono_ms: int) -> None:
         self._tell("back", source)
 

@@ -130,3 +130,88 @@ def test_more_boards_than_a_gateway_hears_are_an_error(tmp_path):
 def test_a_rule_may_not_name_a_channel_of_no_board(tmp_path):
     (found,) = problems(tmp_path, GOOD + LOCAL + RULE.replace("slope.tilt_x", "slope.tilt_z"))
     assert 'no channel is called "slope.tilt_z"' in found
+
+
+SLEEP = """
+[local.board.sleep]
+wake = "5 min"
+report_every = 6
+at_once = [{ quantity = "head_mm", above = "2.50 m" }, { quantity = "supply_mv", below = "11.5 V" }]
+"""
+TABLE = [[0, 0], [2_450_000, 2_450_000]]
+SERIAL = 'serial = "00112233445566aa"\n'
+ASLEEP = LOCAL.replace(SERIAL, f"{SERIAL}calibration.adc.0 = {TABLE}\n{SLEEP}")
+FLOOD = """
+[[rule]]
+name = "high"
+kind = "high"
+channel = "river2"
+datum = "wusong"
+yellow = "165 m"
+siren = false
+"""
+
+
+def test_a_board_may_sleep_and_is_then_expected_at_its_reports(tmp_path):
+    loaded = station(tmp_path, GOOD + ASLEEP + FLOOD)
+    assert loaded.local is not None
+    gauge, slope = loaded.local.sources
+    assert (gauge.report_s, gauge.cadence_ms, slope.report_s) == (1_800, 1_800_000, 0)
+    plan = {
+        "wake_s": 300,
+        "report_every": 6,
+        "at_once": [{"quantity": "head_mm", "above": 2_500}, {"quantity": "supply_mv", "below": 11_500}],
+    }
+    link = ("192.168.4.1", 1_884, "CYB01")
+    made = boards.mqtt_board_json("esp32-wifi", *link, {"adc": {"0": TABLE}}, ("level",), sleep=plan)
+    assert gauge.definition == made["definition"]
+    lost = {rule.channel: rule.steps[0].at for rule in loaded.rules if rule.kind == "lost"}
+    assert lost["gauge"] == 2 * 1_800_000 + 120_000
+    assert lost["slope"] == 10_000
+
+
+WRONG_SLEEP = [
+    ('wake = "5 min"', 'wake = "90 s"', "wake_s: 90 is not a multiple of row_s = 60"),
+    ('wake = "5 min"', 'wake = "1 s"', "is out of range"),
+    ('wake = "5 min"', "", "wake: is missing"),
+    ('wake = "5 min"', 'wake = "61.5 s"', "is not in whole seconds"),
+    ("report_every = 6", "report_every = 0", "1 to 1000"),
+    ("report_every = 6", "report_every = 1000", "86400 is the most"),
+    ("report_every", "reports", 'did you mean "report_every"'),
+    ('"head_mm", above = "2.50 m"', '"gap_mm", above = "2.50 m"', 'the board measures no "gap_mm"'),
+    ('"head_mm", above = "2.50 m"', '"head_mm"', "has no limit"),
+    ('above = "2.50 m"', 'above = "2.50 V"', "a length"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "told"), WRONG_SLEEP)
+def test_a_plan_to_sleep_that_cannot_be_is_told(tmp_path, old, new, told):
+    assert ASLEEP.count(old) == 1
+    assert any(told in line for line in problems(tmp_path, GOOD + ASLEEP.replace(old, new)))
+
+
+@pytest.mark.parametrize("fit", ["rain", "smoke"])
+def test_what_would_miss_events_asleep_is_not_put_to_sleep(tmp_path, fit):
+    text = ASLEEP.replace('fit = ["level"]', f'fit = ["level", "{fit}"]')
+    (found,) = problems(tmp_path, GOOD + text)
+    assert f"and a board that sleeps misses it; take {fit} out of fit" in found
+
+
+def test_no_siren_and_no_short_window_hangs_on_a_board_that_sleeps(tmp_path):
+    (found,) = problems(tmp_path, GOOD + ASLEEP + FLOOD.replace("siren = false\n", ""))
+    assert "a siren must not wait for that: write siren = false" in found
+    assert '"river2" is of a board that sleeps and is seen every 1800 s' in found
+    (found,) = problems(tmp_path, GOOD + ASLEEP + FLOOD + 'window = "60 s"\n')
+    assert 'a window holds two reports at least: use "3600 s" or more' in found
+    assert station(tmp_path, GOOD + ASLEEP + FLOOD + 'window = "1 h"\n').rules
+
+
+def test_a_lost_rule_of_a_board_that_sleeps_waits_for_two_reports(tmp_path):
+    rule = '\n[[rule]]\nname = "gone"\nkind = "lost"\nchannel = "gauge"\nafter = "30 min"\n'
+    (found,) = problems(tmp_path, GOOD + ASLEEP + rule)
+    assert "is less than two scans, or reports" in found
+
+
+def test_a_sensor_that_sleeps_is_no_part_of_a_fused_channel(tmp_path):
+    fusion = '\n[[fusion]]\nname = "stage"\nsensors = ["river", "river2"]\noverlap = ["183.00 m", "186.00 m"]\n'
+    assert any("only sensors that are always awake" in one for one in problems(tmp_path, GOOD + ASLEEP + fusion))

@@ -18,13 +18,13 @@ START_MS = 1_717_200_000_000
 
 
 class World:
-    def __init__(self, definition: str = "") -> None:
+    def __init__(self, definition: str = "", report_s: int = 0) -> None:
         self.clock = HandClock(START_MS)
         self.station = FakeStation()
         channels = tuple(Channel(f"gauge.{column}", "gauge", n, column) for n, column in enumerate(COLUMNS))
         source = Source(
             "gauge", "local", 0, board_type="esp32-wifi", serial="00112233445566aa", channels=channels,
-            definition=definition,
+            definition=definition, report_s=report_s,
         )  # fmt: skip
         self.board = WifiBoard(source, 1_000, self.clock, self.station)
         self.up_ms = 0
@@ -192,3 +192,118 @@ def test_a_gateway_without_time_tells_none():
     world = World()
     world.clock.now_ms = 5_000
     assert not world.board.needs_time(world.hear(time_quality=NEVER))
+
+
+REPORT_S = 1_800
+
+
+class Sleeper(World):
+    """A board that reports every half hour; `report` is one of its reports, `sleep` what ends it."""
+
+    def __init__(self) -> None:
+        super().__init__(report_s=REPORT_S)
+
+    def birth(self, next_ms: int = 0) -> None:
+        self.board.birth(State(True, EPOCH, 1, 0, 0, "", next_ms))
+
+    def report(self) -> None:
+        self.birth()
+        for _ in range(3):
+            self.hear()
+        self.birth(REPORT_S * 1_000 - 5_000)
+
+    def wait(self, seconds: int) -> None:
+        for _ in range(seconds // 10):
+            self.clock.now_ms += 10_000
+            self.up_ms += 10_000
+            self.board.look("it is not heard")
+
+    def told(self, kind: str) -> list[tuple[str, ...]]:
+        return [one for one in self.station.told if one[0] == kind]
+
+
+def test_a_board_that_sleeps_is_not_lost_until_it_misses_two_reports():
+    world = Sleeper()
+    for _ in range(3):
+        world.report()
+        assert world.board.asleep
+        world.wait(REPORT_S)
+    assert world.told("lost") == []
+    world.wait(REPORT_S)
+    assert world.told("lost") == []  # One may be missed.
+    world.wait(120)
+    assert world.told("lost") == [("lost", "gauge", "it is not heard: it has missed 2 reports")]
+    world.report()
+    assert world.told("back") == [("back", "gauge")]
+
+
+def test_what_a_board_said_before_it_fell_asleep_is_not_the_present():
+    world = Sleeper()
+    world.birth()
+    world.hear()
+    assert world.told("asleep") == []
+    world.birth(60_000)
+    assert world.told("asleep") == [("asleep", "gauge")]
+    world.wait(60)
+    assert len(world.told("asleep")) == 1
+    world.report()
+    assert len(world.told("asleep")) == 2
+
+
+@pytest.mark.parametrize("how", ["it only falls silent", "its connection breaks"])
+def test_a_report_that_breaks_off_is_no_loss_but_its_values_are_no_present(how):
+    world = Sleeper()
+    world.birth()
+    world.hear()
+    if how == "its connection breaks":
+        world.board.death("it has left the station's broker")
+    world.wait(20)
+    assert world.told("asleep") == [("asleep", "gauge")]
+    world.wait(REPORT_S)
+    assert world.told("lost") == []
+    world.wait(REPORT_S + 120)
+    assert len(world.told("lost")) == 1
+
+
+def test_a_gateway_that_starts_knows_from_the_kept_birth_when_a_board_comes_back():
+    world = Sleeper()
+    world.birth(600_000)
+    world.wait(600 + REPORT_S)
+    assert world.told("lost") == []
+    world.wait(120)
+    assert len(world.told("lost")) == 1
+
+
+def test_a_gateway_that_never_heard_of_a_board_calls_it_lost_after_two_reports():
+    world = Sleeper()
+    world.wait(2 * REPORT_S)
+    assert world.told("lost") == []
+    world.wait(120)
+    assert len(world.told("lost")) == 1
+
+
+def test_a_board_that_sleeps_is_told_the_time_with_each_report_and_may_drift():
+    world = Sleeper()
+    for _ in range(CLOCK_MISSES + 3):
+        world.birth()
+        asked = [world.board.needs_time(world.hear(off_ms=9_000)) for _ in range(3)]
+        assert asked == [True, False, False]
+        world.birth(REPORT_S * 1_000)
+        world.wait(REPORT_S)
+    assert world.told("sensor fault") == []
+
+
+def test_the_clock_of_its_sleep_makes_no_message_late():
+    world = Sleeper()
+    for _ in range(20):
+        world.report()
+        assert world.values()[0][2] <= 31
+        world.wait(REPORT_S)
+        world.up_ms -= 9_000  # Half a percent.
+
+
+def test_a_board_that_is_awake_is_lost_by_its_death_as_before():
+    world = World()
+    world.hear()
+    world.board.death("it has left the station's broker")
+    assert world.station.has("lost", "gauge", "it has left the station's broker")

@@ -14,18 +14,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tools.broker import end_with_parent
 from tools.emulator import flash_dump
-from tools.emulator.board_spec import BoardSpec, label_of, serial_of
+from tools.emulator.board_spec import BoardSpec, Place, label_of, serial_of
 from tools.emulator.keeper import Keeper
 from tools.emulator.stimulus import Stimulus
 
 EXIT_ORDERLY = 0
-RESTARTED = (10, 11, 12)  # reset, watchdog, deep sleep: the supply is still there
+RESTARTED = (10, 11)  # reset, watchdog: the supply is still there
+ASLEEP = 12
 POWER_CUT = 13
 HEAP = "512k"
 READY_TIMEOUT_S = 20.0
@@ -42,18 +41,6 @@ FEED_MS = 200  # A UART sensor sends so often by itself ...
 FEED_S_MIN = 0.015  # ... but on an accelerated clock not more often than this in real time.
 
 StationMs = Callable[[], float]
-
-
-@dataclass
-class Place:
-    """Where a board stands: its folder, its end of the line if it has one, what it runs, and the clock it is given."""
-
-    folder: Path
-    line_end: socket.socket | None
-    interpreter: Path
-    build: Path
-    clock: Callable[[], list[int]]  # [station ms, real us, rate in thousandths]
-    definition: dict[str, Any] = field(default_factory=dict)
 
 
 class Board:
@@ -92,6 +79,13 @@ class Board:
         self._spike_until_ms: float | None = None
         self._failed_starts = 0
         self._wanted = False
+        self._wake_ms: int | None = None  # When it wakes by itself, by the station's clock.
+        self._woke_ms: int | None = None
+
+    @property
+    def asleep(self) -> bool:
+        """It has power and sleeps deeply: nothing of it runs, and it wakes by itself."""
+        return self._wake_ms is not None
 
     @property
     def line_end(self) -> socket.socket | None:
@@ -147,6 +141,8 @@ class Board:
     def kill(self) -> None:
         """Take the power away at once; `start()` gives it back."""
         self._wanted = False
+        if self.asleep:
+            self._keeper.call(self._lose_sleep)
         process = self._process
         if process and process.poll() is None:
             process.kill()
@@ -216,9 +212,14 @@ class Board:
     def tick(self, now_s: float) -> float:
         """Feed what comes in time; when to be called again."""
         with self._lock:
+            station_ms, _, rate_milli = self._place.clock()
+            if self._wake_ms is not None:
+                if station_ms < self._wake_ms:
+                    return now_s + min(1.0, (self._wake_ms - station_ms) / rate_milli)
+                self._woke_ms, self._wake_ms = self._wake_ms, None
+                self._launch()
             if self._control is None:
                 return now_s + 1.0
-            station_ms, _, rate_milli = self._place.clock()
             due_s = now_s + 1.0
             if self._unsent:
                 self._send({})
@@ -237,6 +238,7 @@ class Board:
     def close(self) -> None:
         """End the process in order: its world is gone. Only from the rig's thread."""
         self._wanted = False
+        self._wake_ms = None
         if self._control is not None:
             self._control.shutdown(socket.SHUT_WR)
         if self._process is not None:
@@ -275,6 +277,9 @@ class Board:
         with self._lock:
             self._control = mine
             self._heard = self._unsent = b""
+            if self._woke_ms is not None:
+                self._send({"woke": self._woke_ms})
+                self._woke_ms = None
             self._send({"clock": self._place.clock()})
             self._send(self.stimulus.everything())
         self._keeper.watch(mine, self._listen)
@@ -304,6 +309,8 @@ class Board:
                 self._failed_starts = 0
                 self._ready.set()
             self.outputs.update(message.get("pin", {}))
+            if "sleep" in message:
+                self._wake_ms = message["at"] + message["sleep"]
             if "error" in message:
                 self.errors.append(message["error"])
         if "stats" in message:
@@ -320,9 +327,18 @@ class Board:
             self._process.wait(STOP_TIMEOUT_S)
         self._failed_starts = 0 if self._ready.is_set() else self._failed_starts + 1
         code = self._gone()
-        if self._wanted and code in RESTARTED and self._failed_starts < RESTARTS_MAX:
+        if self._wanted and code == ASLEEP and self._wake_ms is not None:
+            self._keeper.wake()
+        elif self._wanted and code in RESTARTED and self._failed_starts < RESTARTS_MAX:
             self._launch()
         else:
+            self._down.set()
+
+    def _lose_sleep(self) -> None:
+        """Without power it does not wake, and what it kept is gone."""
+        if self._wake_ms is not None and self._process is None:
+            self._wake_ms = None
+            self._keep_file.unlink(missing_ok=True)
             self._down.set()
 
     def _gone(self) -> int:

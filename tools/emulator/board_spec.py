@@ -4,7 +4,10 @@ Rules of this file: data only; a name gives the same chip in every run.
 """
 
 import hashlib
-from dataclasses import dataclass
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from boards import load_board
@@ -31,6 +34,7 @@ class BoardSpec:
     address: int
     board_type: str = "esp32-rs485"
     calibration: dict[str, dict[str, Any]] | None = None
+    sleep: dict[str, Any] | None = None  # as in boards/wifi.py
 
     @property
     def provisioned(self) -> dict[str, dict[str, Any]]:
@@ -60,3 +64,15 @@ class BoardSpec:
     def serial(self) -> bytes:
         """Of the chip of its first unit: the same in every run."""
         return serial_of(self.name)
+
+
+@dataclass
+class Place:
+    """Where a board stands: its folder, its end of the line if it has one, what it runs, and the clock it is given."""
+
+    folder: Path
+    line_end: socket.socket | None
+    interpreter: Path
+    build: Path
+    clock: Callable[[], list[int]]  # [station ms, real us, rate in thousandths]
+    definition: dict[str, Any] = field(default_factory=dict)

@@ -24,8 +24,8 @@ from tools import firmware_build
 from tools.broker import Broker
 from tools.broker_access import new_password, write_access
 from tools.emulator.bad_network import BadNetwork
-from tools.emulator.board import Board, Place
-from tools.emulator.board_spec import BoardSpec, label_of, serial_of
+from tools.emulator.board import Board
+from tools.emulator.board_spec import BoardSpec, Place, label_of, serial_of
 from tools.emulator.keeper import Keeper
 from tools.emulator.line import open_port
 from tools.emulator.line_process import LineProcess
@@ -276,8 +276,9 @@ class Rig:
             self._passwords[serial] = new_password()
             self._give_access(self.local)
             own = {"ssid": "rig", "wifi_key": "no radio here", "username": serial, "password": self._passwords[serial]}
+            link = (self.local.host, self.air.port, self._station_id)
             definition = definitions.mqtt_board_json(
-                spec.board_type, self.local.host, self.air.port, self._station_id, spec.provisioned, spec.fit, own
+                spec.board_type, *link, spec.provisioned, spec.fit, own, sleep=spec.sleep
             )
         else:
             definition = definitions.board_json(

@@ -36,6 +36,8 @@ K_UPDATE_CODE = 19  # Answer to the message before: 0 = taken, or the exception 
 K_COUNTER = 20  # Of the running application, with its slot and version as in the status block.
 K_SLOT = 21
 K_VERSION = 22
+K_NEXT_MS = 23  # In a birth: it sleeps now, and a gateway hears of it again in so long.
+NEXT_MS_MAX = 604_800_000
 
 
 def topic(station: str, serial: str, leaf: str) -> str:
