@@ -10,6 +10,7 @@ START_MS = 4_000  # From the wake to the first scan: a start takes up to so long
 SCANS = 6  # Before the row.
 SLEEP_MS_MIN = 2_000  # A shorter sleep is none: the wake behind it is taken.
 REPORT_MS = 30_000  # Time of the network, as all link time-outs: connecting, handing over, and being told the time.
+UPDATE_MS = 900_000  # So much while a package comes: it is not cut off at each wake.
 LEARN_S = 600  # Of sleep, before it is worth while.
 PPM_MAX = 30_000  # An ESP32's own oscillator, when it is hot or cold.
 TIME_MS = 3_000  # So much of it for a time that the gateway, which has all, may not have.
@@ -72,6 +73,8 @@ class Sleeper:
             self._failures = link.failures
         spent_ms = self._diff(now, self._since)
         failed = link.failures > self._failures
+        if link.is_updated() and spent_ms <= UPDATE_MS:
+            return 0
         if spent_ms > REPORT_MS or (failed and not self._crossed):
             return self._give_up()
         if self._said:

@@ -19,6 +19,7 @@ WAY_MS_MAX = 3_000  # A time that was longer under way (there and back) is not t
 MESSAGE_BYTES = 1_536
 NOW_BYTES_MAX = 400
 AT_BYTES_MAX = 48
+UPDATE_PAUSE_MS = 10_000  # A gateway that sends a package asks for no longer pause than this.
 SENDS_MAX = 4  # Messages in one turn.
 _UPDATE_KEYS = (local.K_UPDATE_ORDER, local.K_UPDATE_OFFSET, local.K_UPDATE_BYTES)
 
@@ -57,6 +58,7 @@ class Mqtt:
         self._update: "Update" = None  # noqa: F821  # pyright: ignore
         self._at_code = 0  # What is to be answered to what came of a package; None = nothing.
         self._at_told = None
+        self._update_ms = None  # When something came for the update.
         self._born = False
         self._scan = False  # Now-values that nobody was told yet.
         self._next = 1  # The next seq to send,
@@ -122,6 +124,11 @@ class Mqtt:
     def handed_over(self) -> bool:
         """A gateway has every row, and the now-values are said."""
         return self._born and not self._scan and self._log.gateway_has >= self._log.head
+
+    def is_updated(self) -> bool:
+        """A package is on its way here: its last piece came a moment ago."""
+        since = self._update_ms
+        return since is not None and self._diff(self._net.ticks_ms(), since) <= UPDATE_PAUSE_MS
 
     def say_asleep(self, next_ms: int) -> bool:
         """Say that it sleeps, and comes back in `next_ms`; False if there is no room now."""
@@ -275,6 +282,7 @@ class Mqtt:
     def _heard_update(self, message):
         """False if it is neither a piece nor an order."""
         order, offset, data = [message.get(key) for key in _UPDATE_KEYS]
+        self._update_ms = self._net.ticks_ms()
         if _is_number(order):
             self._at_code = self._update.order(order)
         elif _is_number(offset) and isinstance(data, bytes) and 0 < len(data) <= local.UPDATE_BYTES_MAX:

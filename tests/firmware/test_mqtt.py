@@ -7,7 +7,7 @@ import pytest
 from bank import Bank
 from board_log import BoardLog
 from clock import Clock
-from links.mqtt import LESS_MS, RESEND_MAX_MS, RESEND_MS, WAY_MS_MAX, WINDOW, Mqtt
+from links.mqtt import LESS_MS, RESEND_MAX_MS, RESEND_MS, UPDATE_PAUSE_MS, WAY_MS_MAX, WINDOW, Mqtt
 
 from gateway.local_messages import Rows, ack, read_rows, read_state
 from tests.firmware.board_process import DEFINITION, SERIAL, BoardProcess
@@ -108,7 +108,7 @@ def test_a_birth_says_who_it_is_and_how_far_its_log_reaches():
     world = World(rows=5).connect()
     world.turn()
     (birth,) = [read_state(state) for state in world.states]
-    assert birth == (True, EPOCH, 3, 1, 5, DEFINITION[:16])
+    assert birth == (True, EPOCH, 3, 1, 5, DEFINITION[:16], 0)
 
 
 def test_each_scan_is_told_at_once_with_its_age():
@@ -218,6 +218,34 @@ def test_rows_that_are_gone_are_told_by_where_the_message_begins():
     (first, *_) = world.connect().drain()
     assert first.first == 1
     assert first.gone[0] == (1, world.log.tail - 1)
+
+
+class NoUpdate:
+    offset = word = slot_word = counter = 0
+
+    def take(self, offset: int, data: bytes) -> int:
+        return 3
+
+    def order(self, order: int) -> int:
+        return 3
+
+
+def test_a_link_knows_for_a_moment_that_a_package_comes():
+    world = World()
+    world.link.serve_update(NoUpdate())
+    for answer in (b"", CONNACK, b"\x90\x04\x00\x01\x00\x00"):
+        world.turn()
+        world.hal.network.say(answer)
+    world.drain(4)
+    assert not world.link.is_updated()
+    topic = local.topic(STATION, SERIAL, local.UPDATE).encode()
+    world.hal.network.say(message(topic, bytes(Encoder(40).encode({0: 1, 15: 0, 16: b"x"}))))
+    world.turn()
+    assert world.link.is_updated()
+    world.turn(UPDATE_PAUSE_MS)
+    assert world.link.is_updated()
+    world.turn(1)
+    assert not world.link.is_updated()
 
 
 REFUSED = {

@@ -105,7 +105,7 @@ WRONG = [
     ('guard = "180.00 m"', 'guard = { deadband = "0.2 m" }', "guard = ", "guard.at: is missing"),
     ('warning = "182.00 m"', 'warning = { at = "182.00 m", deadband = "3 m" }', '[[rule]]\nname = "flood"',
      "the deadband of warning reaches beyond that of guard"),
-    ('after = "15 s"', 'after = "1 s"', 'after = "1 s"', "is less than two scans; use at least"),
+    ('after = "15 s"', 'after = "1 s"', 'after = "1 s"', "is less than two scans, or reports; use at least"),
     ('level = "orange"', 'level = "orang"', '"orang"', 'blind.level: "orang" is not a level; use'),
     ('level = "orange"', 'level = "orange"\nsiren = "no"', "siren = ", "is neither true nor false"),
     ("[spool]", "[spol]", "[spol]", '"spol" is not a key of station.toml; did you mean "spool"?'),
