@@ -63,6 +63,8 @@ def _prepare(level: str, cache: Path, environment: Environment, runner: Runner) 
     missing, later = (debian.missing_packages(system, name, has_micropython) for name in (level, "test"))
     debian.install(missing, later, system, runner)
     interpreter.provide(cache, system, runner)
+    if level == "test":
+        interpreter.provide_small(cache.with_name(interpreter.SMALL), system, runner)
     environment.prepare(level)
 
 

@@ -3,6 +3,9 @@
 It is the one on the PATH where that is new enough (Debian 13 has it as a package). Debian 12 has none: there the
 package of Debian 13 is unpacked into the cache and run through its own loader; apt works on a state directory of its
 own for that, so that neither the system's sources nor its packages change.
+
+Beside it a second one for tests, of 32 bits: its numbers, objects and ticks are as small as a board's. Only machines
+that run both kinds of programs can have it; elsewhere what asks for it takes the first, and says so.
 """
 
 import platform
@@ -11,7 +14,7 @@ import subprocess
 from pathlib import Path
 
 from tools.failure import EXIT_WRONG_CALL, Failure
-from tools.setup.console import ProgramFailed, Runner, step
+from tools.setup.console import ProgramFailed, Runner, say, step
 from tools.setup.debian import Mirror, System, mirror_of_this_machine
 
 OLDEST = (1, 25)
@@ -19,6 +22,8 @@ SUITE = "trixie"
 PACKAGES = ["micropython", "libc6", "libffi8", "libmbedcrypto16", "libmbedtls21", "libmbedx509-7"]
 PROBE = "import sys, select, asyncio; print(*sys.implementation.version[:2])"
 PROBE_LIMIT_S = 10
+SMALL = "micropython32"  # Folder of the interpreter of 32 bits, beside the other's.
+RUNS_SMALL = {"x86_64": "i386"}  # Machine -> Debian's name of the kind that it runs too.
 DOWNLOAD_LIMIT_S = 300
 
 
@@ -83,10 +88,25 @@ def provide(cache: Path, system: System, runner: Runner) -> None:
         ) from None
 
 
-def private_apt(work: Path, mirror: Mirror, suite: str, runner: Runner, kinds: str = "deb") -> list[str]:
+def provide_small(cache: Path, system: System, runner: Runner) -> None:
+    """Put the interpreter of 32 bits to `cache`/micropython where this machine can have it; never fails for it."""
+    architecture = RUNS_SMALL.get(platform.machine())
+    if ready(cache) or not system.debian or architecture is None:
+        return
+    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        with step(f"MicroPython of 32 bits from Debian {SUITE}, into .cache only"):
+            _unpack(cache, mirror_of_this_machine(), runner, architecture)
+    except (ProgramFailed, Failure) as error:
+        say(f"  Tests of a board's memory go without it: {error}")
+
+
+def private_apt(
+    work: Path, mirror: Mirror, suite: str, runner: Runner, kinds: str = "deb", architecture: str = ""
+) -> list[str]:
     """Make apt's state, cache and sources below `work`, and return the command that uses them, lists fetched.
 
-    `kinds`: "deb", "deb-src" or both. Raises `ProgramFailed`.
+    `kinds`: "deb", "deb-src" or both. `architecture`: Debian's name, or the machine's own. Raises `ProgramFailed`.
     """
     shutil.rmtree(work, ignore_errors=True)
     for folder in ("state/lists/partial", "cache/archives/partial"):
@@ -107,15 +127,17 @@ def private_apt(work: Path, mirror: Mirror, suite: str, runner: Runner, kinds: s
         "Acquire::Retries": "3",
         "APT::Get::List-Cleanup": "false",
     }
+    if architecture:
+        settings |= {"APT::Architecture": architecture, "APT::Architectures::": architecture}
     apt = ["apt-get", "-q", *(part for key, value in settings.items() for part in ("-o", f"{key}={value}"))]
     runner.run([*apt, "update"], timeout_s=DOWNLOAD_LIMIT_S)
     return apt
 
 
-def _unpack(cache: Path, mirror: Mirror, runner: Runner) -> None:
+def _unpack(cache: Path, mirror: Mirror, runner: Runner, architecture: str = "") -> None:
     """Fetch and unpack with apt's state, cache and sources all below `cache`."""
     work = cache / "apt"
-    apt = private_apt(work, mirror, SUITE, runner)
+    apt = private_apt(work, mirror, SUITE, runner, architecture=architecture)
     (work / "deb").mkdir()
     runner.run([*apt, "download", *PACKAGES], timeout_s=DOWNLOAD_LIMIT_S, folder=work / "deb")
     root = cache / "root"
