@@ -139,14 +139,11 @@ class Bank:
             first = CONTROL
         else:
             return ILLEGAL_ADDRESS
-        i = register - first
-        last = end - first
-        while i < last:
+        for i in range(register - first, end - first):
             word = words[i]
             out[at] = word >> 8
             out[at + 1] = word & 0xFF
             at += 2
-            i += 1
         return 0
 
     def slots(self, now: int) -> list:
@@ -176,10 +173,11 @@ class Bank:
                 return DEVICE_FAILURE
         if end > NOW:
             self._now[NOW + 1] = self._clock.quality()
-            slot = 0
-            while slot < SLOTS:
-                self._now[NOW_SLOTS + slot * SLOT_REGISTERS + SLOT_AGE] = self._age_ms(slot, now)
-                slot += 1
+            words = self._now
+            at = NOW_SLOTS + SLOT_AGE
+            for slot in range(SLOTS):
+                words[at] = self._age_ms(slot, now)
+                at += SLOT_REGISTERS
         return 0
 
     def _age_ms(self, slot, now):

@@ -10,10 +10,23 @@ import boards
 from gateway.bought import plan
 from gateway.load import load
 from tools import bench
-from tools.bench import cost, engine, latency, machine, recorded, siren, station, uplink_bytes, wire
+from tools.bench import (
+    cost,
+    engine,
+    firmware,
+    latency,
+    lone_board,
+    machine,
+    recorded,
+    siren,
+    station,
+    uplink_bytes,
+    wire,
+)
 from tools.bench.figures import Figure, char_bits, exchange_s, kept, percentile, silence_s, wire_use
 from tools.bench.start import BUS, NOWHERE
 from tools.failure import Failure
+from tools.firmware_build import build
 
 LINES = [station.Line(9_600, "8N1"), station.Line(115_200, "8E1", prompt=True)]
 
@@ -261,3 +274,26 @@ def test_the_benched_siren_has_the_limits_of_the_design_and_stimuli_on_both_side
     assert siren.RISEN_MM - siren.NEAR_MM <= river.rate_per_min < siren.JUMP_MM - siren.CALM_MM
     assert config.buses[0].scan_ms == siren.SCAN_MS == siren.POLL_MS
     assert (siren.LIMIT_MS, siren.CONFIRMED_MS) == (2_100, 3_100)
+
+
+@pytest.mark.skipif(not lone_board.USUAL.exists(), reason="no MicroPython in .cache/micropython")
+def test_a_board_comes_up_in_a_large_heap_and_not_in_a_small_one(tmp_path):
+    build()
+    assert firmware.comes_up("esp32-rs485", tmp_path, firmware.HEAP_KIB_MOST)
+    assert not firmware.comes_up("esp32-rs485", tmp_path, firmware.HEAP_KIB_LEAST)
+
+
+@pytest.mark.skipif(not lone_board.USUAL.exists(), reason="no MicroPython in .cache/micropython")
+def test_a_board_is_asked_over_a_pty_and_an_echo_is_no_answer(tmp_path, monkeypatch):
+    monkeypatch.setattr(firmware, "WARM_UP", 1)
+    build()
+    line = lone_board.Pty()
+    try:
+        processor = min(os.sched_getaffinity(0))
+        middle_us, tail_us = firmware._board_us(line, tmp_path, 1.0, processor, 5)
+        assert 1_750 <= middle_us <= tail_us
+        os.write(line.board_end, bytes(firmware.ANSWER_BYTES))
+        with pytest.raises(lone_board.NotUp, match="is no answer"):
+            firmware._exchanges_us(line, firmware.ANSWER_BYTES, 1)
+    finally:
+        line.close()

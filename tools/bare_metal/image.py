@@ -63,8 +63,7 @@ class Kit:
 
 def provide(cache: Path = CACHE) -> Kit:
     """Return image and emulator, from the cache or made now (about 3 minutes). `Failure` where that is not possible."""
-    digest = hashlib.sha256(json.dumps(RECIPE).encode()).hexdigest()[:16]
-    kit = Kit(cache / f"image-{digest}" / "firmware.bin", cache / EMULATOR / "package")
+    kit = _places(cache)
     need = ["node"] if kit.image.exists() and kit.emulator.exists() else list(PROGRAMS)
     _check_programs([name for name in need if shutil.which(name) is None])
     cache.mkdir(parents=True, exist_ok=True)
@@ -83,6 +82,17 @@ def provide(cache: Path = CACHE) -> Kit:
             runner.log,
         ) from None
     return kit
+
+
+def cached(cache: Path = CACHE) -> Kit | None:
+    """Return image and emulator where they were made before and can be run."""
+    kit = _places(cache)
+    return kit if kit.image.exists() and kit.emulator.exists() and shutil.which("node") else None
+
+
+def _places(cache: Path) -> Kit:
+    digest = hashlib.sha256(json.dumps(RECIPE).encode()).hexdigest()[:16]
+    return Kit(cache / f"image-{digest}" / "firmware.bin", cache / EMULATOR / "package")
 
 
 def _check_programs(missing: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""`riverpost bench`: measures the gateway on an emulated station and holds the figures against their limits."""
+"""`riverpost bench`: measures gateway and firmware, and holds the figures against their limits."""
 
 import argparse
 import importlib
@@ -16,10 +16,11 @@ from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_WRONG_CALL, Failure
 if TYPE_CHECKING:
     from tools.bench.figures import Figure
 
-HELP = "measure a gateway: judging, wire, latencies, siren, store"
+HELP = "measure gateway and firmware against their limits"
 EXAMPLE = "riverpost bench wire --seconds 20 --json wire.json"
 # Each a module of this package: ABOUT, measure(plan).
-PAGES = ("engine", "wire", "dead", "latency", "cost", "start", "spool", "drain", "uplink", "replay", "flash", "siren")
+PAGES = ("engine", "wire", "dead", "latency", "cost", "start", "spool", "drain", "uplink", "replay", "flash")
+PAGES += ("firmware", "siren")
 SECONDS_MIN = 1.0
 
 

@@ -65,10 +65,8 @@ def crc16(data: bytes, length: int) -> int:
     """CRC of the first `length` bytes (polynomial A001 reflected, start FFFF). A frame carries it low byte first."""
     crc = 0xFFFF
     table = _TABLE
-    i = 0
-    while i < length:
+    for i in range(length):
         crc = (crc >> 8) ^ table[(crc ^ data[i]) & 0xFF]
-        i += 1
     return crc
 
 
@@ -240,11 +238,9 @@ class Receiver:
         crc = 0xFFFF
         table = _TABLE
         buffer = self.buffer
-        i = self.start
-        last = i + length - 2
-        while i < last:
+        last = self.start + length - 2
+        for i in range(self.start, last):
             crc = (crc >> 8) ^ table[(crc ^ buffer[i]) & 0xFF]
-            i += 1
         return buffer[last] == crc & 0xFF and buffer[last + 1] == crc >> 8
 
     def _shift(self):
