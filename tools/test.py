@@ -1,5 +1,5 @@
 """`./riverpost test`: every gate that a change has to pass, in the order of what they cost; `--soak`: the long proofs;
-`--bare-metal`: our firmware on the emulated chip.
+`--bare-metal`: our firmware on the emulated chip; `--on-board PORT`: the contract tests on a real one.
 
 One line for a gate that holds; a gate that does not is shown with all it says, and the others still run.
 """
@@ -153,6 +153,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", nargs="+", choices=names, metavar="GATE", help=f"some gates only: {', '.join(names)}")
     parser.add_argument("--soak", action="store_true", help="instead of the gates, the long proofs: nothing is lost")
     parser.add_argument("--bare-metal", action="store_true", help="instead of the gates, our firmware on an RP2040")
+    parser.add_argument("--on-board", metavar="PORT", help="instead of the gates, the contract tests on a real board")
     parser.add_argument("--minutes", type=float, metavar="N", help=f"of the soak (default: {soak.MINUTES:.0f})")
     parser.add_argument("--seed", type=int, metavar="S", help="of the soak: the one that a failure named")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the soak's figures there")
@@ -171,14 +172,18 @@ def run(args: argparse.Namespace) -> int:
             do=[f"./riverpost test --soak {' '.join(stray)} ..."],
             exit_code=EXIT_WRONG_CALL,
         )
-    if args.bare_metal and args.only:
+    if sum(map(bool, (args.bare_metal, args.only, args.on_board))) > 1:
         raise Failure(
-            "--only names gates, and --bare-metal runs others",
-            seen="both",
+            "--only names gates, --bare-metal and --on-board run others",
+            seen="more than one of them",
             likely="one of them is meant",
             do=["./riverpost test --bare-metal"],
             exit_code=EXIT_WRONG_CALL,
         )
+    if args.on_board:
+        from tools import on_board  # Needs what only the set-up for tests installs.
+
+        return on_board.run(args.on_board)
     gates = BARE_METAL_GATES if args.bare_metal else [g for g in GATES if not args.only or g.name in args.only]
     begin_s = time.monotonic()
     failed = [gate.name for number, gate in enumerate(gates, 1) if not _holds(gate, f"{number}/{len(gates)}")]

@@ -3,14 +3,12 @@
 import shutil
 import struct
 import subprocess
-from pathlib import Path
 
 import pytest
 from pymodbus.pdu import ExceptionResponse, ModbusPDU
 from pymodbus.pdu.file_message import FileRecord
 
-from tests.firmware.board_process import ADDRESS, BOARD, DEFINITION, SERIAL, BoardProcess, interpreter
-from tools.firmware_build import BUILD, build
+from tests.firmware.board_process import ADDRESS, BOARD, DEFINITION, SERIAL, BoardProcess
 from wire import registers
 from wire.reading import GOOD, MISSING, NEVER, QUANTITY_CODES, SYNCED
 from wire.registers import field, find, slot
@@ -284,21 +282,6 @@ def test_a_cursor_can_also_be_written_by_halves(board):
         for register, value in ((0x0210, 1), (0x0211, 2)):
             assert not client.write_register(register, value, device_id=ADDRESS).isError()
         assert read(client, 0x0210, 2) == [1, 2]
-
-
-def test_the_answer_path_of_functions_3_and_4_allocates_nothing():
-    script = Path(__file__).with_name("heap_lock_scenario.py")
-    build()
-    answer = subprocess.run(
-        [interpreter(), "-X", "heapsize=128k", str(script)],
-        env={"MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert answer.stdout.splitlines() == ["the lock works", "answered 5 under lock"], answer.stderr
-    assert answer.returncode == 0
 
 
 @pytest.mark.parametrize(("first", "kind", "shown"), [(0, "4:hex", "0x0000"), (2, "4:int", "5000")])

@@ -3,7 +3,7 @@
 // node board.mjs RP2040JS_FOLDER FLASH_IMAGE UART DE_PIN    (DE_PIN "-": none)
 //
 // Rules of this file: between orders the board stands still, except while it is paced to the wall clock for somebody
-// on the TCP port, where the bytes of its line come and go.
+// on the TCP ports, where the bytes of its line and of its console come and go.
 
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -47,14 +47,28 @@ function ask({ hex, limit_ms }) {
   };
 }
 
-function listen(done) {
-  const server = createServer((socket) => {
+/** A server on a TCP port: what comes is given to `take`; `attach` gets a call that sends. */
+function serve(take, attach) {
+  return createServer((socket) => {
     socket.setNoDelay(true);
-    socket.on('data', (bytes) => board.line.feed(bytes));
-    socket.on('error', () => socket.destroy()); // The master hung up: to a board that is a silent line.
-    board.onSent = (value) => socket.writable && socket.write(Buffer.from([value]));
+    socket.on('data', take);
+    socket.on('error', () => socket.destroy()); // The other side hung up: to a board that is silence.
+    attach((bytes) => socket.writable && socket.write(Buffer.from(bytes)));
   });
-  server.listen(0, '127.0.0.1', () => done({ port: server.address().port }));
+}
+
+function listen(done) {
+  const line = serve(
+    (bytes) => board.line.feed(bytes),
+    (send) => (board.onSent = (value) => send([value])),
+  );
+  const desk = serve(
+    (bytes) => board.type(bytes),
+    (send) => (board.onConsole = send),
+  );
+  line.listen(0, '127.0.0.1', () =>
+    desk.listen(0, '127.0.0.1', () => done({ port: line.address().port, console_port: desk.address().port })),
+  );
   let wall = performance.now();
   let last = wall;
   const timer = setInterval(() => {
@@ -71,7 +85,7 @@ function listen(done) {
     if (wall - board.paced > LAG_MS_MAX) board.paced = wall - LAG_MS_MAX;
   }, PACE_MS);
   board.paced = wall;
-  return { server, timer };
+  return { servers: [line, desk], timer };
 }
 
 const ORDERS = {
@@ -96,8 +110,8 @@ const ORDERS = {
   listen: (_, done) => (pace = listen(done)),
   stop: (_, done) => {
     clearInterval(pace.timer);
-    pace.server.close();
-    board.onSent = () => {};
+    for (const server of pace.servers) server.close();
+    board.onSent = board.onConsole = () => {};
     done({});
   },
 };

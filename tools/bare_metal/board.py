@@ -93,6 +93,7 @@ class Board:
         self.erases = 0
         self.programs = 0
         self.console = ""
+        self.console_port = 0  # While it is listening.
         pin = "-" if de is None else str(de)
         self._process = subprocess.Popen(
             ["node", HERE / "board.mjs", emulator, image, str(uart), pin],
@@ -145,10 +146,14 @@ class Board:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[int]:
-        """The board runs by the wall clock meanwhile, its line is at a TCP port of this machine, which is given."""
-        port = self._order("listen")["port"]
+        """The board runs by the wall clock meanwhile, its line is at a TCP port of this machine, which is given.
+
+        Its console is at `console_port`.
+        """
+        seen = self._order("listen")
+        self.console_port = seen["console_port"]
         try:
-            yield port
+            yield seen["port"]
         finally:
             self._order("stop")
 

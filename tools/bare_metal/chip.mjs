@@ -62,6 +62,7 @@ export class Board {
     this.adc = {};
     this.rest = {}; // Level of input pins at the start.
     this.onSent = () => {};
+    this.onConsole = () => {};
     this.on = false;
     this.resets = 0;
     this.random = 2463534242;
@@ -136,6 +137,7 @@ export class Board {
       this.sent.push(byte);
       this.onSent(byte[0]);
     });
+    new Line(chip, 1 - this.pins.line, () => {}); // A silent sensor at the other one.
     const { de } = this.pins;
     if (de !== null) {
       chip.gpio[de].addListener((state) => this.driven.push([state === 1 ? 1 : 0, this.clock.nanos]));
@@ -143,13 +145,34 @@ export class Board {
     Object.assign(chip.adc.channelValues, this.adc);
     for (const [pin, level] of Object.entries(this.rest)) chip.gpio[pin].setInputValue(level);
     const serial = new USBCDC(chip.usbCtrl);
-    // The emulated host would answer every read with an empty packet, and the chip would never sleep.
+    // The emulated host would answer every read with an empty packet, and the chip would never sleep: so a read is held
+    // until there is something to type.
     const answer = chip.usbCtrl.onEndpointRead;
-    chip.usbCtrl.onEndpointRead = (endpoint, size) => endpoint === serial.outEndpoint || answer(endpoint, size);
+    let held = 0;
+    this.typed = [];
+    this.onTyped = () => {
+      if (!held || !this.typed.length) return;
+      const size = held;
+      held = 0;
+      for (const byte of this.typed.splice(0, size)) serial.sendSerialByte(byte);
+      answer(serial.outEndpoint, size);
+    };
+    chip.usbCtrl.onEndpointRead = (endpoint, size) => {
+      if (endpoint !== serial.outEndpoint) return answer(endpoint, size);
+      held = size;
+      this.onTyped();
+    };
     const text = new TextDecoder();
     serial.onSerialData = (bytes) => {
       this.console = (this.console + text.decode(bytes, { stream: true })).slice(-CONSOLE_CHARS_MAX);
+      this.onConsole(bytes);
     };
+  }
+
+  /** Somebody types `bytes` on the console; the chip takes them as it can. */
+  type(bytes) {
+    this.typed.push(...bytes);
+    this.onTyped();
   }
 
   /** Let `nanos` pass, or less: until `until()`, which is asked every `slice` nanoseconds. */

@@ -21,7 +21,7 @@ from tools import firmware_build
 from tools.bare_metal import image
 from tools.bare_metal.board import Board, flash_image
 from tools.bench.figures import FAST_SILENCE_S, Figure, percentile
-from tools.bench.lone_board import NotUp, Pty, interpreter, lone_board
+from tools.bench.lone_board import PRINTED, NotUp, Pty, interpreter, lone_board
 from tools.bench.machine import Load, typical
 from tools.bench.station import Plan
 from tools.emulator.rtu import READ_INPUT, is_whole, sealed
@@ -110,7 +110,7 @@ def smallest_heap_kib(board_type: str, folder: Path) -> int:
     """KiB of the smallest heap in which a board of this type starts, scans and writes a row."""
     too_small, enough = HEAP_KIB_LEAST, HEAP_KIB_MOST
     if not comes_up(board_type, folder, enough):
-        raise NotUp(f"{board_type} does not come up in {enough} KiB: {(folder / str(enough) / 'stderr').read_text()}")
+        raise NotUp(f"{board_type} does not come up in {enough} KiB: {(folder / str(enough) / PRINTED).read_text()}")
     while enough - too_small > 1:
         middle = (too_small + enough) // 2
         if comes_up(board_type, folder, middle):

@@ -11,8 +11,9 @@ import socket
 import subprocess
 import time
 import tty
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tools.firmware_build import BUILD
 SMALL = Path(__file__).resolve().parents[2] / ".cache" / "micropython32" / "micropython"
 USUAL = Path(__file__).resolve().parents[2] / ".cache" / "micropython" / "micropython"
 START_S = 20.0
+PRINTED = "printed"
 STATION_MS = 1_000
 FEED_S = 0.02
 WORLD = {"adc": {"0": 1_200_000, "1": 400_000, "2": 1_100_000}}
@@ -59,6 +61,7 @@ class LoneBoard:
         self._control = control
         self._log = log
         self._heard = b""
+        self._messages: deque[dict[str, Any]] = deque()
         self._say({"clock": [STATION_MS, time.monotonic_ns() // 1000, round(rate * 1000)]})
         self._say(WORLD)
         self.wait_for("ready")
@@ -67,6 +70,10 @@ class LoneBoard:
         """What the next message with `key` says. NotUp if none comes."""
         end_s = time.monotonic() + START_S
         while time.monotonic() < end_s:
+            while self._messages:
+                message = self._messages.popleft()
+                if key in message:
+                    return message[key]
             if select.select([self._control], [], [], FEED_S)[0]:
                 try:
                     chunk = self._control.recv(65_536)
@@ -76,18 +83,14 @@ class LoneBoard:
                     self._process.wait(START_S)
                     break
                 *lines, self._heard = (self._heard + chunk).split(b"\n")
-                for message in map(json.loads, lines):
-                    if key in message:
-                        return message[key]
+                self._messages.extend(map(json.loads, lines))
             else:
                 self._say(GAP_FRAME)
         raise NotUp(self._log.read_text()[-400:])
 
     def _say(self, message: dict[str, Any]) -> None:
-        try:
+        with suppress(OSError):  # That it has ended is found by reading, behind what it said before.
             self._control.sendall(json.dumps(message).encode() + b"\n")
-        except OSError:
-            raise NotUp(self._log.read_text()[-400:]) from None
 
 
 @contextmanager
@@ -98,8 +101,12 @@ def lone_board(
     heap: str,
     rate: float = 1.0,
     program: Path | None = None,
+    script: Path | None = None,
 ) -> Iterator[LoneBoard]:
-    """A board with `definition` at `line`, its files in `folder`. NotUp if it does not come up."""
+    """A board with `definition` at `line`, its files in `folder`, what it prints in `folder`/PRINTED.
+
+    `program`: another interpreter; `script`: what it runs instead of the firmware's main. NotUp if it does not come up.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "board.json").write_text(json.dumps(definition))
     control, board_control = socket.socketpair()
@@ -109,21 +116,14 @@ def lone_board(
         numbers.insert(0, os.dup(line.board_end))
         os.set_blocking(numbers[0], False)
     words = [str(numbers[0]) if line else "-", str(board_control.fileno()), str(folder / "flash"), str(folder / "keep")]
-    log = folder / "stderr"
+    log = folder / PRINTED
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [
-                str(program or interpreter()[0]),
-                "-X",
-                f"heapsize={heap}",
-                "-m",
-                "main",
-                str(folder / "board.json"),
-                *words,
-            ]
-            + [serial_of(folder.name).hex()],
+            [str(program or interpreter()[0]), "-X", f"heapsize={heap}", *([str(script)] if script else ["-m", "main"])]
+            + [str(folder / "board.json"), *words, serial_of(folder.name).hex()],
             pass_fds=numbers,
-            env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
+            env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}" + (f":{script.parent}" if script else "")},
+            cwd=folder,
             stdout=errors,
             stderr=errors,
             preexec_fn=end_with_parent(),
