@@ -44,9 +44,7 @@ def run(port: str) -> int:
         print(f"{port} was not restarted; its watchdog does that within 8 s")
     ran, failed, skipped = map(int, total.groups())
     if not ran or failed:
-        print(
-            f"look  {failed} of {ran} contracts are not kept. Next: the lines above; then ./riverpost test --on-board {port}"
-        )
+        print(f"look  {failed} of {ran} contracts are not kept.   Next: ./riverpost test --on-board {port}")
         return EXIT_NOT_RIGHT
     print(f"ok  {ran - skipped} contracts kept, {skipped} not tried on this board")
     return EXIT_DONE

@@ -2,14 +2,21 @@
 
 import os
 
-import twin
-from contract import TestCase, root
+from contract import SkipTest, TestCase, root
+
+try:
+    import twin
+except ImportError:  # A program from before there were slots.
+    twin = None
 
 NAME = "/contract-test"
 
 
 class Twin(TestCase):
     def setUp(self):
+        if twin is None:
+            raise SkipTest("this board has no files in two copies")
+        self.twin = twin
         self.path = root() + NAME
         self.copies = (self.path + ".0", self.path + ".1")
         self.tearDown()
@@ -22,14 +29,14 @@ class Twin(TestCase):
                 continue
 
     def test_what_was_saved_last_is_loaded(self):
-        self.assertTrue(twin.load(self.path) is None)
+        self.assertTrue(self.twin.load(self.path) is None)
         for number in range(5):
-            twin.save(self.path, b"content %d" % number)
-            self.assertEqual(twin.load(self.path), b"content %d" % number)
+            self.twin.save(self.path, b"content %d" % number)
+            self.assertEqual(self.twin.load(self.path), b"content %d" % number)
 
     def test_a_copy_that_was_cut_off_leaves_the_one_before(self):
-        twin.save(self.path, b"old")
-        twin.save(self.path, b"new")
+        self.twin.save(self.path, b"old")
+        self.twin.save(self.path, b"new")
         for name in self.copies:
             with open(name, "rb") as file:
                 whole = file.read()
@@ -37,4 +44,4 @@ class Twin(TestCase):
                 continue
             with open(name, "wb") as file:
                 file.write(whole[:-3])
-            self.assertEqual(twin.load(self.path), b"old")
+            self.assertEqual(self.twin.load(self.path), b"old")

@@ -1,11 +1,15 @@
 """Codecs against bytes that were worked out elsewhere: the same on every interpreter."""
 
-from contract import TestCase
+from contract import SkipTest, TestCase
 
-from wire.cbor import Encoder, decode
 from wire.modbus import crc16, seal, t35_us
 from wire.reading import GOOD, MISSING, SYNCED
 from wire.row import Reading, Row, RowError, pack, unpack
+
+try:
+    from wire.cbor import Encoder, decode
+except ImportError:  # A board without a network may have none.
+    Encoder = decode = None
 
 EPOCH = 0x1234_5678
 # pymodbus 3.16's CRC of these; cbor2 6.3's encoding; zlib's CRC-32 over Python's struct.
@@ -55,6 +59,8 @@ class Wire(TestCase):
             unpack(packed, EPOCH + 1)
 
     def test_cbor_in_both_directions(self):
+        if Encoder is None or decode is None:
+            raise SkipTest("this board has no CBOR")
         encoder = Encoder(64)
         for value, text in CBOR:
             self.assertEqual(bytes(encoder.encode(value)), bytes.fromhex(text), repr(value))
