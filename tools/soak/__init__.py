@@ -46,6 +46,7 @@ class Part:
 PARTS = (
     Part("kills", "processes and boards killed at random, whole stations", 0.5, 1, {"kills": 100}),
     Part("flash_cuts", "power cuts in the board log, under MicroPython", 0.05, 2, {"flash_cuts": 3_000}),
+    Part("week", "a board of each link for a week of its time, its memory", 0.0, 1, {"board_weeks": 2}),
     Part("crash_points", "power cuts of the gateway, from its recorded writes", 0.25, 2, {"crash_states": 20_000}),
     Part("planted", "bugs planted into a copy: each must be caught", 0.2, 2, {"planted": 6}),
     Part(
