@@ -53,7 +53,7 @@ except ImportError:  # A stock image has none.
 
 
 # Besides, CPython's finds test_*.py by itself.
-MODULES = ("clock", "chip", "serial", "flash", "keep", "answer", "wire", "twin")
+MODULES = ("clock", "chip", "serial", "flash", "keep", "answer", "wire", "twin", "signature")
 _board = []  # Once there is one: its hal, board.json, the folder of its files.
 
 
