@@ -10,11 +10,14 @@ from typing import NamedTuple, Protocol
 from pymodbus.pdu.file_message import FileRecord, ReadFileRecordRequest, ReadFileRecordResponse
 from pymodbus.pdu.register_message import WriteMultipleRegistersRequest
 
+from gateway.board_status import SLOTS, STATUS_COUNT, Identity, identity_of, read_status, serial_of
 from gateway.bus_link import Judge, Link, Work
 from gateway.clock import Clock
 from gateway.config import Source
 from gateway.line import Answer, BusError, Line
 from gateway.points import NowValue
+from gateway.update_bus import UpdateSender
+from gateway.update_desk import Desk
 from gateway.wire_time import CURSOR_EXCHANGE, FILE_REQUEST, file_answer_chars, file_registers, row_registers
 from wire.modbus import FILE_REGISTERS_MAX, READ_HOLDING
 from wire.reading import FAIL, MISSING, NEVER, QUALITIES, QUANTITY_CODES, in_range
@@ -24,7 +27,6 @@ from wire.registers import (
     LOG_RECORD_MAX,
     NOW,
     STATUS,
-    STATUS_BLOCK,
     field,
     find,
     now_count,
@@ -33,7 +35,6 @@ from wire.registers import (
 from wire.row import LENGTH_MAX, RowError, unpack
 from wire.short_rows import split_short
 
-STATUS_COUNT = STATUS_BLOCK[-1][0] + STATUS_BLOCK[-1][1] - STATUS
 STATUS_EVERY_US = 60_000_000
 ACK_EVERY_US = 5_000_000
 ACK_LATE_US = 60_000_000  # From then on it goes before the log.
@@ -45,15 +46,6 @@ CLOCK_OFF_MS = 250  # A read-back further off is not the time that was sent.
 CLOCK_OFF_REAL_MS = 20  # As much again for a busy machine, in real time.
 CLOCK_MISSES = 3
 CHECK_LENGTHS = 4
-
-
-class Identity(NamedTuple):
-    """Who answers, from the status block."""
-
-    serial: bytes
-    epoch: int
-    boot: int
-    definition: str
 
 
 class LogStore(Protocol):
@@ -87,9 +79,12 @@ class BoardLink(Link):
     """`hand_over` takes a Piece for the store; `stored()` or `refused()` is called when that has ended."""
 
     def __init__(
-        self, source: Source, line: Line, clock: Clock, judge: Judge, store: LogStore, hand_over: Callable[..., None]
-    ) -> None:
+        self, source: Source, line: Line, clock: Clock, judge: Judge, store: LogStore, hand_over: Callable[..., None],
+        desk: Desk,
+    ) -> None:  # fmt: skip
         super().__init__(source, line, clock, judge)
+        self.desk = desk
+        self._update = UpdateSender(self, desk)
         self.who: Identity | None = None
         self.clock_due = True  # The clock was broadcast: read it back.
         self.clock_wrong = False
@@ -134,7 +129,7 @@ class BoardLink(Link):
             self._count_twins(self.who, words[0])
 
     def work(self, now_us: int, gap_us: int) -> Work | None:
-        if self.who is None or now_us >= self._status_us:
+        if self.who is None or now_us >= self._status_us or self.desk.wants_status(now_us // 1_000):
             return Work(self.cost_us(8, 5 + 2 * STATUS_COUNT), self.identify)
         if self.clock_due:
             return Work(self.cost_us(8, 5 + 2 * 4), self._read_clock)
@@ -145,6 +140,10 @@ class BoardLink(Link):
         if drain and drain.cost_us <= gap_us:
             return drain
         return acknowledge or drain
+
+    def update_work(self, now_us: int) -> Work | None:
+        able = self.who is not None and self._is_welcome(self.who) and not self.twins.named
+        return self._update.work(now_us) if able else None
 
     # Now-values
 
@@ -166,14 +165,14 @@ class BoardLink(Link):
                 quality = FAIL
             quality = self.flag(value, quality)
             told.append(NowValue(column, value, quality, age_ms + said_ms, mono_ms, unix_ms))
-        if not expected:
-            detail = f"its now-values are not {', '.join(self._columns)}; write its board.json again"
-            self._judge.on_fault("sensor fault", self.source.name, detail)
-        self._judge.on_now(self.source.name, told)
         scans = field(words, NOW, "scans", now=True)
         head = field(words, NOW, "log_head", now=True)
         if scans < self._scans or head < self._head:
-            self._status_us = 0  # It has started anew: another boot, perhaps another log.
+            self._status_us = 0  # It has started anew: another boot, perhaps another log or its safe application.
+        if not expected and self._status_us and not (self.desk.status and self.desk.status.slot == SLOTS[0]):
+            detail = f"its now-values are not {', '.join(self._columns)}; write its board.json again"
+            self._judge.on_fault("sensor fault", self.source.name, detail)
+        self._judge.on_now(self.source.name, told)
         self._scans, self._head = scans, head
         if field(words, NOW, "time_quality", now=True) == NEVER:
             self.clock_wrong = True
@@ -186,35 +185,39 @@ class BoardLink(Link):
         register, count = find("serial")
         words, _ = await self.read(READ_HOLDING, register, count + self._checks % CHECK_LENGTHS)
         self.presence.doubt = False
-        serial = _serial(words)
+        serial = serial_of(words)
         if self.who is not None and serial != self.who.serial:
             self._status_us = 0
             self._met(serial)
 
+    def _is_welcome(self, who: Identity) -> bool:
+        """Is it the board that station.toml means, if it means one?"""
+        return self.source.serial in ("", who.serial.hex())
+
     def _refuse_stranger(self) -> None:
-        wanted = self.source.serial
-        if wanted and self.who is not None and self.who.serial.hex() != wanted:
-            reason = f"board {self.who.serial.hex()} answers instead of {wanted}"
+        if self.who is not None and not self._is_welcome(self.who):
+            reason = f"board {self.who.serial.hex()} answers instead of {self.source.serial}"
             raise BusError(self.source.address, "wrong_id", reason)
 
     async def identify(self) -> None:
         """Read the status block: serial, epoch, boot, definition, and what the board has heard. BusError."""
         words, answer = await self.read(READ_HOLDING, STATUS, STATUS_COUNT)
         self._status_us = answer.end_us + STATUS_EVERY_US
-        serial = _serial(words)
-        definition = b"".join(word.to_bytes(2, "big") for word in words[6:10]).hex()
-        who = Identity(serial, field(words, STATUS, "log_epoch"), field(words, STATUS, "boot"), definition)
+        who = identity_of(words)
+        serial = who.serial
         self._count_twins(who, field(words, STATUS, "bus_twins"))
         up_s = field(words, STATUS, "uptime_s")
         self._judge.on_uptime(self.source.name, serial, who.boot, up_s, answer.end_us // 1_000)
         self._tail = field(words, STATUS, "log_tail")
+        if self._is_welcome(who):
+            self.desk.heard(read_status(words), answer.end_us // 1_000)
         if who == self.who:
             self._tell_reach(who, field(words, STATUS, "log_head"))
             return
         if self.who is None or serial != self.who.serial:
             self._met(serial)
-        if self.who is None or definition != self.who.definition:
-            self._compare(definition)
+        if self.who is None or who.definition != self.who.definition:
+            self._compare(who.definition)
         self._read_anew()
         self._cursor = 0
         self._acked = (0, 0)
@@ -391,7 +394,3 @@ class BoardLink(Link):
         answer = await self.exchange(request, request_chars, 8)
         if answer.pdu.address != register or answer.pdu.count != len(words):
             raise BusError(self.source.address, "wrong_id", "it confirms another write than ours")
-
-
-def _serial(words: list[int]) -> bytes:
-    return b"".join(word.to_bytes(2, "big") for word in words[:4])

@@ -46,6 +46,7 @@ class Work(NamedTuple):
 
     cost_us: int
     run: Callable[[], Awaitable[None]]
+    update: bool = False  # Never done where the gap does not hold it.
 
 
 class Link:
@@ -73,8 +74,15 @@ class Link:
 
     def cost_us(self, request_chars: int, answer_chars: int) -> int:
         """What an exchange takes here, as far as it is known."""
+        return self.wire_us(request_chars, answer_chars) + self._excess_us
+
+    def wire_us(self, request_chars: int, answer_chars: int) -> int:
+        """What it takes on the bare wire."""
         bus = self._line.bus
-        return exchange_us(request_chars, answer_chars, bus.baud, bus.char_bits) + self._excess_us
+        return exchange_us(request_chars, answer_chars, bus.baud, bus.char_bits)
+
+    def now_us(self) -> int:
+        return self._clock.mono_us()
 
     async def read(self, function: int, register: int, count: int) -> tuple[list[int], Answer]:
         """`count` registers by function 3 or 4. BusError."""
@@ -85,16 +93,20 @@ class Link:
 
     async def exchange(self, request: ModbusPDU, request_chars: int, answer_chars: int) -> Answer:
         """BusError, its counter counted."""
-        begin_us = self._clock.mono_us()
-        self.asked_us = begin_us
-        answer = await self._line.exchange(request, request_chars, answer_chars, self.patience.limit_us)
-        self.answered_us = answer.end_us
+        answer, excess_us = await self.ask(request, request_chars, answer_chars, self.patience.limit_us)
         self.patience.answered(answer.delay_us)
-        bus = self._line.bus
-        spent_us = answer.end_us - begin_us
-        excess_us = max(0, spent_us - exchange_us(request_chars, answer_chars, bus.baud, bus.char_bits))
         self._excess_us += (excess_us - self._excess_us) // 8
         return answer
+
+    async def ask(
+        self, request: ModbusPDU, request_chars: int, answer_chars: int, patience_us: int
+    ) -> tuple[Answer, int]:
+        """The same, teaching nothing: (answer, what it took beyond the bare wire). BusError."""
+        begin_us = self._clock.mono_us()
+        self.asked_us = begin_us
+        answer = await self._line.exchange(request, request_chars, answer_chars, patience_us)
+        self.answered_us = answer.end_us
+        return answer, max(0, answer.end_us - begin_us - self.wire_us(request_chars, answer_chars))
 
     def tell_missing(self) -> None:
         """It answers, but no value of it can be used."""
@@ -122,6 +134,10 @@ class Link:
 
     def work(self, now_us: int, gap_us: int) -> Work | None:
         """The most urgent thing that can wait for a gap such as this one; None = nothing."""
+        return None
+
+    def update_work(self, now_us: int) -> Work | None:
+        """The next step of an update; None = nothing."""
         return None
 
     async def look_for_twin(self) -> None:

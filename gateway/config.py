@@ -3,6 +3,8 @@
 Rules of this file: data only; integers in sub-units, units last in the name; a record that exists is valid.
 """
 
+from pathlib import Path
+
 from msgspec import Struct
 
 
@@ -261,6 +263,12 @@ class Station(Struct, frozen=True):
     threshold_sets: tuple[ThresholdSet, ...] = ()
     fusions: tuple[Fusion, ...] = ()
     datum_offsets: tuple[DatumOffset, ...] = ()
+    update_key: str = ""  # public Ed25519 key of packages, hex; "" = only the boards check signatures
+
+    @property
+    def update_folder(self) -> Path:
+        """Where packages for boards are dropped."""
+        return Path(self.spool.path).parent / "updates"
 
     @property
     def places(self) -> tuple[Bus | Local, ...]:

@@ -21,6 +21,7 @@ from gateway.rs485 import BusPoller
 from gateway.spool import Spool
 from gateway.spool_figures import StoreFigures
 from gateway.station import Station
+from gateway.updates import Updates
 from gateway.uplink import Uplink
 
 log = logging.getLogger("gateway.health")
@@ -40,6 +41,7 @@ class Health:
         pollers: list[BusPoller],
         spool: Spool,
         uplink: Uplink,
+        updates: Updates,
         local: LocalListener | None = None,
     ) -> None:
         self._config = config
@@ -49,6 +51,7 @@ class Health:
         self._pollers = pollers
         self._spool = spool
         self._uplink = uplink
+        self._updates = updates
         self._local = local
         self.store = StoreFigures(config, spool, clock)
         self._started_s = time.monotonic()
@@ -77,6 +80,7 @@ class Health:
                 for poller in self._pollers
             ],
             "local": _local(self._local),
+            "boards": self._updates.document(),
             "store": self.store.document(),
             "unacknowledged_rows": self._spool.depth(),
             "acknowledged_rows": self._uplink.acked_rows,

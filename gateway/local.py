@@ -10,15 +10,19 @@ import contextlib
 import random
 import time
 from collections import Counter
+from collections.abc import Mapping
 from typing import Protocol
 
 from gateway.board_link import LogStore
+from gateway.board_status import tell_health
 from gateway.bus_link import Judge
 from gateway.clock import Clock
 from gateway.commit import StoreError
 from gateway.config import Center, Local, Station
 from gateway.link import Link, LinkError
-from gateway.local_messages import MessageError, Rows, ack, read_rows, read_state
+from gateway.local_messages import MessageError, Rows, ack, read_at, read_rows, read_state
+from gateway.update_desk import Desk
+from gateway.update_wifi import UpdateTalk
 from gateway.wifi_board import WifiBoard
 from wire import local as wire
 
@@ -49,11 +53,14 @@ class Publisher(Protocol):
 
 
 class _Answers:
-    """The acknowledgements of one board; at most one is under way."""
+    """The acknowledgements of one board, at most one under way; and what it is sent of an update."""
 
-    def __init__(self, board: WifiBoard, topic: str) -> None:
+    def __init__(self, board: WifiBoard, station: str, desk: Desk) -> None:
         self.board = board
-        self.topic = topic
+        self.topic = wire.topic(station, board.source.serial, wire.ACK)
+        self.update_topic = wire.topic(station, board.source.serial, wire.UPDATE)
+        self.desk = desk
+        self.talk = UpdateTalk(desk, board.source.serial)
         self.underway = 0  # Messages at the store.
         self.echo: tuple[int, int] | None = None  # (its uptime, our mono ms when it came): it is to be told the time.
         self.told: tuple[int, int] | None = None
@@ -64,15 +71,19 @@ class _Answers:
 class LocalListener:
     """Hears the boards of `config.local` until cancelled. For health: `connected`, `counters`, `boards`."""
 
-    def __init__(self, config: Station, local: Local, clock: Clock, judge: Judge, store: LogStore) -> None:
+    def __init__(
+        self, config: Station, local: Local, clock: Clock, judge: Judge, store: LogStore,
+        desks: Mapping[str, Desk] | None = None,
+    ) -> None:  # fmt: skip
         self.connected = False
         self.counters: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
         self.boards = [WifiBoard(source, local.scan_ms, clock, judge) for source in local.sources]
         self._station = config.id
         self._clock = clock
+        self._judge = judge
         self._store = store
         self._answers = {
-            board.source.serial: _Answers(board, wire.topic(config.id, board.source.serial, wire.ACK))
+            board.source.serial: _Answers(board, config.id, (desks or {}).get(board.source.name) or Desk(board.source))
             for board in self.boards
         }
         self._identifier = f"rp-{config.id}-{config.gateway_serial}-local"
@@ -107,7 +118,7 @@ class LocalListener:
         link = Link(self._broker, self._identifier, "", b"")
         try:
             async with link:
-                for leaf in (wire.ROWS, wire.STATE):
+                for leaf in (wire.ROWS, wire.STATE, wire.UPDATE_AT):
                     await link.hear(wire.topic(self._station, "+", leaf))
                 self.connected = True
                 self.counters["connects"] += 1
@@ -121,7 +132,7 @@ class LocalListener:
             link.forget()
 
     def _take(self, topic: str, payload: object) -> None:
-        *_, serial, leaf = topic.split("/")
+        serial, _, leaf = topic.partition("/board/")[2].partition("/")
         self.counters["messages"] += 1
         answers = self._answers.get(serial)
         if answers is None:
@@ -130,6 +141,8 @@ class LocalListener:
         try:
             if leaf == wire.ROWS:
                 self._take_rows(answers, read_rows(payload))
+            elif leaf == wire.UPDATE_AT:
+                self._take_update(answers, payload)
             else:
                 self._take_state(answers, payload)
         except MessageError:
@@ -156,6 +169,24 @@ class LocalListener:
         if message.first:
             self._keep(answers, message)
         self._answer(answers)
+
+    # Updates
+
+    def _take_update(self, answers: _Answers, payload: object) -> None:
+        before = answers.desk.status
+        answers.talk.heard(read_at(payload), self._clock.mono_ms())
+        if answers.desk.status is not None:
+            tell_health(self._judge, answers.board.source.name, before, answers.desk.status)
+        self._send_update(answers)
+
+    def _send_update(self, answers: _Answers) -> None:
+        """What is next of an update, for a board that is there."""
+        if self._link is None or answers.board.lost:
+            return
+        message = answers.talk.next(self._clock.mono_ms(), time.monotonic_ns() // 1_000_000)
+        if message is not None:
+            with contextlib.suppress(LinkError):
+                self._link.send(answers.update_topic, message)
 
     # The store
 
@@ -212,4 +243,5 @@ class LocalListener:
             for answers in self._answers.values():
                 answers.board.look(why)
                 self._answer(answers)
+                self._send_update(answers)
             await asyncio.sleep(LOOK_S)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from wire import local, row
 from wire.cbor import DecodeError, Encoder, decode
+from wire.package import COUNTER_MAX, PACKAGE_BYTES_MAX
 from wire.reading import QUALITIES, TIME_QUALITIES
 
 SLOTS_MAX = 32
@@ -59,6 +60,18 @@ class State(NamedTuple):
     next_ms: int = 0  # It sleeps, and reports again in so long; 0 = it is awake.
 
 
+class At(NamedTuple):
+    """A message of the leaf `update/at`."""
+
+    boot: int
+    offset: int
+    state: int  # register update_state
+    code: int  # 0, or why the message before was not taken
+    counter: int
+    slot: int  # register slot
+    version: tuple[int, int, int]
+
+
 def read_rows(payload: object) -> Rows:
     """MessageError for anything that is not a rows message with rows of its own epoch."""
     message = _map(payload)
@@ -93,6 +106,24 @@ def read_state(payload: object) -> State:
     boot = _number(message, local.K_BOOT, 0xFFFF)
     next_ms = _number(message, local.K_NEXT_MS, local.NEXT_MS_MAX) if local.K_NEXT_MS in message else 0
     return State(True, _number(message, local.K_EPOCH), boot, tail, head, definition.hex(), next_ms)
+
+
+def read_at(payload: object) -> At:
+    """MessageError for anything that is not what a board says of an update."""
+    message = _map(payload)
+    version = message.get(local.K_VERSION)
+    if not isinstance(version, list) or len(version) != 3:
+        raise MessageError("version is not three numbers")
+    parts = [_number(dict(enumerate(version)), place, 0xFF) for place in range(3)]
+    return At(
+        boot=_number(message, local.K_BOOT, 0xFFFF),
+        offset=_number(message, local.K_UPDATE_OFFSET, PACKAGE_BYTES_MAX),
+        state=_number(message, local.K_UPDATE_STATE, 0xFFFF),
+        code=_number(message, local.K_UPDATE_CODE, 0xFF),
+        counter=_number(message, local.K_COUNTER, COUNTER_MAX),
+        slot=_number(message, local.K_SLOT, 0xFFFF),
+        version=(parts[0], parts[1], parts[2]),
+    )
 
 
 def ack(epoch: int, gateway_has: int, center_has: int, echo: tuple[int, int] | None) -> bytes:

@@ -7,7 +7,7 @@ Times are the station's.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from pymodbus.pdu.register_message import WriteMultipleRegistersRequest
@@ -21,6 +21,8 @@ from gateway.commit import StoreError
 from gateway.config import Bus
 from gateway.line import BusError, Line
 from gateway.sensor_link import MadeStore, SensorLink
+from gateway.update_bus import Share
+from gateway.update_desk import Desk
 from wire.registers import find
 
 KINDS = ("ok", "no_answer", "crc", "truncated", "wrong_id", "exception", "overrun", "late", "duplicate", "row", "port")
@@ -44,8 +46,9 @@ class BusPoller:
     """Polls `bus` until cancelled. For health: `counters` by kind, `scans`, `scans_skipped`, `bus_use_permil()`."""
 
     def __init__(
-        self, bus: Bus, clock: Clock, station: Judge, store: Store, line: Callable[[Bus, Clock], Line] = Line
-    ) -> None:
+        self, bus: Bus, clock: Clock, station: Judge, store: Store, line: Callable[[Bus, Clock], Line] = Line,
+        desks: Mapping[str, Desk] | None = None,
+    ) -> None:  # fmt: skip
         self.bus = bus
         self.scans = 0
         self.scans_skipped = 0
@@ -61,7 +64,8 @@ class BusPoller:
         self._links: list[Link] = []
         for source in sorted(bus.sources, key=lambda source: not source.alarmed):
             if source.board_type:
-                board = BoardLink(source, self.line, clock, station, store, self._keep)
+                desk = (desks or {}).get(source.name) or Desk(source)
+                board = BoardLink(source, self.line, clock, station, store, self._keep, desk)
                 self._boards.append(board)
                 self._links.append(board)
             else:
@@ -71,6 +75,7 @@ class BusPoller:
         self._by_address = {link.source.address: link for link in self._links}
         self._tasks: asyncio.TaskGroup | None = None
         self._turn = 0
+        self._share = Share()
         self._starved = 0
         self._clock_us = 0
         self._clock_again_us = 0
@@ -210,11 +215,13 @@ class BusPoller:
             works = self._works(now_us, gap_us)
             fitting = next((work for work in works if work[1].cost_us <= gap_us), None)
             if fitting is None:
+                works = [work for work in works if not work[1].update]
                 if not works or done or self._starved < STARVED_SCANS:
                     self._starved += bool(works)
                     return
                 fitting = works[0]
             await self._do(*fitting)
+            self._share.done(fitting[1], any(work.update for _, work in works))
             done = True
             self._starved = 0
 
@@ -227,19 +234,27 @@ class BusPoller:
         for link in self._links:
             if link.twins.suspected and not link.presence.silent and now_us >= max(link.twin_check_us, link.ready_us):
                 found.append((link, Work(link.twin_check_cost_us, link.look_for_twin)))
-        self._turn += 1
-        for i in range(len(self._boards)):
-            board = self._boards[(self._turn + i) % len(self._boards)]
-            if not board.presence.lost:
-                work = board.work(now_us, gap_us)
-                if work:
-                    found.append((board, work))
+        found += self._board_works(now_us, gap_us)
         for link in self._links:
             presence = link.presence
             if presence.silent and now_us >= presence.probe_us:
                 cost_us = 0 if now_us >= presence.forced_us else link.silent_us
                 found.append((link, Work(cost_us, link.probe)))
         return found
+
+    def _board_works(self, now_us: int, gap_us: int) -> list[tuple[Link | None, Work]]:
+        """Logs before updates, unless those have waited for their share; the boards take turns."""
+        self._turn += 1
+        logs: list[tuple[Link | None, Work]] = []
+        chunks: list[tuple[Link | None, Work]] = []
+        for i in range(len(self._boards)):
+            board = self._boards[(self._turn + i) % len(self._boards)]
+            if not board.presence.lost:
+                if work := board.work(now_us, gap_us):
+                    logs.append((board, work))
+                if chunk := board.update_work(now_us):
+                    chunks.append((board, chunk))
+        return chunks + logs if any(self._share.is_due(chunk) for _, chunk in chunks) else logs + chunks
 
     async def _do(self, link: Link | None, work: Work) -> None:
         try:

@@ -36,6 +36,7 @@ from gateway.spool import Spool
 from gateway.spool_figures import StoreFigures
 from gateway.spool_schema import Changes
 from gateway.station import Station
+from gateway.updates import Updates
 from gateway.uplink import Uplink
 from wire.telemetry import E_AT_MS, E_DETAIL, E_DETECTED_MS, E_KIND, EVENT_CODES
 
@@ -108,9 +109,10 @@ async def serve(
     saved = spool.load_state("alarms")
     station.restore(saved, await spool.events_after("alarms", RESTORED_EVENTS))
     duty = Duty(config, clock, station, uplink.modes, sink.event, spool.keep_state, spool.note_state)
-    pollers = [BusPoller(bus, clock, station, spool, parts.line) for bus in config.buses]
-    local = LocalListener(config, config.local, clock, station, spool) if config.local else None
-    health = Health(config, clock, station, duty, pollers, spool, uplink, local)
+    updates = Updates(config, clock, station, sink.event)
+    pollers = [BusPoller(bus, clock, station, spool, parts.line, updates.desks) for bus in config.buses]
+    local = LocalListener(config, config.local, clock, station, spool, updates.desks) if config.local else None
+    health = Health(config, clock, station, duty, pollers, spool, uplink, updates, local)
     await _take_over(duty, uplink, spool, sink, clock)
     late_rows = LateRows(config, clock, station, spool, sink)
     told = await spool.events_after(late.STATE, RESTORED_EVENTS)
@@ -124,6 +126,7 @@ async def serve(
         inward = [group.create_task(poller.run(), name=f"bus {poller.bus.name}") for poller in pollers]
         if local is not None:
             inward.append(group.create_task(local.run(), name="local"))
+        inward.append(group.create_task(updates.run(), name="updates"))
         inward.append(group.create_task(refill(station, spool, clock), name="refill"))
         inward.append(group.create_task(_judge_late(late_rows, clock), name="late rows"))
         inward.append(group.create_task(_tick(station, duty, health.store, clock, sink), name="tick"))

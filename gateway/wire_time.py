@@ -14,6 +14,7 @@ from wire.row import LENGTH_MAX
 READ_REQUEST = 8
 FILE_REQUEST = 12
 CURSOR_EXCHANGE = 13 + 8  # Function 16 of two registers, and its answer.
+ORDER_EXCHANGE = 11 + 8  # The same of one register.
 ROW_BYTES = 21  # Of a row without readings and tips.
 READING_BYTES = 18  # A reading with its low, high and spread.
 TIPS_BYTES = 3 * 32
@@ -47,6 +48,11 @@ def file_answer_chars(registers: int) -> int:
 def file_us(registers: int, baud: int, char_bits: int) -> int:
     """Reading `registers` registers of a log whose cursor stands."""
     return exchange_us(FILE_REQUEST, file_answer_chars(registers), baud, char_bits)
+
+
+def chunk_chars(size: int) -> int:
+    """Characters of function 21 with `size` bytes of a package; its answer is an echo."""
+    return 12 + size + size % 2
 
 
 def drain_us(registers: int, baud: int, char_bits: int) -> int:

@@ -7,6 +7,8 @@ warnings).
 import os
 import unicodedata
 
+from wire.package import REASONS
+
 LANGUAGES = ("zh", "en")
 
 WORDS = {
@@ -135,6 +137,46 @@ REFUSALS = {
     "loud": ("有告警", "an alarm stands"),
 }
 
+# What has become of a package for a board (gateway.update_course.STATES).
+UPDATE_STATES = {
+    "waiting": ("等待采集板", "Waits for the board"),
+    "sending": ("传送中", "Sending"),
+    "verifying": ("采集板校验中", "The board checks it"),
+    "ready": ("待安装", "Ready to install"),
+    "installing": ("重启安装中", "Restarting into it"),
+    "trial": ("试运行", "On trial"),
+    "confirmed": ("已确认", "Confirmed"),
+    "rolled back": ("已退回旧版本", "Rolled back"),
+    "refused": ("已拒绝", "Refused"),
+}
+
+# Why a package was not installed; what can be said more exactly comes behind it.
+UPDATE_REASONS = {
+    "no package": ("不是完整的升级包", "not a whole package"),
+    "signature": ("签名与本站公钥不符", "its signature is not by this station's key"),
+    "chip": ("升级包用于其他芯片", "it is for another chip"),
+    "no board": ("本站没有这块板", "there is no such board"),
+    "no gap": ("总线空隙不足", "the bus has no gap for it"),
+    "counter": ("计数不大于现有版本", "its counter is not above that of what runs"),
+    "no updates": ("采集板不支持升级", "the board does not take updates"),
+    "exception": ("采集板拒收", "the board does not take it"),
+    "losses": ("采集板多次丢失已收部分", "the board lost again and again what it had"),
+    "no progress": ("24 小时无进展", "no progress in 24 h"),
+    "no restart": ("采集板没有重启安装", "the board did not restart into it"),
+    "replaced": ("被另一升级包取代", "another package took its place"),
+    "withdrawn": ("升级包已撤回", "it was taken back"),
+    "rolled back": ("新版本未通过试运行", "it did not pass its trial"),
+    "board 1": ("采集板：不是升级包", REASONS[1]),
+    "board 2": ("采集板：没有公钥", REASONS[2]),
+    "board 3": ("采集板：签名不符", REASONS[3]),
+    "board 4": ("采集板：用于其他芯片", REASONS[4]),
+    "board 5": ("采集板：计数不大于现有版本", REASONS[5]),
+    "board 6": ("采集板：没有可用的分区", REASONS[6]),
+    "board 7": ("采集板：存储空间不足", REASONS[7]),
+    "board 8": ("采集板：文件与清单不符", REASONS[8]),
+    "board 9": ("采集板：写入后读回不符", REASONS[9]),
+}
+
 # Alarm level: (shape, character, word) in each language; more corners = worse.
 LEVEL_MARKS = {
     0: ("○", ("", ""), ("正常", "Normal")),
@@ -216,6 +258,18 @@ def refusal(key: str, lang: str = "en", *, rule: str = "", level: int = 0) -> st
     """Why something was not done, as a sentence."""
     text = REFUSALS[key][LANGUAGES.index(lang)]
     return text.format(rule=rule[:40], level=level_word(level, lang) if lang == "zh" else LEVEL_NAMES[level])
+
+
+def update_state(key: str, lang: str = "en") -> str:
+    """What has become of a package."""
+    return UPDATE_STATES[key][LANGUAGES.index(lang)]
+
+
+def update_reason(key: str, detail: str = "", lang: str = "en") -> str:
+    """Why a package was not installed, as a sentence; a reason that a newer board gives is told by its number."""
+    known = UPDATE_REASONS.get(key)
+    text = known[LANGUAGES.index(lang)] if known else key
+    return f"{text}{'：' if lang == 'zh' else ': '}{detail}" if detail else text
 
 
 def shown(quantity: str, value: int | None) -> str:

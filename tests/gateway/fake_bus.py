@@ -15,6 +15,7 @@ from pymodbus.framer import FramerRTU
 
 from gateway.points import NowValue
 from gateway.ranges import Ranges
+from tests.gateway.fake_update import UpdateSide
 from wire.reading import QUANTITY_CODES, SYNCED
 from wire.row import Reading, Row, pack
 
@@ -72,7 +73,7 @@ class FakeBus:
     def _read(self) -> None:
         self._buffer += os.read(self._master, 4096)
         while len(self._buffer) >= 8:
-            length = {16: 9 + self._buffer[6], 20: 5 + self._buffer[2]}.get(self._buffer[1], 8)
+            length = {16: 9 + self._buffer[6], 20: 5 + self._buffer[2], 21: 5 + self._buffer[2]}.get(self._buffer[1], 8)
             if len(self._buffer) < length:
                 return
             request, self._buffer = self._buffer[:length], self._buffer[length:]
@@ -198,6 +199,7 @@ class FakeBoard:
         self.cursor = 0
         self.cursors: list[int] = []
         self.acks: list[tuple[int, ...]] = []
+        self.updates = UpdateSide(time.monotonic)
 
     def log(self, count: int) -> None:
         for _ in range(count):
@@ -222,9 +224,17 @@ class FakeBoard:
             if register == 0x0210:
                 self.cursor = numbers[0]
                 self.cursors.append(self.cursor)
+            elif register == 0x0218:
+                code = self.updates.order(request[8])
+                return exception(request, code) if code else sealed(request[:6])
             else:
                 self.acks.append(numbers)
             return sealed(request[:6])
+        if request[1] == 21:
+            file, record, words = struct.unpack(">HHH", request[4:10])
+            assert (file, request[3], len(request)) == (3, 6, 12 + 2 * words)
+            code = self.updates.chunk(128 * record, request[10:-2])
+            return exception(request, code) if code else request
         record, count = struct.unpack(">HH", request[6:10])
         return self._file(self.cursor + record, 2 * count)
 
@@ -242,12 +252,13 @@ class FakeBoard:
         raw = struct.pack(">HHII", len(self.codes), self.time_quality, self.scans, self.head)
         for code, (value, quality) in zip(self.codes, self.values, strict=True):
             raw += struct.pack(">iHH", value, quality << 8 | code, 200)
-        status = self.serial + bytes((0, 1, 0, 0)) + self.definition + struct.pack(">IHHHH", 9, 1, 0, 0, 5)
+        status = self.serial + bytes((*self.updates.version, 0)[i] for i in (0, 1, 3, 2))
+        status += self.definition + struct.pack(">IHHHH", 9, self.updates.boot, 0, 0, 5)
         status += struct.pack(">8I", 0, self.epoch, self.tail, self.head, 0, 0, 0, 50_000)
         status += struct.pack(">IHH", self.clock_s, 0, self.time_quality) + struct.pack(
             ">7H", 0, 0, 0, self.twins, 0, 0, 0
         )
-        status += struct.pack(">HIHHH16sIH", 1, 7, 0, 0, 0, b"", 0, 0)  # From 0x012B on: slot a, package 7.
+        status += self.updates.words()
         words = {0x0004 + n: word for n, (word,) in enumerate(struct.iter_unpack(">H", raw))}
         words |= {0x0100 + n: word for n, (word,) in enumerate(struct.iter_unpack(">H", status))}
         return words

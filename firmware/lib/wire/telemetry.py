@@ -133,6 +133,11 @@ EVENT_KINDS = {
     62: "re-zero undone",
     63: "temperature beyond fit",
     68: "sensor suspect",
+    70: "update begun",
+    71: "update on trial",
+    72: "update confirmed",
+    73: "update rolled back",
+    74: "update refused",
 }
 EVENT_CODES = {name: code for code, name in EVENT_KINDS.items()}
 
