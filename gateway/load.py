@@ -109,6 +109,7 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
         threshold_sets=judging.sets,
         fusions=judging.fusions,
         datum_offsets=offsets,
+        update_key=(update_key or "").lower(),
     )
 
 
