@@ -165,7 +165,7 @@ class Course:
             return
         starts = (status.boot - progress.boot) % BOOTS
         surely = progress.state == TRIAL or progress.ordered  # Else no answer came: it may never have got the order.
-        if starts and (surely or starts >= TRIED_STARTS):
+        if starts and (surely or (self._given and starts >= TRIED_STARTS)):
             words = f", last words: {status.last_words}" if status.last_words else ""
             runs = f"{status.version_text} (counter {status.counter}) runs, slot {status.slot}"
             self._end(ROLLED_BACK, "rolled back", runs + words)

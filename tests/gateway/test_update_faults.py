@@ -6,6 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.update_course import TRIED_STARTS
 from gateway.words import UPDATE_REASONS
 from tests.gateway.fake_update import package
 from tests.gateway.update_rig import UpdateRig, run
@@ -65,11 +66,13 @@ def test_any_faults_end_with_the_whole_package_or_a_named_reason(seed, steps, br
         state, reason = rig.state(), rig.note()["reason"]
     board = rig.boards["level"].updates
     assert all(installed == data for installed in board.installed)
-    if not {"another", "beyond"} & {fault for fault, _ in steps}:
+    cuts = sum(fault.endswith("power cut") for fault, _ in steps)
+    unclear = cuts >= TRIED_STARTS  # Both after an order that it did not hear (decision 100).
+    if not unclear and not {"another", "beyond"} & {fault for fault, _ in steps}:
         assert state == ("rolled back" if broken else "confirmed")
     if state == "confirmed":
         assert (board.counter, board.trial, broken) == (8, False, False)
     else:
         assert reason in UPDATE_REASONS
         assert board.counter == 7
-    assert bool(board.installed) == (state != "refused")
+    assert bool(board.installed) == (state != "refused") or (unclear and state == "rolled back")
