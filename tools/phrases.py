@@ -67,6 +67,7 @@ PHRASES = {
     "write": ("写入", "write"),
     "verify": ("校验", "verify"),
     "start": ("启动", "start"),
+    "read_log": ("读记录", "read"),
     "question": ("擦除并写入？[y/N] ", "Erase it and write? [y/N] "),
     "declined": ("没有写入。", "Nothing was written."),
     "stopped": ("已停止。", "Stopped."),

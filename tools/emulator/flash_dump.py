@@ -31,11 +31,17 @@ def rows(dump: bytes) -> list[DumpedRow]:
     found: dict[tuple[int, int, int], DumpedRow] = {}
     for base in range(0, len(dump) - BLOCK_BYTES + 1, BLOCK_BYTES):
         block = dump[base : base + BLOCK_BYTES]
-        magic, epoch, first, _, crc = struct.unpack_from(">4sIIII", block)
-        if magic == MAGIC and first and crc == zlib.crc32(block[:16]):
+        if is_block(block):
+            (epoch,) = struct.unpack_from(">I", block, len(MAGIC))
             for row in _rows_of_block(block, epoch):
                 found[row[:3]] = row
     return [found[key] for key in sorted(found)]
+
+
+def is_block(block: bytes) -> bool:
+    """Does `block` begin with a whole header?"""
+    magic, _, first, _, crc = struct.unpack_from(">4sIIII", block)
+    return magic == MAGIC and first > 0 and crc == zlib.crc32(block[:16])
 
 
 def read(path: Path) -> list[DumpedRow]:
