@@ -100,6 +100,7 @@ class Source(Struct, frozen=True):
     alarmed: bool = False  # a rule judges one of its channels: it is asked first
     definition: str = ""  # SHA-256 (hex) of the board.json that a board should run; "" = not compared
     report_s: int = 0  # a board that sleeps is heard so often; 0 = it is always awake
+    board_json: bytes = b""  # that board.json, as it goes onto the board
 
 
 class Bus(Struct, frozen=True):

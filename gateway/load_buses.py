@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from boards.definition import canonical
 from gateway import wire_time
 from gateway.bought import plan
 from gateway.config import Bus, Channel, Source
@@ -219,7 +220,7 @@ class Reader:
             return None
         source = Source(
             name=name, bus="", address=0, board_type=board_type, serial=serial or "", channels=channels,
-            row_s=board["row_s"], definition=board["definition"],
+            row_s=board["row_s"], definition=board["definition"], board_json=canonical(board),
         )  # fmt: skip
         return source, board["scan_ms"]
 

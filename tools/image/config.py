@@ -1,15 +1,13 @@
 """The board.json that goes into an image: a file that was made before, or one board of a station.toml.
 
-Rules of this file: what a station means and what goes onto its board are the same bytes, which their hash says.
+Rules of this file: what a station's gateway expects and what goes onto the board are the same bytes.
 """
 
 import json
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boards
 from boards.definition import canonical, digest
 from gateway.config import ConfigError, Source, Station
 from gateway.load import load
@@ -67,28 +65,10 @@ def from_station(path: Path, name: str, board_type: str, lang: str) -> Setting:
         raise fault("no_such_board", lang, seen=known, file=path, name=name)
     if source.board_type != board_type:
         raise fault("other_type", lang, seen=f"{name}: {source.board_type}", file=path, board=source.board_type)
-    definition = _definition(tomllib.loads(path.read_text(encoding="utf-8")), station, source)
-    if definition["definition"] != source.definition:
-        raise AssertionError(f"{path}: two ways to the definition of {name} differ")
-    return Setting(definition, station.id, name)
+    return Setting(json.loads(source.board_json), station.id, name)
 
 
 def _boards(station: Station) -> list[Source]:
     sources = [source for bus in station.buses for source in bus.sources]
     sources += station.local.sources if station.local else ()
     return [source for source in sources if source.board_type]
-
-
-def _definition(document: dict[str, Any], station: Station, source: Source) -> dict[str, Any]:
-    """What `source` was read from, as its board gets it."""
-    key = document["station"].get("update_key", "")
-    if source.address == 0 and station.local is not None:
-        table = next(one for one in document["local"]["board"] if one["name"] == source.name)
-        link = (station.local.board_host, station.local.port, station.id)
-        settings = (table.get("calibration"), table.get("fit"))
-        return boards.mqtt_board_json(source.board_type, *link, *settings, update_key=key)
-    bus = next(one for one in station.buses if source in one.sources)
-    written = next(one for one in document["bus"] if one["name"] == bus.name)
-    table = next(one for one in written["board"] if one["name"] == source.name)
-    link = (source.address, bus.baud, bus.framing)
-    return boards.board_json(source.board_type, *link, table.get("calibration"), table.get("fit"), update_key=key)
