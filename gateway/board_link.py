@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from pymodbus.pdu.file_message import FileRecord, ReadFileRecordRequest, ReadFileRecordResponse
 from pymodbus.pdu.register_message import WriteMultipleRegistersRequest
 
-from gateway.board_status import SLOTS, STATUS_COUNT, Identity, identity_of, read_status, serial_of
+from gateway.board_status import SLOTS, STATUS_COUNT, Identity, identity_of, read_status, serial_of, tell_health
 from gateway.bus_link import Judge, Link, Work
 from gateway.clock import Clock
 from gateway.config import Source
@@ -210,7 +210,9 @@ class BoardLink(Link):
         self._judge.on_uptime(self.source.name, serial, who.boot, up_s, answer.end_us // 1_000)
         self._tail = field(words, STATUS, "log_tail")
         if self._is_welcome(who):
-            self.desk.heard(read_status(words), answer.end_us // 1_000)
+            before, status = self.desk.status, read_status(words)
+            self.desk.heard(status, answer.end_us // 1_000)
+            tell_health(self._judge, self.source.name, before, status)
         if who == self.who:
             self._tell_reach(who, field(words, STATUS, "log_head"))
             return

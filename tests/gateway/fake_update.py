@@ -58,8 +58,8 @@ class UpdateSide:
         """The status block from `slot` on."""
         self._live()
         return struct.pack(
-            ">HIHHH16sIH", self.slot | 0x100 * self.trial, self.counter, 0, 0, 0, self.last_words, len(self.spare),
-            self.reason << 8 | self.state,
+            ">HIHHH16sIHH", self.slot | 0x100 * self.trial, self.counter, 0, 0, 0, self.last_words, len(self.spare),
+            self.reason << 8 | self.state, 0,
         )  # fmt: skip
 
     def chunk(self, offset: int, data: bytes) -> int:

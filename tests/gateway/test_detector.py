@@ -348,7 +348,8 @@ def test_the_state_of_a_detector_survives_a_restart():
 
 
 def test_the_keys_of_a_smoke_rule_are_read_and_what_is_wrong_is_named(tmp_path):
-    text = GOOD.replace('fit = ["tilt"]', 'fit = ["smoke"]').replace(
+    tables = "".join(f"calibration.adc.{port} = [[0, 0], [2_450_000, 2_450_000]]\n" for port in (1, 2))
+    text = GOOD.replace('fit = ["tilt"]\n', f'fit = ["smoke"]\n{tables}').replace(
         GOOD[GOOD.index('[[rule]]\nname = "wall"') : GOOD.index('[[rule]]\nname = "blind"')],
         '[[rule]]\nname = "smoke"\nkind = "smoke"\nchannel = "tilt.smoke"\nyellow = "0.1 dB/m"\nred = "0.2 dB/m"\n'
         'battery = "10.8 V"\ndrift = true\ntest = "tilt.smoke_contact"\n',

@@ -304,6 +304,23 @@ def test_another_board_at_the_place_gets_the_package_from_its_beginning(tmp_path
     assert rig.boards["level"].updates.drops == 2
 
 
+def test_a_board_in_its_safe_application_is_a_fault_at_once_with_its_last_words(tmp_path):
+    async def scenario(rig: UpdateRig):
+        await rig.until(lambda: rig.poller.scans > 3)
+        assert not rig.station.has("sensor fault")
+        board = rig.boards["level"]
+        board.updates.slot, board.updates.last_words = 0, b"sampler"
+        board.updates.power_cut()
+        board.scans = 0
+        board.codes, board.values = [0, 0], [(-0x80000000, 9)] * 2  # It measures nothing.
+        await rig.until(lambda: rig.station.has("sensor fault"))
+        await rig.until(lambda: rig.poller.scans > 200)
+
+    rig = run(tmp_path, scenario)
+    faults = [told[2] for told in rig.station.told if told[0] == "sensor fault" and "clock" not in told[2]]
+    assert faults == ["runs its safe application: sampler"]
+
+
 def test_every_state_and_reason_has_its_words_in_both_languages():
     assert set(words.UPDATE_STATES) == set(STATES)
     assert {f"board {reason}" for reason in REASONS} <= set(words.UPDATE_REASONS)

@@ -203,7 +203,7 @@ class SimBoard:
             ">8I", 0, self.epoch, self.tail, self.head, self.gateway_has, self.center_has, self.overwritten, 50_000
         )
         packed += struct.pack(">IHH7H", t_ms // 1_000, t_ms % 1_000, quality, 0, 0, 0, 0, 0, 0, 0)
-        packed += struct.pack(">HIHHH16sIH", 1, 7, 0, 0, 0, b"", 0, 0)  # Slot a with its seventh package, in health.
+        packed += struct.pack(">HIHHH16sIHH", 1, 7, 0, 0, 0, b"", 0, 0, 0)  # Slot a, package 7, in health.
         return struct.unpack(f">{len(packed) // 2}H", packed)
 
 

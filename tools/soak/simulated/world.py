@@ -146,7 +146,10 @@ class World:
         """A gateway with an empty card."""
         await self.kill_gateway()
         for path in (self.folder / "gateway").iterdir():
-            path.unlink()
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
         self.doubtful.add(self.river.flood(self.loop.now_s))
         self.ledger.lose_spool(self.boards)
         await self.start_gateway()
