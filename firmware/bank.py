@@ -7,7 +7,7 @@ worked out when they are read. A number that is not known is never given (wire.r
 from array import array
 
 from wire.modbus import DEVICE_FAILURE, ILLEGAL_ADDRESS
-from wire.reading import GOOD, MISSING, NOT_EVALUATED, QUANTITY_CODES, RAIN_WRAP_UM
+from wire.reading import FAIL, GOOD, MISSING, NOT_EVALUATED, QUANTITY_CODES, RAIN_WRAP_UM
 from wire.registers import (
     AGE_MAX_MS,
     CONTROL,
@@ -158,6 +158,14 @@ class Bank:
             known = None if value == SLOT_NONE else value
             found.append([flags & 0xFF, flags >> 8, known, self._age_ms(column, now)])
         return found
+
+    def without_reading(self) -> int:
+        """Mask of the columns that give nothing: their newest reading failed or is missing."""
+        mask = 0
+        for column in range(len(self._columns)):
+            if self._now[NOW_SLOTS + column * SLOT_REGISTERS + 2] >> 8 in (FAIL, MISSING):
+                mask |= 1 << column
+        return mask
 
     def _ask_now(self, register, end, now):
         """Refresh the ages; exception code if a SL 651 register is asked for that has no value now."""

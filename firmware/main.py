@@ -2,16 +2,17 @@
 
 Rules of this file: one loop, no tasks; every turn first answers the line, then samples; the watchdog is fed at its end.
 What the program is at is noted before it begins: a hang leaves no time for last words.
-A board.json that is wrong stops the start with the name of its key.
+A board.json that cannot be obeyed stops no board: the copy before it is taken, or the safe application comes, which is
+this program without sensors. It has the line or broker, the log, acknowledgements, status and updates.
 """
 
-import json
 import sys
 
 from bank import VERSION, Bank
+from board_json import DefinitionError, copies, factory, parse
 from board_log import BoardLog
 from clock import Clock
-from hal import RESET, open_hal
+from hal import CRASH, RESET, UNFIT, family, open_hal
 from health import (
     IDLE,
     LINK,
@@ -19,6 +20,7 @@ from health import (
     SAMPLER,
     START,
     TASK_LIMIT_MS,
+    UPDATE,
     Counters,
     FlashGuard,
     Kept,
@@ -27,54 +29,45 @@ from health import (
     padded,
     words_of,
 )
+from proof import Proof
 from sampler import Sampler, codes_of
+from slots import SAFE, Slots
+from update import Update, key_of
 
 from wire.registers import SLOTS
 from wire.row import crc_of
 
 LINK_TASK, SAMPLER_TASK = 0, 1
 SCANS_LATE_MAX = 3
-SUPPLY_LIMIT_MV_MOST = 60_000
 WAIT_MS_MAX = 1_000  # Every task is seen at least so often.
-SCAN_MS_LEAST = 100
-SCAN_MS_MOST = 60_000
-ROW_S_MOST = 3_600
-WAKE_S_MAX = 86_400
-WAKES_MAX = 1_000
-
-
-class DefinitionError(ValueError):
-    """A board.json that cannot be obeyed: `key` and why."""
-
-    def __init__(self, key, reason):
-        super().__init__("board.json: %s: %s" % (key, reason))
-        self.key = key
-        self.reason = reason
+RUNS = (SAFE, "a", "b")  # As the register slot counts them.
+ON_TRIAL = 0x100
 
 
 class Board:
-    """All parts of one board, joined. `turn()` is one turn of the loop."""
+    """All parts of one board, joined. `turn()` is one turn of the loop.
 
-    def __init__(self, hal, definition: dict):
-        _check(definition)
+    `wrong`: the key for which a newer board.json was not obeyed. DefinitionError where this one cannot be.
+    """
+
+    def __init__(self, hal, definition: dict, slots, wrong: str = ""):
         self.hal = hal
-        self._clock = clock = Clock(hal)
+        self._slots = slots
+        self._clock = Clock(hal)
         cause = hal.reset_cause()
         self._guard = FlashGuard(definition.get("supply_limit_mv", 0), cause)
-        flash = hal.blocks("log", definition["log_blocks"])
-        self._log = BoardLog(flash, _fresh_epoch(hal), self._guard.may_write(), hal.wdt_feed)
-        names = tuple(sensor.get("driver", "") for sensor in definition["sensors"])
-        self._kept = Kept(hal.keep, self._log, cause, names)
-        self._kept.note(START)
-        if self._kept.slept:
-            clock.resume(self._kept.slept, hal.awake_ms())
+        self._log = _open_log(hal, definition["log_blocks"], self._guard.may_write())
+        hal.keep.note(START)
         self._drivers = [_driver(sensor, hal) for sensor in definition["sensors"]]
         names = [name for driver in self._drivers for name in driver.quantities]
-        if len(names) > SLOTS:
-            raise DefinitionError("sensors", "%d channels, a board has %d" % (len(names), SLOTS))
-        self._bank = Bank(
-            codes_of(names), definition.get("sl651") or {}, definition["scan_ms"], self._clock, hal.ticks_diff
-        )
+        sl651 = definition.get("sl651") or {}
+        _check_columns(names, sl651)
+        drivers = tuple(sensor["driver"] for sensor in definition["sensors"])
+        self._kept = Kept(hal.keep, self._log, cause, drivers)  # Counts the start: nothing behind it is refused.
+        self._kept.words = ("board " + wrong) if wrong else self._kept.words
+        if self._kept.slept:
+            self._clock.resume(self._kept.slept, hal.awake_ms())
+        self._bank = Bank(codes_of(names), sl651, definition["scan_ms"], self._clock, hal.ticks_diff)
         self._sampler = Sampler(
             hal,
             self._clock,
@@ -89,9 +82,13 @@ class Board:
         self._sampler.on_row = self._row_written
         self._link = self._open_link(definition)
         self._sleeper = self._open_sleeper(definition)
+        key = key_of(definition.get("update_key"))
+        self._update = Update(hal, slots, self._bank, key, family(), self._guard.may_write)
+        self._link.serve_update(self._update)
         late_ms = max(TASK_LIMIT_MS, SCANS_LATE_MAX * definition["scan_ms"])
         self._supervisor = Supervisor(hal, self._kept, (("link", TASK_LIMIT_MS), ("sampler", late_ms)))
         self._counters = Counters(hal, self._bank, self._link, self._drivers)
+        self._proof = Proof(slots, self._log, len(names), definition["row_s"])
         self._row_made = False
         self._acked = False
         self._fill_bank(definition)
@@ -121,15 +118,23 @@ class Board:
             self._after_scan()
             if sleeper is not None:
                 sleeper.scanned(now)
+        note(UPDATE)
+        update_ms = self._update.work()
+        if self._update.restart_due:
+            self._kept.save()
+            hal.reset(RESET)
         note(IDLE)
-        if sleeper is not None:
+        if sleeper is not None and not self._slots.trial:  # What has to prove itself stays awake until it has.
             sleep_ms = sleeper.poll()
             if sleep_ms:
+                self._proof.rest(self._guard.may_write())
                 hal.sleep(sleep_ms)
         self._supervisor.feed(now)
         wait_ms = min(self._sampler.wait_ms(hal.ticks_ms()), WAIT_MS_MAX)
-        link_ms = self._link.wait_ms()
-        return wait_ms if link_ms < 0 else min(wait_ms, link_ms)
+        for ms in (update_ms, self._link.wait_ms()):
+            if 0 <= ms < wait_ms:
+                wait_ms = ms
+        return wait_ms
 
     def stats(self) -> dict:
         """Counters for the rig."""
@@ -142,6 +147,8 @@ class Board:
             "row_errors": sampler.row_errors,
             "rows_withheld": sampler.rows_withheld,
             "last_words": self._kept.words,
+            "slot": self._slots.running,
+            "trial": self._slots.trial,
             "sensor_errors": self._counters.sensor_errors(),
             "tail": log.tail,
             "head": log.head,
@@ -172,6 +179,10 @@ class Board:
         if self._guard.may_write() and self._log.tend():
             self._bank.set_log(self._log)
         self._counters.each_scan(self._sampler)
+        bad = self._bank.without_reading()
+        if self._proof.look(bad, self._link.heard(), self._clock.up_s, self._guard.may_write()):
+            self.hal.reset(RESET)
+        self._fill_slot()
 
     def _open_link(self, definition):
         """The board's only way out; what the other kind needs is not loaded."""
@@ -200,6 +211,7 @@ class Board:
 
     def _row_written(self, seq: int, packed: bytes) -> None:
         self._row_made = True
+        self._proof.row_written(seq, packed)
         self.hal.report({"row": [self._log.epoch, seq, crc_of(packed)]})
 
     def _acknowledged(self):
@@ -216,50 +228,12 @@ class Board:
         bank.put("watchdog_bites", self._log.bites)
         bank.put_text("last_words", padded(self._kept.words))
         bank.set_log(self._log)
+        self._fill_slot()
 
-
-def _check(definition):
-    """DefinitionError for what the other parts take for granted."""
-    for key in ("type", "definition", "link", "scan_ms", "row_s", "log_blocks", "sensors"):
-        if key not in definition:
-            raise DefinitionError(key, "missing")
-    _check_link(definition["link"])
-    if not SCAN_MS_LEAST <= definition["scan_ms"] <= SCAN_MS_MOST:
-        raise DefinitionError("scan_ms", "%d..%d" % (SCAN_MS_LEAST, SCAN_MS_MOST))
-    if not 1 <= definition["row_s"] <= ROW_S_MOST or definition["row_s"] * 1000 < definition["scan_ms"]:
-        raise DefinitionError("row_s", "1..%d, and a scan or longer" % ROW_S_MOST)
-    if definition.get("sleep"):
-        _check_sleep(definition)
-    limit_mv = definition.get("supply_limit_mv", 0)
-    if not 0 <= limit_mv <= SUPPLY_LIMIT_MV_MOST:
-        raise DefinitionError("supply_limit_mv", "0..%d" % SUPPLY_LIMIT_MV_MOST)
-    if limit_mv and not any(sensor.get("driver") == "supply" for sensor in definition["sensors"]):
-        raise DefinitionError("supply_limit_mv", "nothing measures the supply")
-
-
-def _check_sleep(definition):
-    """A board on a line is asked at any time, so only one on Wi-Fi sleeps; and it wakes for whole rows."""
-    plan = definition["sleep"]
-    if definition["link"].get("kind") != "mqtt":
-        raise DefinitionError("sleep", "only with link.kind mqtt")
-    if not 0 < plan.get("wake_s", 0) <= WAKE_S_MAX or plan["wake_s"] % definition["row_s"]:
-        raise DefinitionError("sleep.wake_s", "a multiple of row_s, up to %d" % WAKE_S_MAX)
-    if not 0 < plan.get("report_every", 0) <= WAKES_MAX:
-        raise DefinitionError("sleep.report_every", "1..%d" % WAKES_MAX)
-
-
-def _check_link(link):
-    if link.get("kind") == "mqtt":
-        for key in ("host", "port", "station"):
-            if not link.get(key):
-                raise DefinitionError("link." + key, "missing")
-        parts = link["host"].split(".")
-        if len(parts) != 4 or not all(part.isdigit() for part in parts):
-            raise DefinitionError("link.host", "an IPv4 address: a board looks up no names")
-    elif link.get("kind") != "rs485":
-        raise DefinitionError("link.kind", "rs485 or mqtt")
-    elif not 1 <= link.get("address", 0) <= 247:
-        raise DefinitionError("link.address", "1..247")
+    def _fill_slot(self):
+        slots = self._slots
+        self._bank.put("slot", RUNS.index(slots.running) + (ON_TRIAL if slots.trial else 0))
+        self._bank.put("failed_starts", slots.failed_starts)
 
 
 def _driver(sensor, hal):
@@ -269,10 +243,34 @@ def _driver(sensor, hal):
         module = __import__("drivers." + name, None, None, ("make",))
     except ImportError:
         raise DefinitionError("sensors.driver", "no driver %r" % name)
-    driver = module.make(sensor, hal)
-    if list(driver.quantities) != list(sensor.get("channels", driver.quantities)):
+    try:
+        driver = module.make(sensor, hal)
+        channels = list(sensor.get("channels", driver.quantities))
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+        raise DefinitionError("sensors." + name, repr(error))
+    if list(driver.quantities) != channels:
         raise DefinitionError("sensors.channels", "%s gives %s" % (name, list(driver.quantities)))
     return driver
+
+
+def _check_columns(names, sl651):
+    if len(names) > SLOTS:
+        raise DefinitionError("sensors", "%d channels, a board has %d" % (len(names), SLOTS))
+    for key in ("rain", "level"):
+        if sl651.get(key) is not None and sl651[key] >= len(names):
+            raise DefinitionError("sl651." + key, "there is no column %d" % sl651[key])
+
+
+def _open_log(hal, blocks, may_write):
+    """The board's log. DefinitionError for a size that the flash cannot have."""
+    try:
+        flash = hal.blocks("log", blocks)
+    except OSError as error:
+        raise DefinitionError("log_blocks", str(error))
+    try:
+        return BoardLog(flash, _fresh_epoch(hal), may_write, hal.wdt_feed)
+    except ValueError as error:
+        raise DefinitionError("log_blocks", str(error))
 
 
 def _fresh_epoch(hal):
@@ -281,17 +279,58 @@ def _fresh_epoch(hal):
     return epoch if 0 < epoch < 0xFFFFFFFF else 1
 
 
-def main(argv: list) -> None:
-    """Start the board that `argv` describes (hal.posix: Hal.from_arguments)."""
-    hal = open_hal(argv)
+def open_board(hal, slots) -> Board:
+    """The board as its newest board.json that can be obeyed wants it. DefinitionError where none can be.
+
+    An application on trial obeys the newest or fails: the one before it may know how.
+    """
+    first = None
+    for content in copies(hal.root):
+        try:
+            definition = parse(content, slots.running == SAFE)
+            _use(hal, definition)
+            return Board(hal, definition, slots, first.key if first else "")
+        except DefinitionError as error:
+            print(error)
+            first = first or error
+            if slots.trial:
+                break
+    first = first or DefinitionError("board.json", "missing")
+    if slots.running != SAFE:
+        raise first
+    definition = factory(hal.root)
+    _use(hal, definition)
+    return Board(hal, definition, slots, first.key)
+
+
+def _use(hal, definition):
+    try:
+        hal.use(definition)
+    except (LookupError, OSError, TypeError, ValueError) as error:
+        raise DefinitionError("ports", repr(error))
+
+
+def main(argv: list, slot: str = "a", cause: "int | None" = None) -> None:
+    """Start the board that `argv` describes (hal.posix: Hal.from_arguments) as the application `slot`, SAFE among them.
+
+    `cause` of this start, if whoever calls was told it already.
+    """
+    hal = open_hal(argv, cause)
     try:
         hal.keep.note(START)
-        with open(hal.board_path) as file:
-            definition = json.load(file)
-        Board(hal, definition).run()
+        slots = Slots(hal.root, slot)
+        try:
+            board = open_board(hal, slots)
+        except DefinitionError as error:
+            if slots.running == SAFE or slots.trial:
+                raise
+            leave_words(hal.keep, "board " + error.key)
+            hal.reset(UNFIT)
+            return
+        board.run()
     except Exception as error:
-        leave_words(hal.keep, words_of(error))
-        hal.keep.end(RESET)
+        leave_words(hal.keep, "board " + error.key if isinstance(error, DefinitionError) else words_of(error))
+        hal.keep.end(CRASH)
         raise
 
 

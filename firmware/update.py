@@ -5,7 +5,6 @@ a power cut leaves is gone on with at the next start, or counts as nothing. What
 spends STEP_MS in a turn of the loop, and a step of it takes less.
 """
 
-from ed25519 import KEY_BYTES, SIGNATURE_BYTES, verify
 from update_files import Filling, head_in, manifest_in
 
 from wire.modbus import BUSY, DEVICE_FAILURE, ILLEGAL_VALUE
@@ -18,6 +17,7 @@ from wire.package import (
     NOT_NEWER,
     OTHER_CHIP,
     READ_BACK,
+    SIGNATURE_BYTES,
     WRONG_FILE,
     WRONG_SIGNATURE,
     PackageError,
@@ -36,6 +36,7 @@ from wire.registers import (
     UPDATE_VERIFYING,
 )
 
+KEY_BYTES = 32
 STEP_MS = 20
 WAIT_MS = 1_000  # Until the supply is looked at again.
 _RUNNING = ("safe", "a", "b")
@@ -208,6 +209,8 @@ class Update:
 
     def _proved(self):
         """Returns 0 if the head is one that this board may take, and then has a filling; else the reason."""
+        from ed25519 import verify  # Only now: it takes 6 KB of memory, and most starts see no package.
+
         head, signature = self._head[:-SIGNATURE_BYTES], self._head[-SIGNATURE_BYTES:]
         right = yield from verify(self._key, signed_message(head), bytes(signature))
         if not right:

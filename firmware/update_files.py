@@ -7,9 +7,7 @@ manifest tells by another name that it is not done. What was written of a file i
 import os
 from hashlib import sha256
 
-from ed25519 import SIGNATURE_BYTES
-
-from wire.package import ENTRY, PackageError, manifest_of
+from wire.package import ENTRY, SIGNATURE_BYTES, PackageError, manifest_of
 
 MANIFEST = "manifest"
 COMING = "manifest.new"

@@ -6,7 +6,6 @@ to chip stands in rp2*.py and esp32*.py.
 """
 
 import gc
-import json
 import os
 import select
 import time
@@ -44,10 +43,15 @@ def restart_later() -> None:
     machine_reset()
 
 
-def board_path_of(argv: list) -> str:
-    """argv: name, BOARD_JSON. ValueError otherwise."""
+def arm() -> None:
+    """Start the watchdog, before there is a hal."""
+    WDT(timeout=WDT_MS)
+
+
+def root_of(argv: list) -> str:
+    """argv: name, ROOT. ValueError otherwise."""
     if len(argv) != 2:
-        raise ValueError("BOARD_JSON, got %d words" % (len(argv) - 1))
+        raise ValueError("ROOT, got %d words" % (len(argv) - 1))
     return argv[1]
 
 
@@ -81,10 +85,14 @@ def open_uart(number: int, pins: dict, baud: int, framing: str) -> UART:
 
 
 class Bus:
-    """The RS-485 line. Reading and writing allocate nothing. Without a `de` pin the transceiver finds the direction."""
+    """The RS-485 line. Reading and writing allocate nothing. Without a `de` pin the transceiver finds the direction.
 
-    def __init__(self, uart, de):
-        self.uart = uart
+    `open_port`: gives its UART, set up; the same object at each call.
+    """
+
+    def __init__(self, open_port, de):
+        self.uart = open_port()
+        self._open_port = open_port
         self.errors = 0
         self._de = de
         self._last_us = ticks_us()
@@ -128,6 +136,12 @@ class Bus:
         left_us = silence_us - self.silent_us()
         if left_us > 0:
             time.sleep_us(left_us)
+
+    def reopen(self) -> None:
+        """Set the port up anew: a receiver that got stuck hears again."""
+        self.uart.deinit()
+        self.uart = self._open_port()
+        self._last_us = ticks_us()
 
     def silent_us(self) -> int:
         """Microseconds since the last byte came. Ticks wrap at 18 minutes; more than half of that counts as long."""
@@ -231,20 +245,31 @@ class ChipHal:
     and a "counter" of pins, an "spi" of number and pins, the "log"'s flash of its blocks.
     """
 
-    def __init__(self, board_path: str, keep, cause: int, parts: dict):
-        self.board_path = board_path
+    def __init__(self, root: str, keep, cause: int, parts: dict):
+        self.root = root
         self.keep = keep
         self.on_stats = dict
         self._cause = cause
         self._make = parts
-        with open(board_path) as file:
-            board = json.load(file)
-        self._ports = board["ports"]
-        self._link = board["link"]
+        self._ports = {}
+        self._link = {}
         self._parts = {}
         self._wdt = WDT(timeout=WDT_MS)
         self._poller = select.poll()
-        self._bus = self._open_bus()  # At once: until then nothing holds the driver of the line off.
+        self._bus = None
+
+    def use(self, definition: dict) -> None:
+        """Take ports and link of `definition` and open the line: until then nothing holds its driver off.
+
+        KeyError, ValueError, TypeError for what the chip cannot do; it may be called again.
+        """
+        if self._bus is not None:
+            self._poller.unregister(self._bus.uart)
+            self._bus = None
+        self._ports = definition["ports"]
+        self._link = definition["link"]
+        self._parts = {}
+        self._bus = self._open_bus()
 
     # Time
 
@@ -334,12 +359,13 @@ class ChipHal:
         pins = self._ports["bus %d" % number]
         de = Pin(pins["de"], Pin.OUT, value=0) if "de" in pins else None
         baud = self._link.get("baud", 9_600)
-        uart = open_uart(number, pins, baud, self._link.get("framing", "8N1"))
-        self._poller.register(uart, select.POLLIN)
-        return self._make_bus(uart, de, baud)
+        framing = self._link.get("framing", "8N1")
+        bus = self._make_bus(lambda: open_uart(number, pins, baud, framing), de, baud)
+        self._poller.register(bus.uart, select.POLLIN)
+        return bus
 
-    def _make_bus(self, uart, de, baud):
-        return Bus(uart, de)
+    def _make_bus(self, open_port, de, baud):
+        return Bus(open_port, de)
 
     def _part(self, kind, name, make):
         """The part at the port "kind name"; KeyError if board.json has none."""

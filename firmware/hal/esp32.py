@@ -10,12 +10,12 @@ from machine import DEEPSLEEP_RESET, HARD_RESET, PWRON_RESET, SOFT_RESET, WDT_RE
 from machine import reset_cause as machine_reset_cause
 
 from hal import BROWN_OUT, DEEP_SLEEP, NOT_KNOWN, POWER, RESET, WATCHDOG
-from hal.chip import Bus, ChipHal, board_path_of, restart_later, ticks_diff, ticks_ms, ticks_us
+from hal.chip import Bus, ChipHal, arm, restart_later, root_of, ticks_diff, ticks_ms, ticks_us
 from hal.esp32_flash import Flash
 from hal.esp32_keep import Keep
 from hal.esp32_pins import Adc, counter_of, spi_of
 
-__all__ = ["Hal", "restart_later"]
+__all__ = ["Hal", "arm", "cause_of_start", "open_keep", "restart_later"]
 
 _RESET_STATE = 0x3FF4_8034  # Bits 0..5: why the first core was reset.
 _RESET_STATE_MASK = 0x3F
@@ -25,11 +25,22 @@ SENDING_SPARE_US = 50_000
 BOOT_MS = 150  # From the wake to the first tick. Estimated, no board was measured; the sleeper learns what it errs.
 
 
+def open_keep(_argv: list) -> Keep:
+    """Kept memory of the board."""
+    return Keep(_cause_of_chip() != POWER)
+
+
+def cause_of_start(keep: Keep) -> int:
+    """Why the chip started; told once, for `keep` names it once."""
+    cause = _cause_of_chip()
+    return keep.cause or NOT_KNOWN if cause is None else cause  # What nobody named: the interpreter crashed.
+
+
 class SoftBus(Bus):
     """The line of a port whose interrupts wait for the interpreter: it looks after them while a frame leaves."""
 
-    def __init__(self, uart, de, baud: int):
-        super().__init__(uart, de)
+    def __init__(self, open_port, de, baud: int):
+        super().__init__(open_port, de)
         self._char_us = 1_000_000 * CHAR_BITS // baud
 
     def _await_sent(self, count):
@@ -44,17 +55,16 @@ class SoftBus(Bus):
 class Hal(ChipHal):
     """One board."""
 
-    def __init__(self, board_path: str):
-        cause = _cause_of_start()
-        keep = Keep(cause != POWER)
+    def __init__(self, root: str, cause: "int | None"):
+        keep = open_keep([])
         if cause is None:
-            cause = keep.cause or NOT_KNOWN  # What nobody named and no watchdog did: the interpreter crashed.
-        super().__init__(board_path, keep, cause, {"adc": Adc, "counter": counter_of, "spi": spi_of, "log": Flash})
+            cause = cause_of_start(keep)
+        super().__init__(root, keep, cause, {"adc": Adc, "counter": counter_of, "spi": spi_of, "log": Flash})
         self._net = None
 
     @classmethod
-    def from_arguments(cls, argv: list) -> "Hal":
-        return cls(board_path_of(argv))
+    def from_arguments(cls, argv: list, cause: "int | None") -> "Hal":
+        return cls(root_of(argv), cause)
 
     def net(self):
         """The station's Wi-Fi."""
@@ -73,11 +83,11 @@ class Hal(ChipHal):
         """Milliseconds since the wake that led to this start: the chip's ticks begin with it."""
         return ticks_ms() + BOOT_MS
 
-    def _make_bus(self, uart, de, baud):
-        return SoftBus(uart, de, baud)
+    def _make_bus(self, open_port, de, baud):
+        return SoftBus(open_port, de, baud)
 
 
-def _cause_of_start() -> "int | None":
+def _cause_of_chip() -> "int | None":
     """Why the chip started; None where the program itself restarted it and kept memory may say why."""
     cause = machine_reset_cause()
     if cause == PWRON_RESET:

@@ -30,6 +30,7 @@ class Keep:
         self.cause = memory[_CAUSE] if whole else 0
         self.noted = memory[_NOTE] if whole else 0
         self._memory = bytearray(_DATA)
+        self._memory[_NOTE] = self.noted  # Whoever opens it again finds it too.
         self.put(memory[_DATA:] if whole else b"")
 
     def get(self) -> bytes:

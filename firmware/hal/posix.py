@@ -13,7 +13,7 @@ import sys
 import time
 
 from hal import DEEP_SLEEP, POWER, RESET, WATCHDOG
-from hal.posix_flash import FileFlash, FileKeep
+from hal.posix_flash import SUPPLY, FileFlash, cause_of_start, open_keep
 from hal.posix_net import Net
 from hal.posix_pins import Adc, Counter, PinIn, PinOut, Spi, Uart
 
@@ -27,15 +27,19 @@ REPORT_LIMIT_MS = 2_000  # Real time for which the rig may leave its end unread.
 CONTROL_LINE_MAX = 65_536
 HUNG_UP_WAIT_MS = 5
 PAUSE_REAL_US = 8_000  # Processes on one machine hand bytes on in spurts; a real line knows no such gaps.
-
-EXIT_ORDERLY = 0
-EXIT_RESET = 10
-EXIT_WATCHDOG = 11
-EXIT_SLEEP = 12
-EXIT_POWER_CUT = 13
-
+EXIT_ORDERLY, EXIT_RESET, EXIT_WATCHDOG, EXIT_SLEEP, EXIT_POWER_CUT = 0, 10, 11, 12, 13
+__all__ = ["Hal", "arm", "cause_of_start", "open_keep", "restart_later"]
 
 monotonic_us: "Callable[[], int]" = time.ticks_us  # noqa: F821  # pyright: ignore
+
+
+def arm() -> None:
+    """The watchdog of a process is the hal's."""
+
+
+def restart_later() -> None:
+    """End; the rig starts it again."""
+    sys.exit(EXIT_RESET)
 
 
 class Bus:
@@ -46,6 +50,7 @@ class Bus:
         self._hal = hal
         self._last_us = monotonic_us()
         self.errors = 0
+        self.deaf = False  # As a receiver that got stuck.
 
     def readinto(self, buffer) -> int:
         """Bytes moved into `buffer`; 0 when there are none."""
@@ -55,7 +60,7 @@ class Bus:
         except OSError:  # The other end is closed; to a board that is a silent line.
             self.errors += 1
             return 0
-        if not count:
+        if not count or self.deaf:
             return 0
         self._last_us = monotonic_us()
         return count
@@ -76,6 +81,10 @@ class Bus:
         if left_us > 0:
             time.sleep_us(left_us * 1000 // self._hal.rate_milli + 1)
 
+    def reopen(self) -> None:
+        """Set the port up anew: a receiver that got stuck hears again."""
+        self.deaf = False
+
     def silent_us(self) -> int:
         """Station microseconds since the last byte came; 0 while that is so short that the machine may have paused."""
         real_us = monotonic_us() - self._last_us
@@ -85,15 +94,15 @@ class Bus:
 class Hal:
     """One board process. `on_stats` is set by main: a call that gives the counters as a dict."""
 
-    def __init__(self, board_path, bus_stream, control_stream, flash_path, keep_path, serial):
-        self.board_path = board_path
+    def __init__(self, root, bus_stream, control_stream, flash_path, keep, serial):
+        self.root = root
         self.rate_milli = 1000
         self.on_stats = dict
-        self.keep = FileKeep(keep_path, (RESET, WATCHDOG, DEEP_SLEEP))
+        self.keep = keep
         self._serial = serial
         self._flash_path = flash_path
         self._flash = None
-        self._cut = None
+        SUPPLY.on_cut = self._power_cut
         self._control = control_stream
         self._line = b""
         self._parts = {}
@@ -128,20 +137,20 @@ class Hal:
             self._poller.register(bus_stream, select.POLLIN)
 
     @classmethod
-    def from_arguments(cls, argv: list) -> "Hal":
-        """argv: name, BOARD_JSON, UART_FD, CONTROL_FD, FLASH_FILE, KEEP_FILE, SERIAL_HEX. ValueError otherwise.
-
-        UART_FD is "-" for a board without RS-485."""
+    def from_arguments(cls, argv: list, cause: "int | None") -> "Hal":
+        """argv: name, ROOT, UART_FD ("-": no RS-485), CONTROL_FD, FLASH_FILE, KEEP_FILE, SERIAL_HEX. ValueError."""
         if len(argv) != 7:
-            raise ValueError(
-                "BOARD_JSON UART_FD CONTROL_FD FLASH_FILE KEEP_FILE SERIAL_HEX, got %d words" % (len(argv) - 1)
-            )
+            raise ValueError("ROOT UART_FD CONTROL_FD FLASH_FILE KEEP_FILE SERIAL_HEX, got %d words" % (len(argv) - 1))
         serial = bytes.fromhex(argv[6])
         if len(serial) != 8:
             raise ValueError("a serial has 8 bytes")
         numbers = [None if number == "-" else int(number) for number in argv[2:4]]
         bus, control = [None if number is None else open(number, "r+b", 0) for number in numbers]  # noqa: SIM115 - open for life
-        return cls(argv[1], bus, control, argv[4], argv[5], serial)
+        return cls(argv[1], bus, control, argv[4], open_keep(argv, cause), serial)
+
+    def use(self, definition: dict) -> None:
+        """Ports and line are what the rig gave; the log may get another size."""
+        self._flash = None
 
     # Time
 
@@ -207,9 +216,7 @@ class Hal:
             raise KeyError(name)
         self.hang_if("start")
         if self._flash is None:
-            self._flash = FileFlash(self._flash_path, self._power_cut, blocks)
-            if self._cut:
-                self._flash.cut_after(self._cut[0], self._cut[1])
+            self._flash = FileFlash(self._flash_path, blocks)
         return self._flash
 
     # The board itself
@@ -341,17 +348,16 @@ class Hal:
             self.pin_in(name).level = pins[name]
 
     def _on_cut(self, cut):
-        self._cut = (cut["ops"], cut.get("part_permil", 0))
-        if self._flash is not None:
-            self._flash.cut_after(self._cut[0], self._cut[1])
+        SUPPLY.cut_after(cut["ops"], cut.get("part_permil", 0))
 
     def _on_reset(self, _):
         self.reset(RESET)
 
     def _on_hang(self, place):
-        if place not in ("loop", "start", "link", "scan"):
-            raise ValueError("hangs in loop, start, link or scan")
+        if place not in ("loop", "start", "link", "scan", "deaf"):
+            raise ValueError("hangs in loop, start, link or scan, or is deaf")
         self._hung = place
+        self._bus.deaf = place == "deaf"
 
     def _on_ask(self, what):
         if what != "stats":
@@ -360,6 +366,7 @@ class Hal:
         if self._flash is not None:
             stats["erases"] = self._flash.erases
             stats["programs"] = self._flash.programs
+        stats["flash_ops"] = SUPPLY.ops  # Of log and files.
         stats["heap_free"] = self.free_heap()
         stats["bus_errors"] = self._bus.errors
         self.report({"stats": stats})

@@ -10,28 +10,38 @@ from machine import PWRON_RESET
 from machine import reset_cause as machine_reset_cause
 
 from hal import BROWN_OUT, POWER, WATCHDOG
-from hal.chip import ChipHal, board_path_of, restart_later
+from hal.chip import ChipHal, arm, restart_later, root_of
 from hal.rp2_flash import Flash
 from hal.rp2_keep import Keep
 from hal.rp2_pins import Adc, Counter, spi_of
 
-__all__ = ["Hal", "restart_later"]
+__all__ = ["Hal", "arm", "cause_of_start", "open_keep", "restart_later"]
+
+
+def open_keep(_argv: list) -> Keep:
+    """Kept memory of the board."""
+    return Keep()
+
+
+def cause_of_start(keep: Keep) -> int:
+    """Why the chip started; told once, for `keep` names it once."""
+    if machine_reset_cause() != PWRON_RESET:
+        return keep.cause or WATCHDOG
+    return BROWN_OUT if keep.whole else POWER
 
 
 class Hal(ChipHal):
     """One board."""
 
-    def __init__(self, board_path: str):
+    def __init__(self, root: str, cause: "int | None"):
         keep = Keep()
-        if machine_reset_cause() != PWRON_RESET:
-            cause = keep.cause or WATCHDOG
-        else:
-            cause = BROWN_OUT if keep.whole else POWER
-        super().__init__(board_path, keep, cause, {"adc": Adc, "counter": Counter, "spi": spi_of, "log": Flash})
+        if cause is None:
+            cause = cause_of_start(keep)
+        super().__init__(root, keep, cause, {"adc": Adc, "counter": Counter, "spi": spi_of, "log": Flash})
 
     @classmethod
-    def from_arguments(cls, argv: list) -> "Hal":
-        return cls(board_path_of(argv))
+    def from_arguments(cls, argv: list, cause: "int | None") -> "Hal":
+        return cls(root_of(argv), cause)
 
     def net(self):
         raise RuntimeError("this board has no network")

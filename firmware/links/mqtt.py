@@ -79,6 +79,10 @@ class Mqtt:
         self._definition = definition
         self._boot = boot
 
+    def heard(self) -> bool:
+        """Has a gateway acknowledged anything since the start?"""
+        return self.acks > 0
+
     def scanned(self) -> None:
         """The bank holds new now-values."""
         self._scan = True

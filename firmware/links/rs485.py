@@ -3,6 +3,7 @@
 Rules of this file: only the own address is answered, a broadcast never; every whole request of ours gets an answer,
 if need be an exception. Functions 3 and 4 allocate nothing. Requests end by length and CRC, so the answer is ready
 before the silence behind them has passed; it leaves when 3.5 characters have (V1.02, 2.5.1.1), not earlier.
+A port that heard bytes and for DEAF_S no whole frame, or nothing at all for MUTE_S, is set up anew.
 
 Source: MODBUS Application Protocol V1.1b3; MODBUS over Serial Line V1.02.
 """
@@ -47,6 +48,8 @@ from wire.registers import (
 VENDOR = "Riverpost"
 READS_MAX = 4  # Buffers taken from the line in one turn; the rest waits for the next.
 RX_BYTES = 128
+DEAF_S = 300  # A gateway asks every second; what comes all this time and is no frame may be the port's own fault.
+MUTE_S = 3_600
 CLOCK_SET = find("clock_unix_s")[0]
 CLOCK_REGISTERS = 3
 ACK = find("ack_epoch")[0]
@@ -68,6 +71,7 @@ class Rs485:
         self.receiver = Receiver(link["address"])
         self.requests = 0
         self.exceptions = 0
+        self._heard = False
         self._bus = bus
         self._bank = bank
         self._log = log
@@ -79,6 +83,10 @@ class Rs485:
         char_bits = 10 if link.get("framing", "8N1") == "8N1" else 11
         self._silence_us = t35_us(link.get("baud", 9600), char_bits)
         self._waiting = False  # Bytes that may never become a frame.
+        self._frames = 0  # Those of the receiver when it last heard one,
+        self._dropped = 0  # and how many bytes were none by then,
+        self._heard_s = clock.up_s  # and when that was.
+        self.reopened = 0
         self._objects = []
         self._update: "Update" = None  # noqa: F821  # pyright: ignore
         self._handlers = {
@@ -102,6 +110,10 @@ class Rs485:
             (ID_SERIAL, serial.hex().encode()),
         ]
 
+    def heard(self) -> bool:
+        """Has anybody asked this board for something since its start?"""
+        return self._heard
+
     def scanned(self) -> None:
         """Now-values are only told when they are asked for."""
 
@@ -113,6 +125,7 @@ class Rs485:
         bank.put("bus_twins", receiver.twins)
         bank.put("bus_exceptions", self.exceptions)
         bank.put("bus_requests", self.requests)
+        bank.put("bus_reopened", self.reopened)
 
     def stats(self) -> dict:
         """Counters for the rig."""
@@ -123,6 +136,7 @@ class Rs485:
             "crc_errors": receiver.crc_errors,
             "dropped": receiver.dropped,
             "twins": receiver.twins,
+            "reopened": self.reopened,
         }
 
     def poll(self, now: int) -> None:
@@ -139,6 +153,22 @@ class Rs485:
         if self._waiting and self._bus.silent_us() >= self._silence_us:
             self._serve(receiver.idle())
             self._waiting = False
+        self._look_after_port()
+
+    def _look_after_port(self):
+        receiver = self.receiver
+        now_s = self._clock.up_s
+        if receiver.frames != self._frames:
+            self._frames = receiver.frames
+            self._dropped = receiver.dropped
+            self._heard_s = now_s
+        elif now_s - self._heard_s >= (MUTE_S if receiver.dropped == self._dropped else DEAF_S):
+            self._bus.reopen()
+            receiver.clear()
+            self._waiting = False
+            self._dropped = receiver.dropped
+            self._heard_s = now_s
+            self.reopened = (self.reopened + 1) & 0xFFFF
 
     def wait_ms(self) -> int:
         """Milliseconds after which `poll` must be called even if no byte comes; -1 = never."""
@@ -173,6 +203,7 @@ class Rs485:
             size = 3
             self.exceptions = (self.exceptions + 1) & 0xFFFF
         self.requests = (self.requests + 1) & 0xFFFF
+        self._heard = True
         count = seal(tx, size)
         self._bus.await_silence(self._silence_us)
         self._bus.write(tx, count)

@@ -20,12 +20,12 @@ def kit():
 
 @pytest.fixture
 def board_of(kit, tmp_path):
-    """A call that gives a board, switched off, whose board.json is `definition(...)`."""
+    """A call that gives a board, switched off, whose board.json is `definition(...)`; `changed`: files of it."""
     boards = []
 
-    def make(**settings):
+    def make(changed=None, **settings):
         file = tmp_path / f"flash-{len(boards)}.bin"
-        flash_image(kit.image, definition(**settings), file)
+        flash_image(kit.image, definition(**settings), file, changed)
         boards.append(Board(kit.emulator, file, uart=0, de=DE_PIN))
         return boards[-1]
 

@@ -22,39 +22,47 @@ CURSOR = find("log_cursor")[0]
 
 
 def definition(
-    row_s: int = 0, log_blocks: int = 0, calibration: dict[str, Any] | None = None, baud: int = 9_600
+    row_s: int = 0,
+    log_blocks: int = 0,
+    calibration: dict[str, Any] | None = None,
+    baud: int = 9_600,
+    sensors: tuple[dict[str, Any], ...] = (),
+    update_key: str = "",
 ) -> dict[str, Any]:
     """board.json of an RP2040 board with a level probe and a rain gauge, behind a transceiver with a driver pin.
 
-    `row_s`, `log_blocks`: 0 = as boards/rp2040-rs485.toml has it.
+    `row_s`, `log_blocks`: 0 = as boards/rp2040-rs485.toml has it. `sensors`: further ones, behind its own.
     """
-    made = boards.board_json("rp2040-rs485", ADDRESS, baud, "8N1", calibration, fit=("level", "rain"))
+    made = boards.board_json(
+        "rp2040-rs485", ADDRESS, baud, "8N1", calibration, fit=("level", "rain"), update_key=update_key
+    )
     made["ports"]["bus 0"]["de"] = DE_PIN
+    made["sensors"] += sensors
     made["row_s"] = row_s or made["row_s"]
     made["log_blocks"] = log_blocks or made["log_blocks"]
     return made
 
 
-def ask(board: Board, *body: int) -> Answer:
+def ask(board: Board, *body: int, address: int = ADDRESS) -> Answer:
     """The answer to a request to the board; it must be a whole frame of it."""
-    answer = board.ask(sealed(bytes((ADDRESS, *body))))
+    answer = board.ask(sealed(bytes((address, *body))))
     assert is_whole(answer.frame), f"{answer.frame.hex()} to {bytes(body).hex()}"
-    assert answer.frame[0] == ADDRESS
+    assert answer.frame[0] == address
     return answer
 
 
-def read(board: Board, first: int, count: int) -> list[int]:
+def read(board: Board, first: int, count: int, address: int = ADDRESS) -> list[int]:
     """Holding registers."""
-    frame = ask(board, READ_HOLDING, first >> 8, first & 0xFF, 0, count).frame
+    frame = ask(board, READ_HOLDING, first >> 8, first & 0xFF, 0, count, address=address).frame
     assert frame[1:3] == bytes((READ_HOLDING, 2 * count)), frame.hex()
     return [frame[at] << 8 | frame[at + 1] for at in range(3, 3 + 2 * count, 2)]
 
 
-def read_named(board: Board, name: str, now: bool = False) -> int:
+def read_named(board: Board, name: str, now: bool = False, address: int = ADDRESS) -> int:
     """The number in the registers `name` of the status block, or of the head of the now-values (wire.registers)."""
     first, count = find(name, now)
     number = 0
-    for word in read(board, first, count):
+    for word in read(board, first, count, address):
         number = number << 16 | word
     return number
 

@@ -7,7 +7,6 @@ definition stands; no test takes as long as the watchdog.
 On a board: ./riverpost test --on-board PORT. The tests import what the board itself runs.
 """
 
-import json
 import sys
 
 try:
@@ -124,12 +123,14 @@ def _run_test(case, name):
 
 def main(argv: list, root: str) -> dict:
     """Open the hal with `argv` as the board's program would, run every test; a rig is told, if there is one."""
+    import board_json
     from hal import RESET, open_hal
 
     the_hal = open_hal(argv)
+    definition = board_json.parse(board_json.copies(the_hal.root)[0], False)
+    the_hal.use(definition)
     the_hal.report({"ready": {"contract": len(MODULES)}})
-    with open(the_hal.board_path) as file:
-        _board[:] = [the_hal, json.load(file), root]
+    _board[:] = [the_hal, definition, root]
     told = run()
     the_hal.keep.end(RESET)  # Whoever ends this, a reset or the watchdog: it was meant.
     the_hal.report({"contract": told})

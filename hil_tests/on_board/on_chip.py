@@ -6,26 +6,37 @@ Rules of this file: it finds the application that the board starts with, and sto
 import os
 import sys
 
-BOARD_JSON = "/board.json"
-FOLDERS = ("/a", "/b", "/safe", "/app")
+SAFE = "/safe"
 APPLICATION = "main.mpy"
 
 
-def folder() -> str:
-    """Where the board's application lies. OSError if it has none."""
-    for name in FOLDERS:
-        try:
-            if APPLICATION in os.listdir(name):
-                return name
-        except OSError:
-            continue
-    raise OSError("no application of Riverpost on this board")
+def turn_to(place: str) -> None:
+    """Let imports find the application in the folder `place`, and nothing of another."""
+    for name in list(sys.modules):
+        if name not in STOCK_MODULES:
+            del sys.modules[name]
+    sys.path[:] = [place, place + "/lib"] + STOCK_PATH
 
 
-place = folder()
-sys.path[:0] = [place, place + "/lib"]
+def active() -> str:
+    """The folder of the application that the board starts; of the safe one where it has no other."""
+    turn_to(SAFE)
+    import slots
+    import twin
+
+    place = "/" + slots.unpack_state(twin.load(slots.STATE))[0]
+    try:
+        return place if APPLICATION in os.listdir(place) else SAFE
+    except OSError:
+        return SAFE
+
+
+STOCK_MODULES = set(sys.modules)
+STOCK_PATH = sys.path[:]
+place = active()
 print("the application in", place)
+turn_to(place)
 
 import contract  # noqa: E402 - it is found by now, and what it imports
 
-contract.main(["riverpost", BOARD_JSON], "")
+contract.main(["riverpost", ""], "")

@@ -15,6 +15,7 @@ import pytest
 from pymodbus.client import ModbusSerialClient
 
 from tools.firmware_build import BUILD, build
+from tools.image.files import pack_twin
 
 TOP = Path(__file__).resolve().parents[2]
 INTERPRETER = TOP / ".cache" / "micropython" / "micropython"
@@ -70,7 +71,7 @@ class BoardProcess:
         tty.setraw(self._board_end)
         os.set_blocking(self.line, False)
         self.port = os.ttyname(self._board_end)
-        (folder / "board.json").write_text(json.dumps({**BOARD, **changes}))
+        self.configure({**BOARD, **changes})
         self.process: subprocess.Popen | None = None
 
     def __enter__(self) -> "BoardProcess":
@@ -82,6 +83,11 @@ class BoardProcess:
         os.close(self.line)
         os.close(self._board_end)
 
+    def configure(self, definition: dict) -> None:
+        """Its board.json, in both copies."""
+        for copy, seq in (("board.0", 1), ("board.1", 2)):
+            (self.folder / copy).write_bytes(pack_twin(seq, json.dumps(definition).encode()))
+
     def start(self) -> None:
         build()
         self._control, board_end = socket.socketpair()
@@ -90,11 +96,11 @@ class BoardProcess:
         files = [str(self.folder / "flash"), str(self.folder / "keep")]
         numbers = [str(self.line), str(board_end.fileno())]
         self.process = subprocess.Popen(
-            [interpreter(), "-X", "heapsize=512k", "-m", "main"]
-            + [str(self.folder / "board.json"), *numbers, *files, SERIAL],
+            [interpreter(), "-X", "heapsize=512k", "-m", "main"] + [str(self.folder), *numbers, *files, SERIAL],
             pass_fds=(self.line, board_end.fileno()),
             env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
-            stderr=(self.folder / "stderr").open("wb"),
+            stdout=(console := (self.folder / "console").open("wb")),
+            stderr=console,
         )
         board_end.close()
         if self.woke_ms:
@@ -139,7 +145,7 @@ class BoardProcess:
         self.wait_exit()
 
     def wait_exit(self) -> tuple[int, str]:
-        """Exit code and what was printed to stderr."""
+        """Exit code and what was printed."""
         assert self.process is not None
         code = self.process.wait(LIMIT_S)
         with contextlib.suppress(TimeoutError):
@@ -214,4 +220,4 @@ class BoardProcess:
         return message
 
     def _errors(self) -> str:
-        return (self.folder / "stderr").read_text()
+        return (self.folder / "console").read_text()

@@ -125,7 +125,7 @@ class Pin:
 
 
 def reading_and_answering_allocate_nothing():
-    bus = SoftBus(Uart(), Pin(), 9_600)
+    bus = SoftBus(Uart, Pin(), 9_600)
     buffer = bytearray(256)
     seen = [0, 0]
     for _ in range(2):  # What is made at the first call is there at the second.

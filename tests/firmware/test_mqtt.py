@@ -16,6 +16,7 @@ from tests.firmware.listener import ACK, STATION, Listener
 from tests.firmware.nor_flash import NorFlash
 from tests.firmware.test_mqtt_client import RandomHal
 from tools.broker import Broker
+from tools.image.files import unpack_twin
 from wire import local
 from wire.cbor import Encoder
 from wire.reading import GOOD, QUANTITY_CODES, SYNCED
@@ -358,4 +359,4 @@ def test_a_link_that_is_not_whole_stops_the_start_by_name(tmp_path, key, broker)
     with pytest.raises(TimeoutError, match=f"link.{key}: missing"):
         board.start()
     board.stop()
-    assert json.loads((tmp_path / "board.json").read_text())["link"] == link
+    assert json.loads(unpack_twin((tmp_path / "board.1").read_bytes()) or b"")["link"] == link

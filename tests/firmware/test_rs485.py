@@ -134,7 +134,7 @@ def test_the_status_block_says_who_the_board_is(board):
         (0x002A, 1, 2),
         (0x0029, 2, 2),
         (0x00FF, 2, 2),
-        (0x013C, 1, 2),
+        (0x013D, 1, 2),
         (0x0202, 2, 2),
         (0x0203, 1, 2),
         (0x0218, 2, 2),
@@ -178,8 +178,9 @@ def test_unknown_functions_get_exception_1(board):
     with board.client() as client:
         assert exception(client.read_coils(0, count=1, device_id=ADDRESS)) == 1
         assert exception(ask(client, 0x41, b"\x01\x02\x03")) == 1
+        assert exception(ask(client, 22, b"\0\0\0\0\0\0")) == 1
         record = FileRecord(file_number=1, record_number=0, record_data=b"\0\0")
-        assert exception(client.write_file_record([record], device_id=ADDRESS)) == 1
+        assert exception(client.write_file_record([record], device_id=ADDRESS)) == 2  # A file that is only read.
 
 
 def test_only_the_own_address_is_answered(board):

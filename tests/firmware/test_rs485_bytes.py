@@ -5,7 +5,7 @@ from board_log import BoardLog
 from clock import Clock
 from hypothesis import given
 from hypothesis import strategies as st
-from links.rs485 import Rs485
+from links.rs485 import DEAF_S, MUTE_S, Rs485
 from pymodbus.framer import FramerRTU
 from pymodbus.pdu import DecodePDU
 
@@ -24,6 +24,10 @@ class Line:
         self.pieces = []
         self.answers = []
         self.silent = False
+        self.reopened = 0
+
+    def reopen(self):
+        self.reopened += 1
 
     def readinto(self, buffer):
         if not self.pieces:
@@ -46,8 +50,8 @@ class Line:
         return 1_000_000 if self.silent else 0
 
 
-def served(pieces, silent=True):
-    """The answers of a board without a process to what comes on its line piece by piece."""
+def made():
+    """A link without a process: (its hal, its clock, its line, itself)."""
     hal = FakeHal()
     clock = Clock(hal)
     log = BoardLog(NorFlash(4), 0x01020304)
@@ -55,6 +59,12 @@ def served(pieces, silent=True):
     line = Line()
     link = Rs485(line, {"address": ADDRESS}, bank, log, clock, lambda: None)
     link.identify_as("esp32-rs485", bytes.fromhex(SERIAL))
+    return hal, clock, line, link
+
+
+def served(pieces, silent=True):
+    """The answers of a board without a process to what comes on its line piece by piece."""
+    hal, _, line, link = made()
     for piece in pieces:
         line.pieces = [piece] if piece else []
         line.silent = silent
@@ -101,3 +111,36 @@ def test_a_request_is_answered_after_garbage_and_silence(garbage):
 def test_nothing_is_answered_to_another_address_or_to_a_broadcast(address, function, body):
     for other in (address, 0):
         assert served([sealed(bytes((other, function)) + body)]) == []
+
+
+def reopened_after(seconds, piece):
+    """How often the port was set up anew in so many seconds, in each of which `piece(second)` came; and the line."""
+    hal, clock, line, link = made()
+    line.silent = True
+    for second in range(seconds):
+        line.pieces = [piece(second)] if piece(second) else []
+        hal.now += 1_000
+        clock.tick(hal.ticks_ms())
+        link.poll(hal.ticks_ms())
+    assert link.reopened == line.reopened
+    return line.reopened
+
+
+FOREIGN = sealed(bytes((ADDRESS + 1, 3, 0, 4, 0, 6)))
+
+
+def test_a_port_that_hears_bytes_and_no_frame_is_set_up_anew_after_minutes_a_silent_one_after_an_hour():
+    assert reopened_after(DEAF_S - 1, lambda _: b"\xff\x00") == 0
+    assert reopened_after(DEAF_S + 1, lambda _: b"\xff\x00") == 1
+    assert reopened_after(5 * DEAF_S + 1, lambda _: b"\x55") == 5
+    assert reopened_after(MUTE_S - 1, lambda _: b"") == 0
+    assert reopened_after(MUTE_S + 1, lambda _: b"") == 1
+
+
+def test_a_line_on_which_anybody_is_heard_is_left_alone():
+    assert reopened_after(2 * MUTE_S, lambda second: FOREIGN if second % (DEAF_S - 1) == 0 else b"\x00") == 0
+
+
+@given(st.integers(0, 400), st.integers(1, 20))
+def test_a_click_long_ago_is_no_reason(second_of_click, bytes_of_it):
+    assert reopened_after(DEAF_S - 1, lambda second: b"\x00" * bytes_of_it * (second == second_of_click)) == 0

@@ -23,7 +23,6 @@ from wire.reading import QUANTITY_CODES
 from wire.registers import (
     ORDER_DROP,
     ORDER_INSTALL,
-    STATUS_BLOCK,
     UPDATE_CHUNK,
     UPDATE_FILE,
     UPDATE_IDLE,
@@ -186,7 +185,7 @@ def test_whatever_follows_function_21_gets_an_answer_and_writes_nothing(tmp_path
 
 
 def test_a_link_without_an_update_knows_no_function_21(master):
-    link = Rs485(master.line, {"address": ADDRESS}, master.bank, None, None, None)
+    link = Rs485(master.line, {"address": ADDRESS}, master.bank, None, Clock(Hal()), None)
     master.link = link
     assert code(master.chunk(0)) == 1
     assert code(master.order(ORDER_DROP)) == 3
@@ -194,5 +193,5 @@ def test_a_link_without_an_update_knows_no_function_21(master):
 
 def test_only_the_last_register_of_the_control_block_takes_orders():
     assert find("update_order") == (ORDER, 1)
-    assert find("update_state")[0] == STATUS_BLOCK[-1][0]
+    assert find("update_state") == (0x013B, 1)
     assert HEAD_END > 2 * UPDATE_CHUNK

@@ -2,7 +2,6 @@
 and last words that say why."""
 
 import pytest
-from health import WORDS_BYTES
 
 from tests.firmware.board_process import ADDRESS, BOARD, BoardProcess
 from tools.emulator import flash_dump
@@ -14,7 +13,8 @@ RATE = 60
 ROWS = {"row_s": 1, "log_blocks": 4}
 GUARDED = {**ROWS, "supply_limit_mv": 10_000}
 FULL, LOW, BACK = ({"adc": {"2": mv * 1000 // 11}} for mv in (12_000, 9_500, 10_700))
-WATCHDOG, RESET = 2, 1
+WATCHDOG, CRASH = 2, 5
+EXIT_RESET = 10
 
 
 def registers(client, name):
@@ -107,20 +107,18 @@ def test_whatever_hangs_is_bitten_and_the_next_start_says_what_it_was(tmp_path, 
 
 
 def test_an_error_that_ends_the_program_is_named_with_its_line_at_the_next_start(tmp_path):
-    wrong = [{**BOARD["sensors"][2], "ratio_permil": 10}]
-    broken = BoardProcess(tmp_path, RATE, **ROWS, sensors=wrong)
-    with pytest.raises(TimeoutError):
-        broken.start()
+    wrong = [{**BOARD["sensors"][0], "points": [[0, "x"], [9, "y"]]}]
+    broken = BoardProcess(tmp_path, RATE, **ROWS, sensors=wrong, sl651={})
+    broken.start()
     code, said = broken.wait_exit()
     assert code == 1
-    assert "a divider cannot raise the voltage" in said
+    assert "TypeError" in said
     broken.__exit__()
     with BoardProcess(tmp_path, RATE, **ROWS) as board, board.client() as client:
-        assert words(client)[:WORDS_BYTES].startswith("supply:")
         module, line, kind = words(client).replace(":", " ").split()
-        assert (module, kind) == ("supply", "ValueErr"[: len(kind)])
+        assert (module, kind) == ("integers", "TypeErro"[: len(kind)])
         assert int(line) > 1
-        assert number(client, "reset_cause") == RESET
+        assert number(client, "reset_cause") == CRASH
         board.send({"reset": 1})
         board.wait_exit()
         board.start()
@@ -133,6 +131,6 @@ def test_a_limit_that_nothing_can_measure_is_refused(tmp_path):
         with pytest.raises((TimeoutError, ConnectionError)):
             board.start()
         code, said = board.wait_exit()
-        assert code == 1
+        assert code == EXIT_RESET
         assert "board.json: supply_limit_mv:" in said
         board.__exit__()

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slots import FRESH, SAFE, STARTS_MAX, Slots, after_start, choose, pack_state, unpack_state
 
-STATES = st.tuples(st.sampled_from("ab"), st.integers(0, 3), st.integers(0, STARTS_MAX), st.booleans())
+STATES = st.tuples(
+    st.sampled_from("ab"), st.integers(0, 3), st.integers(0, STARTS_MAX), st.booleans(), st.integers(0, 255)
+)
 HELD = st.sampled_from(["", "a", "b", "ab"])
 
 
@@ -122,7 +124,7 @@ def test_from_the_safe_application_the_slot_that_is_not_tried_again_can_be_fille
 
 
 def test_a_state_that_is_no_state_is_that_of_a_fresh_board(root):
-    for bad in (b"", b"c\1\0\0", b"a\4\0\0", b"a\1\4\0", b"a\1\0\2", b"a\1\0\0\0", None):
+    for bad in (b"", b"c\1\0\0\0", b"a\4\0\0\0", b"a\1\4\0\0", b"a\1\0\2\0", b"a\1\0\0", b"a\1\0\0\0\0", None):
         assert unpack_state(bad) == FRESH
 
 

@@ -1,6 +1,6 @@
 """Runs under MicroPython: a whole board for a week of its own time, as fast as the machine can; its memory is told.
 
-    week_scenario.py BOARD_JSON FLASH_FILE KEEP_FILE PERIODS PERIOD_S [leak]
+    week_scenario.py ROOT FLASH_FILE KEEP_FILE PERIODS PERIOD_S [leak]
 
 Rules of this file: nothing is waited for, time is a number; the board is the one of hal.posix with its flash in a file,
 only line, broker and time are played here, in the same heap, and keep nothing that grows. At the end of each period it
@@ -12,9 +12,11 @@ import gc
 import json
 import sys
 
+import board_json
 import micropython  # pyright: ignore[reportMissingImports]
 from hal import posix
-from main import Board
+from main import open_board
+from slots import Slots
 
 from wire import local
 from wire.cbor import Encoder, decode
@@ -278,10 +280,11 @@ class Air:
 class Hal(posix.Hal):
     """The posix board without a process around it: its time, line and network are those of this file."""
 
-    def __init__(self, board_path, flash_path, keep_path, time, line, air):
+    def __init__(self, root, flash_path, keep_path, time, line, air):
         posix.monotonic_us = time
         nothing = open("/dev/null", "r+b", 0)  # noqa: SIM115 - open for life
-        super().__init__(board_path, None, nothing, flash_path, keep_path, bytes(range(8)))
+        keep = posix.open_keep(["", root, "-", "", flash_path, keep_path], None)
+        super().__init__(root, None, nothing, flash_path, keep, bytes(range(8)))
         self._time = time
         self._bus = line
         self._net = air
@@ -331,14 +334,13 @@ class World:
         return x % below
 
 
-def main(board_path, flash_path, keep_path, periods, period_s, leak):
-    with open(board_path) as file:
-        definition = json.load(file)
+def main(root, flash_path, keep_path, periods, period_s, leak):
+    definition = board_json.parse(board_json.copies(root)[0], False)
     time = Time()
     mqtt = definition["link"]["kind"] == "mqtt"
     line, air = Line(time, definition["link"].get("address", 0)), Air(time)
-    hal = Hal(board_path, flash_path, keep_path, time, line, air)
-    board = Board(hal, definition)
+    hal = Hal(root, flash_path, keep_path, time, line, air)
+    board = open_board(hal, Slots(root, "a"))
     world = World(hal)
     quarter_s = period_s // 4
     leaked = []

@@ -55,6 +55,8 @@ def load(root):
     before = set(sys.modules)
     sys.path[:] = [root, root + "/lib"]
     for path in sorted(files(vfs_system, root[len("/image") :])):
+        if not path.endswith(".mpy"):
+            continue
         name = path[len(root) - len("/image") + 1 :]
         if name.startswith("lib/"):
             name = name[4:]

@@ -59,9 +59,10 @@ def test_littlefs_lists_the_application_twice_the_source_and_the_settings(image)
     found = files.unpack("esp32", piece(image, "vfs").data)
     names = {str(name) for name in firmware_build.files_of("esp32")}
     wanted = {f"{slot}/{name}" for slot in ("safe", "a") for name in names}
-    assert set(found) == wanted | {"main.py", "board.0"}
+    assert set(found) == wanted | {"main.py", "board.0", "board.1", "safe/board.json"}
     assert found["main.py"] == (firmware_build.FIRMWARE / "start.py").read_bytes()
-    assert files.unpack_twin(found["board.0"]) == definition()
+    copies = [files.unpack_twin(found[name]) for name in ("board.0", "board.1")]
+    assert [*copies, found["safe/board.json"]] == [definition()] * 3
     assert all(found[f"safe/{name}"] == found[f"a/{name}"] for name in names)
 
 

@@ -94,6 +94,7 @@ const ORDERS = {
     board.power(start_ms);
     done({});
   },
+  dip: (_, done) => (board.dip(), done({})),
   rest: ({ pin, level }, done) => ((board.rest[pin] = !!level), done({})),
   run: ({ ms, until }, done) => {
     board.run(ms * MS, until ? () => board.console.includes(until) : undefined);
@@ -102,8 +103,16 @@ const ORDERS = {
   ask: (order, done) => done(ask(order)),
   adc: ({ steps }, done) => (board.setAdc(steps), done({})),
   pin: ({ pin, edges }, done) => (board.setPin(pin, edges), done({})),
-  cut: ({ ops, part_permil }, done) => {
+  disturb: ({ hex, wrong, gap_us }, done) => {
+    const { line } = board;
+    line.feed(Buffer.from(hex, 'hex'), wrong);
+    board.run(hex.length / 2 * line.charNanos + gap_us * 1e3);
+    done({});
+  },
+  deafen: (_, done) => ((board.line.deaf = true), done({})),
+  cut: ({ ops, part_permil, of }, done) => {
     board.flash.cutInOps = ops;
+    board.flash.cutOf = of;
     board.flash.partPermil = part_permil;
     done({});
   },

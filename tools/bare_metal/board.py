@@ -9,25 +9,22 @@ import json
 import queue
 import re
 import subprocess
-import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools import firmware_build
+from boards.definition import canonical
 from tools.failure import EXIT_WRONG_CALL, Failure
+from tools.image import files
 
-TOP = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-INTERPRETER = TOP / ".cache" / "micropython" / "micropython"
 LOG_AT = 0x60000  # What the interpreter may reach to (firmware/hal/rp2_flash.py).
 FILES_AT = 0xA0000  # As in the image RPI_PICO: 640 KiB for itself, the rest of 2 MiB for files.
 FILES_BLOCKS = 352
 START_MS = 15_000
 READY = "ready "  # What firmware/hal/rp2.py says on the console.
-PACK_LIMIT_S = 60
 LIMIT_S = 100
 CLASS = "rp2040"
 
@@ -50,10 +47,13 @@ class Answer:
     char_ns: float
 
 
-def flash_image(interpreter_image: Path, definition: dict[str, Any], out: Path) -> None:
-    """Write to `out` what a provisioned board holds: interpreter, our .mpy files, board.json.
+def flash_image(
+    interpreter_image: Path, definition: dict[str, Any], out: Path, changed: Mapping[str, bytes] | None = None
+) -> None:
+    """Write to `out` what a provisioned board holds: interpreter, application as /safe and /a, board.json.
 
-    `Failure` for an interpreter that reaches into the log.
+    `changed`: files that are there besides, or are other than they should be. `Failure` for an interpreter that
+    reaches into the log.
     """
     program = interpreter_image.read_bytes()
     if len(program) > LOG_AT:
@@ -64,23 +64,9 @@ def flash_image(interpreter_image: Path, definition: dict[str, Any], out: Path) 
             do=["take MicroPython's image RPI_PICO 1.25", "start again"],
             exit_code=EXIT_WRONG_CALL,
         )
-    firmware_build.build()
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        for short in firmware_build.files_of(CLASS):
-            place = root / "app" / short
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes((firmware_build.BUILD / short).read_bytes())
-        (root / "main.py").write_bytes((firmware_build.FIRMWARE / "start.py").read_bytes())
-        (root / "board.json").write_text(json.dumps(definition), encoding="utf-8")
-        names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
-        packed = root / "files.bin"
-        subprocess.run(
-            [INTERPRETER, "-X", "heapsize=8m", HERE / "pack_files.py", packed, str(FILES_BLOCKS), root, *names],
-            check=True,
-            timeout=PACK_LIMIT_S,
-        )
-        out.write_bytes(program + b"\xff" * (FILES_AT - len(program)) + packed.read_bytes())
+    held = {**files.content(CLASS, canonical(definition)).files, **(changed or {})}
+    packed = files.pack(CLASS, held, FILES_BLOCKS * files.BLOCK_BYTES)
+    out.write_bytes(program + b"\xff" * (FILES_AT - len(program)) + packed)
 
 
 class Board:
@@ -140,9 +126,24 @@ class Board:
         """`edges`: (microseconds from now, level) at `pin`."""
         self._order("pin", pin=pin, edges=edges)
 
-    def cut_power(self, ops: int, part_permil: int) -> None:
-        """The power fails at the `ops`-th flash operation from now, `part_permil` of it done; 0 ops = never."""
-        self._order("cut", ops=ops, part_permil=part_permil)
+    def cut_power(self, ops: int, part_permil: int, of: str = "") -> None:
+        """The power fails at the `ops`-th flash operation from now, `part_permil` of it done; 0 ops = never.
+
+        `of`: "erase" or "program", if only those count.
+        """
+        self._order("cut", ops=ops, part_permil=part_permil, of=of)
+
+    def dip(self) -> None:
+        """The supply dips for a moment: the chip starts anew with the RAM that it had."""
+        self._order("dip")
+
+    def disturb(self, noise: bytes, wrong: bool = False, gap_us: int = 0) -> None:
+        """`noise` comes on the line (`wrong`: with low stop bits, 0 = break), then silence for `gap_us`."""
+        self._order("disturb", hex=noise.hex(), wrong=wrong, gap_us=gap_us)
+
+    def deafen(self) -> None:
+        """The UART's receiver gets stuck: it hears nothing until somebody sets the port up anew."""
+        self._order("deafen")
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[int]:

@@ -1,7 +1,7 @@
 // One emulated board: chip, flash, line, pins; from power to power.
 //
 // Rules of this file: time passes only in `run`, by instructions or to the next alarm; flash survives everything, RAM
-// and the watchdog's scratch words survive a reset, nothing else does.
+// and the watchdog's scratch words survive a reset, RAM alone a supply that dips, nothing else does.
 
 import { bootRom, serve } from './boot_rom.mjs';
 import { Line } from './uart.mjs';
@@ -28,23 +28,25 @@ class Flash {
     this.erases = 0;
     this.programs = 0;
     this.cutInOps = 0;
+    this.cutOf = ''; // Which operations count towards the cut: 'erase', 'program'; '' = both.
     this.partPermil = 0;
   }
 
   erase(offset, length) {
     this.erases += length / BLOCK_BYTES;
-    this.#do(length, (count) => this.bytes.fill(ERASED, offset, offset + count));
+    this.#do('erase', length, (count) => this.bytes.fill(ERASED, offset, offset + count));
   }
 
   program(offset, data) {
     this.programs++;
-    this.#do(data.length, (count) => {
+    this.#do('program', data.length, (count) => {
       for (let i = 0; i < count; i++) this.bytes[offset + i] &= data[i];
     });
   }
 
-  #do(length, work) {
-    const cut = this.cutInOps > 0 && --this.cutInOps === 0;
+  #do(kind, length, work) {
+    const counts = !this.cutOf || this.cutOf === kind;
+    const cut = counts && this.cutInOps > 0 && --this.cutInOps === 0;
     work(cut ? Math.floor((length * this.partPermil) / 1000) : length);
     if (cut) throw new PowerCut();
   }
@@ -73,6 +75,12 @@ export class Board {
     this.#start(startMs * 1e6, null);
   }
 
+  /** The supply dips: the chip starts anew, its RAM is what it was. */
+  dip() {
+    const { sram } = this.chip;
+    this.#start(this.now, { sram, scratch: new Uint32Array(8), reason: 0 });
+  }
+
   get now() {
     return this.clock.nanos;
   }
@@ -95,7 +103,10 @@ export class Board {
     oscillator.readUint32 = (offset) => (offset === RANDOM_BIT ? this.#randomBit() : read(offset));
     this.#number(chip.peripherals[FLASH_PORT]);
     const watchdog = chip.peripherals[WATCHDOG];
-    watchdog.onWatchdogTrigger = () => (this.resetting = true);
+    watchdog.onWatchdogTrigger = () => {
+      this.resetting = true;
+      watchdog.alarm.enabled = false; // At nought the emulated timer would come again at once, for ever.
+    };
     if (before) {
       chip.sram.set(before.sram);
       watchdog.scratchData.set(before.scratch);

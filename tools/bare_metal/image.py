@@ -1,7 +1,8 @@
 """The RP2040's MicroPython image and its emulator, made once from packages of Debian and npm, then kept in .cache.
 
-Rules of this file: nothing outside .cache changes, root is not needed; what the machine itself has to have is named
-with the one command that installs it. What was built stands under the digest of its recipe: another recipe builds anew.
+Rules of this file: what the machine itself has to have comes from Debian as in the set-up: as root it is said and
+installed, else the one command is shown. Nothing else outside .cache changes, root is not needed. What was built stands
+under the digest of its recipe: another recipe builds anew.
 
 Debian's own cross compiler is unpacked, not installed: it finds its C library through two links beside it. Of its many
 variants only the one of this chip (Cortex-M0+) is unpacked.
@@ -15,9 +16,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.failure import EXIT_WRONG_CALL, Failure
 from tools.setup.console import ProgramFailed, Runner, step
-from tools.setup.debian import mirror_of_this_machine, this_system
+from tools.setup.debian import install, mirror_of_this_machine, this_system
 from tools.setup.interpreter import DOWNLOAD_LIMIT_S, private_apt
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "bare_metal"
@@ -64,10 +64,9 @@ class Kit:
 def provide(cache: Path = CACHE) -> Kit:
     """Return image and emulator, from the cache or made now (about 3 minutes). `Failure` where that is not possible."""
     kit = _places(cache)
-    need = ["node"] if kit.image.exists() and kit.emulator.exists() else list(PROGRAMS)
-    _check_programs([name for name in need if shutil.which(name) is None])
     cache.mkdir(parents=True, exist_ok=True)
     runner = Runner(cache / "build.log")
+    _provide_programs(["node"] if kit.image.exists() and kit.emulator.exists() else list(PROGRAMS), runner)
     try:
         if not kit.emulator.exists():
             with step(f"{EMULATOR} from npm, into .cache only"):
@@ -95,16 +94,11 @@ def _places(cache: Path) -> Kit:
     return Kit(cache / f"image-{digest}" / "firmware.bin", cache / EMULATOR / "package")
 
 
-def _check_programs(missing: list[str]) -> None:
-    if missing:
-        packages = " ".join(PROGRAMS[name] for name in missing)
-        raise Failure(
-            "Programs that build and emulate a bare board are missing",
-            seen=f"not on this machine: {', '.join(missing)}",
-            likely="a machine on which this test runs for the first time",
-            do=[f"apt-get install -y --no-install-recommends {packages}   (as root)", "start again"],
-            exit_code=EXIT_WRONG_CALL,
-        )
+def _provide_programs(names: list[str], runner: Runner) -> None:
+    """Install what this machine lacks of `names`, as root; else `Failure` with the one command to run."""
+    missing = [name for name in names if shutil.which(name) is None]
+    packages = [package for name in missing for package in PROGRAMS[name].split()]
+    install(packages, [], this_system(), runner)
 
 
 def _emulator(folder: Path, runner: Runner) -> None:

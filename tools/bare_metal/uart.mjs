@@ -2,8 +2,13 @@
 //
 // Rules of this file: every byte takes its bits at the programmed rate, in both directions. Source: RP2040 datasheet
 // 4.2 (PL011). The emulator keeps the transmit interrupt asserted for ever, in which an interrupt handler never ends.
+// A byte that came with a wrong stop bit, and a break, carry their error flags, as DR and RSR give them.
 
 const DR = 0x0;
+const CR = 0x30;
+const UART_ON = 1;
+const FRAMING_ERROR = 1 << 8;
+const BREAK_ERROR = 1 << 10;
 const IFLS = 0x34;
 const FIFO_BYTES = 32;
 const LEVELS = [4, 8, 16, 24, 28]; // Eighths of the FIFO, as IFLS numbers them.
@@ -23,6 +28,7 @@ export class Line {
     this.arriving = [];
     this.busy = false;
     this.overruns = 0;
+    this.deaf = false; // A receiver that got stuck: it takes nothing until the UART is switched on anew.
     this.selected = 0x12;
     this.sent = this.clock.createAlarm(() => this.#byteSent());
     this.arrival = this.clock.createAlarm(() => this.#byteArrived());
@@ -38,10 +44,12 @@ export class Line {
     return (bits * 1e9 * 16 * uart.baudDivider) / this.chip.clkPeri;
   }
 
-  /** Bytes begin to come now, one after another. */
-  feed(bytes) {
+  /** Bytes begin to come now, one after another; `wrong`: each with a low stop bit, so that a 0 is a break. */
+  feed(bytes, wrong = false) {
     const begins = !this.arriving.length;
-    this.arriving.push(...bytes);
+    for (const value of bytes) {
+      this.arriving.push(wrong ? value | FRAMING_ERROR | (value ? 0 : BREAK_ERROR) : value);
+    }
     if (begins && bytes.length) this.arrival.schedule(this.charNanos);
   }
 
@@ -61,6 +69,7 @@ export class Line {
       return read(offset);
     };
     uart.writeUint32 = (offset, value) => {
+      if (offset === CR && value & UART_ON) this.deaf = false;
       if (offset === DR) this.#send(value & 0xff);
       else if (offset === IFLS) this.selected = value & 0x3f;
       else write(offset, value);
@@ -117,7 +126,7 @@ export class Line {
 
   #byteArrived() {
     const { rxFIFO } = this.uart;
-    if (this.uart.enabled) {
+    if (this.uart.enabled && !this.deaf) {
       if (rxFIFO.full) this.overruns++;
       else rxFIFO.push(this.arriving[0]);
       if (rxFIFO.itemCount >= LEVELS[(this.selected >> 3) & 7]) this.#raise(RX);

@@ -20,6 +20,7 @@ from typing import Any
 from tools.broker import end_with_parent
 from tools.emulator.board_spec import serial_of
 from tools.firmware_build import BUILD
+from tools.image.files import BOARD, pack_twin
 
 SMALL = Path(__file__).resolve().parents[2] / ".cache" / "micropython32" / "micropython"
 USUAL = Path(__file__).resolve().parents[2] / ".cache" / "micropython" / "micropython"
@@ -108,7 +109,7 @@ def lone_board(
     `program`: another interpreter; `script`: what it runs instead of the firmware's main. NotUp if it does not come up.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "board.json").write_text(json.dumps(definition))
+    (folder / BOARD).write_bytes(pack_twin(1, json.dumps(definition).encode()))
     control, board_control = socket.socketpair()
     board_control.setblocking(False)
     numbers = [board_control.fileno()]
@@ -120,7 +121,7 @@ def lone_board(
     with log.open("wb") as errors:
         process = subprocess.Popen(
             [str(program or interpreter()[0]), "-X", f"heapsize={heap}", *([str(script)] if script else ["-m", "main"])]
-            + [str(folder / "board.json"), *words, serial_of(folder.name).hex()],
+            + [str(folder), *words, serial_of(folder.name).hex()],
             pass_fds=numbers,
             env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}" + (f":{script.parent}" if script else "")},
             cwd=folder,

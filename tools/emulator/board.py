@@ -18,6 +18,7 @@ from typing import Any
 
 from tools.broker import end_with_parent
 from tools.emulator import flash_dump
+from tools.emulator.board_files import FILES_BLOCKS, ROOT, START, drain, files_image
 from tools.emulator.board_spec import BoardSpec, Place, label_of, serial_of
 from tools.emulator.keeper import Keeper
 from tools.emulator.stimulus import Stimulus
@@ -62,8 +63,9 @@ class Board:
         self._place = place
         self._keeper = keeper
         self._keep_file = place.folder / f"{label}.keep"
-        self._json_file = place.folder / f"{label}.json"
-        self._json_file.write_text(json.dumps(place.definition))
+        self.files_file = place.folder / f"{label}.files"
+        self.files_file.write_bytes(files_image(place.definition))
+        self._cut_at_start = ""
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._heard = b""
@@ -157,7 +159,12 @@ class Board:
         self.start()
 
     def power_cut(self, ops: int = 1, part_permil: int = 500) -> None:
-        """Cut the power at the `ops`-th flash operation from now, which is done to `part_permil`; see `wait_down`."""
+        """Cut the power at the `ops`-th flash operation from now, which is done to `part_permil`; see `wait_down`.
+
+        While it has no power: at that operation of its next start.
+        """
+        if self._process is None:
+            self._cut_at_start = f"{ops}:{part_permil}"
         self._send({"cut": {"ops": ops, "part_permil": part_permil}})
 
     def reset(self) -> None:
@@ -262,10 +269,12 @@ class Board:
         mine.setblocking(False)
         its.setblocking(False)
         line = "-" if end is None else str(end.fileno())
-        arguments = [str(self._json_file), line, str(its.fileno()), str(self.flash_file), str(self._keep_file)]
+        arguments = [ROOT, line, str(its.fileno()), str(self.flash_file), str(self._keep_file), self.serial.hex()]
+        arguments += [str(self.files_file), str(FILES_BLOCKS), self._cut_at_start or "-"]
+        self._cut_at_start = ""
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self._place.interpreter), "-X", f"heapsize={HEAP}", "-m", "main", *arguments, self.serial.hex()],
+                [str(self._place.interpreter), "-X", f"heapsize={HEAP}", str(START), *arguments],
                 env={**os.environ, "MICROPYPATH": f"{self._place.build}:{self._place.build}/lib"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -389,11 +398,3 @@ class Board:
             self._fed_s = now_s
             self._send(self.stimulus.frames())
         return self._fed_s + period_s
-
-
-def drain(sock: socket.socket) -> None:
-    """Read away what waits in a non-blocking socket."""
-    end_s = time.monotonic() + 1.0
-    with contextlib.suppress(BlockingIOError):
-        while time.monotonic() < end_s and sock.recv(LINE_BYTES_MAX):
-            pass

@@ -16,14 +16,16 @@ from tools import firmware_build
 
 BLOCK_BYTES = 4096
 DISK_VERSION = 0x0002_0000  # What MicroPython writes itself; every later reader takes it.
+NEWEST_VERSION = 0  # littlefs's own word for the latest that it knows.
 NAME_MAX = 255
 LOOKAHEAD_BYTES = 32
 BLOCK_CYCLES = 100
 FACTORY, FIRST, SECOND = "safe", "a", "b"  # The copy that is never updated; the slot that runs first; the empty one.
 SOURCE = "main.py"
-BOARD = "board.0"  # One copy of the pair; the other appears with the first change.
+BOARD, BOARD_COPY = "board.0", "board.1"  # The pair of copies, alike at first.
+FACTORY_BOARD = "safe/board.json"  # What the safe application takes where both copies of the pair have gone.
 _READ_BYTES = 32
-_PROGRAM_BYTES = {"esp32": 32, "rp2040": 256}  # As ports/esp32 and ports/rp2 mount.
+_PROGRAM_BYTES = {"esp32": 32, "rp2040": 256, "posix": 256}  # As ports/esp32, ports/rp2 and the rig mount.
 _CACHE_PARTS = 4  # MicroPython's cache, in the larger of the two.
 _TWIN_HEAD = struct.Struct(">II")
 
@@ -50,7 +52,8 @@ def content(chip: str, definition: bytes | None, build: Path = firmware_build.BU
     for slot in (FACTORY, FIRST):
         files |= {f"{slot}/{name}": data for name, data in application.items()}
     if definition is not None:
-        files[BOARD] = pack_twin(1, definition)
+        files |= {name: pack_twin(seq, definition) for seq, name in enumerate((BOARD, BOARD_COPY), 1)}
+        files[FACTORY_BOARD] = definition
     return Content(files, len(application), sum(len(data) for data in application.values()))
 
 
@@ -97,7 +100,7 @@ def pack(chip: str, files: dict[str, bytes], size: int) -> bytes:
 
 def unpack(chip: str, packed: bytes) -> dict[str, bytes]:
     """{path: bytes} of a file system. ValueError if there is none in `packed`."""
-    system = _system(chip, len(packed))
+    system = _system(chip, len(packed), NEWEST_VERSION)  # A board may have gone on to write a later one.
     system.context.buffer[:] = packed
     try:
         system.mount()
@@ -112,7 +115,7 @@ def unpack(chip: str, packed: bytes) -> dict[str, bytes]:
     return found
 
 
-def _system(chip: str, size: int) -> LittleFS:
+def _system(chip: str, size: int, disk_version: int = DISK_VERSION) -> LittleFS:
     program_bytes = _PROGRAM_BYTES[chip]
     return LittleFS(
         mount=False,
@@ -124,5 +127,5 @@ def _system(chip: str, size: int) -> LittleFS:
         lookahead_size=LOOKAHEAD_BYTES,
         block_cycles=BLOCK_CYCLES,
         name_max=NAME_MAX,
-        disk_version=DISK_VERSION,
+        disk_version=disk_version,
     )

@@ -16,10 +16,11 @@ from typing import Any
 import boards
 from tools.bench.lone_board import interpreter
 from tools.firmware_build import BUILD, build
+from tools.image.files import BOARD, pack_twin
 
 SCRIPT = Path(__file__).resolve().parents[2] / "tests" / "firmware" / "week_scenario.py"
 DAYS, DAY_S = 7, 86_400
-HEAP_KIB = {32: 192, 64: 288}
+HEAP_KIB = {32: 224, 64: 336}
 ROW_S = 10
 GROWTH_BYTES_MAX = 512  # What a day's most may differ by: a message more or less under way.
 WEEK_LIMIT_S = 2_400
@@ -70,9 +71,9 @@ def live(board_type: str, folder: Path, periods: int, period_s: int, more: Seque
     definition["row_s"] = ROW_S
     if board_type.endswith("wifi"):
         definition["link"] = {"kind": "mqtt", "host": "127.0.0.1", "port": 1_883, "station": "WEEK01"}
-    (folder / "board.json").write_text(json.dumps(definition))
+    (folder / BOARD).write_bytes(pack_twin(1, json.dumps(definition).encode()))
     program, bits = interpreter()
-    files = [str(folder / name) for name in ("board.json", "flash", "keep")]
+    files = [str(folder), str(folder / "flash"), str(folder / "keep")]
     done = subprocess.run(
         [str(program), "-X", f"heapsize={HEAP_KIB[bits]}k", str(SCRIPT), *files, str(periods), str(period_s), *more],
         env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},

@@ -149,7 +149,8 @@ class Receiver:
     `put()` bytes as they come, then `take()` until it gives 0; `idle()` when the line fell silent. The frames of the
     others are stepped over whole, so that no part of an answer passes for a request. Counters: `crc_errors`
     (a whole request to this address whose CRC does not fit), `dropped` (bytes that belonged to no frame), `twins`
-    (answers from this address that this board did not give: another device has the same address).
+    (answers from this address that this board did not give: another device has the same address), `frames` (whole
+    frames, anybody's; wraps at 2^16).
     """
 
     def __init__(self, address: int):
@@ -160,6 +161,7 @@ class Receiver:
         self.crc_errors = 0
         self.dropped = 0
         self.twins = 0
+        self.frames = 0
         self._silent = False
 
     def put(self, data: bytes, count: int) -> None:
@@ -191,12 +193,14 @@ class Receiver:
             mine = address == self.address or address == BROADCAST
             asked = request_length(self.buffer, self.start, self.end)
             if self._fits(asked):
+                self.frames = (self.frames + 1) & 0xFFFF
                 if mine:
                     return asked
                 self.start += asked
                 continue
             answered = answer_length(self.buffer, self.start, self.end)
             if self._fits(answered):
+                self.frames = (self.frames + 1) & 0xFFFF
                 if address == self.address:
                     self.twins += 1
                 self.start += answered

@@ -38,7 +38,8 @@ STATUS_BLOCK = (
     (0x0106, 4, "definition"),  # first 8 bytes of the SHA-256 of board.json
     (0x010A, 2, "uptime_s"),  # seconds since start
     (0x010C, 1, "boot"),  # count of starts
-    (0x010D, 1, "reset_cause"),  # 0 power, 1 reset by software, 2 watchdog, 3 deep sleep, 4 brown-out, 9 not known
+    # 0 power, 1 reset by software, 2 watchdog, 3 deep sleep, 4 brown-out, 5 program failed, 6 board.json refused
+    (0x010D, 1, "reset_cause"),  # what the last start was due to, as above; 9 not known
     (0x010E, 1, "watchdog_bites"),  # resets by the watchdog since the log was formatted
     (0x010F, 1, "scan_ms_max"),  # longest scan since start
     (0x0110, 2, "scans_skipped"),  # scans that came more than one period late, since start
@@ -67,6 +68,7 @@ STATUS_BLOCK = (
     (0x0131, 8, "last_words"),  # what the last reset was due to, 16 ASCII bytes, zeros behind
     (0x0139, 2, "update_offset"),  # bytes of a package that are here; the next chunk begins there
     (0x013B, 1, "update_state"),  # reason << 8 | UPDATE_IDLE, RECEIVING, VERIFYING, READY, REFUSED
+    (0x013C, 1, "bus_reopened"),  # times the port was set up anew because it heard no whole frame for long, wraps
 )
 
 UPDATE_IDLE = 0

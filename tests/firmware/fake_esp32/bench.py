@@ -34,9 +34,9 @@ def hal_of(**changes):
     definition["ports"].update(changes.get("ports", {}))
     for name in changes.get("without", ()):
         del definition["ports"][name]
-    with open(FOLDER + "/board.json", "w") as file:
-        json.dump(definition, file)
-    return Hal.from_arguments(["riverpost", FOLDER + "/board.json"])
+    hal = Hal.from_arguments(["riverpost", FOLDER], None)
+    hal.use(definition)
+    return hal
 
 
 def again(cause):
