@@ -54,6 +54,7 @@ class Board:
         self.hal = hal
         self._slots = slots
         self._clock = Clock(hal)
+        awake_ms = hal.awake_ms()  # Now: the clock counts what passes from here on.
         cause = hal.reset_cause()
         self._guard = FlashGuard(definition.get("supply_limit_mv", 0), cause)
         self._log = _open_log(hal, definition["log_blocks"], self._guard.may_write())
@@ -66,7 +67,7 @@ class Board:
         self._kept = Kept(hal.keep, self._log, cause, drivers)  # Counts the start: nothing behind it is refused.
         self._kept.words = ("board " + wrong) if wrong else self._kept.words
         if self._kept.slept:
-            self._clock.resume(self._kept.slept, hal.awake_ms())
+            self._clock.resume(self._kept.slept, awake_ms)
         self._bank = Bank(codes_of(names), sl651, definition["scan_ms"], self._clock, hal.ticks_diff)
         self._sampler = Sampler(
             hal,
