@@ -137,7 +137,7 @@ class Recorder:
             self._open[number] = _Open(folder=True)
         elif self._terminal and where == self._terminal:
             self._open[number] = _Open(terminal=True, stream=next(self._number))
-        elif name is None:
+        elif name is None or b"O_DIRECTORY" in flags:  # A folder in it, as of updates: no part of the store.
             self._open.pop(number, None)
         else:
             if name not in self._names:
@@ -261,7 +261,7 @@ class Recorder:
 
 
 def _files_of(folder: Path) -> dict[str, bytes]:
-    files = [file for file in folder.iterdir() if not file.name.endswith(NOT_DURABLE)]
+    files = [file for file in folder.iterdir() if file.is_file() and not file.name.endswith(NOT_DURABLE)]
     return {file.name: file.read_bytes() for file in files}
 
 
