@@ -125,7 +125,8 @@ class Board:
             self._kept.save()
             hal.reset(RESET)
         note(IDLE)
-        if sleeper is not None and not self._slots.trial:  # What has to prove itself stays awake until it has.
+        # What has to prove itself stays awake until it has, and so does what verifies a package.
+        if sleeper is not None and update_ms < 0 and not self._slots.trial:
             sleep_ms = sleeper.poll()
             if sleep_ms:
                 self._proof.rest(self._guard.may_write())
