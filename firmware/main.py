@@ -12,7 +12,7 @@ from bank import VERSION, Bank
 from board_json import DefinitionError, copies, factory, parse
 from board_log import BoardLog
 from clock import Clock
-from hal import CRASH, RESET, UNFIT, family, open_hal
+from hal import CRASH, DEEP_SLEEP, RESET, UNFIT, family, open_hal
 from health import (
     IDLE,
     LINK,
@@ -54,8 +54,8 @@ class Board:
         self.hal = hal
         self._slots = slots
         self._clock = Clock(hal)
-        awake_ms = hal.awake_ms()  # Now: the clock counts what passes from here on.
         cause = hal.reset_cause()
+        awake_ms = hal.awake_ms() if cause == DEEP_SLEEP else 0  # Now: the clock counts what passes from here on.
         self._guard = FlashGuard(definition.get("supply_limit_mv", 0), cause)
         self._log = _open_log(hal, definition["log_blocks"], self._guard.may_write())
         hal.keep.note(START)

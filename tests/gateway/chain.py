@@ -124,7 +124,7 @@ async def listener(port, *topics):
     """A list that fills with (leaf, payload, retained) of what is published."""
     heard = []
     async with aiomqtt.Client("127.0.0.1", port, protocol=aiomqtt.ProtocolVersion.V5) as client:
-        await client.subscribe([(topic, 1) for topic in topics or ("rp/#",)])
+        await client.subscribe([(topic, 1) for topic in topics or ("rp/1/+/+",)])
 
         async def listen():
             async for message in client.messages:
