@@ -19,8 +19,9 @@ def contiguous(rows: dict[int, bytes]) -> bool:
 
 def cut(board: Board, number: int, order: random.Random) -> tuple[str, bool]:
     """Let the power fail in the `number`-th way; (operation, was it half done)."""
-    part_permil = order.choice((0, 1_000, order.randrange(1, 1_000), order.randrange(1, 1_000)))
     of = "program" if number % ERASE_EACH else "erase"
+    torn = number // ERASE_EACH % 2  # In turn, not by chance: enough of each kind.
+    part_permil = order.randrange(1, 1_000) if torn else order.choice((0, 1_000))
     before = {"erase": board.erases, "program": board.programs}[of]
     ops = 1 if of == "erase" else order.randint(1, OPS_MAX)
     board.cut_power(ops, part_permil, of)
