@@ -2,8 +2,9 @@
 
 from bench import DEFINITION, again, expect, hal_of, raises, run
 from hal import BROWN_OUT, DEEP_SLEEP, NOT_KNOWN, POWER, RESET, WATCHDOG
+from hal.chip_flash import FlashError
 from hal.esp32 import Hal
-from hal.esp32_flash import Flash, FlashError
+from hal.esp32_flash import Flash
 from hal.esp32_keep import KEEP_BYTES_MAX
 from main import Board
 from slots import Slots

@@ -20,7 +20,7 @@ def constants(path):
 
 
 def test_the_definition_divides_the_flash_as_the_firmware_does():
-    chip = constants(FIRMWARE / "hal" / "rp2_flash.py")
+    chip = constants(FIRMWARE / "hal" / "chip_flash.py") | constants(FIRMWARE / "hal" / "rp2_flash.py")
     assert (chip["LOG_AT"], chip["FILES_AT"]) == (bare_board.LOG_AT, bare_board.FILES_AT)
     assert chip["FILES_BLOCKS"] == bare_board.FILES_BLOCKS
     pieces = {piece.name: (piece.offset, piece.size) for piece in boards.load_board("rp2040-rs485").partitions}
