@@ -40,8 +40,6 @@ from wire.row import crc_of
 LINK_TASK, SAMPLER_TASK = 0, 1
 SCANS_LATE_MAX = 3
 WAIT_MS_MAX = 1_000  # Every task is seen at least so often.
-RUNS = (SAFE, "a", "b")  # As the register slot counts them.
-ON_TRIAL = 0x100
 
 
 class Board:
@@ -233,9 +231,8 @@ class Board:
         self._fill_slot()
 
     def _fill_slot(self):
-        slots = self._slots
-        self._bank.put("slot", RUNS.index(slots.running) + (ON_TRIAL if slots.trial else 0))
-        self._bank.put("failed_starts", slots.failed_starts)
+        self._bank.put("slot", self._update.slot_word)
+        self._bank.put("failed_starts", self._slots.failed_starts)
 
 
 def _driver(sensor, hal):

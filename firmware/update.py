@@ -26,8 +26,10 @@ from wire.package import (
     signed_message,
 )
 from wire.registers import (
+    ON_TRIAL,
     ORDER_DROP,
     ORDER_INSTALL,
+    RUNS,
     UPDATE_CHUNK,
     UPDATE_IDLE,
     UPDATE_READY,
@@ -39,7 +41,6 @@ from wire.registers import (
 KEY_BYTES = 32
 STEP_MS = 20
 WAIT_MS = 1_000  # Until the supply is looked at again.
-_RUNNING = ("safe", "a", "b")
 
 
 class Update:
@@ -82,7 +83,7 @@ class Update:
     @property
     def slot_word(self) -> int:
         """The register slot."""
-        return _RUNNING.index(self._slots.running) | (0x100 if self._slots.trial else 0)
+        return RUNS.index(self._slots.running) | (ON_TRIAL if self._slots.trial else 0)
 
     def take(self, offset: int, data: bytes) -> int:
         """Take `data`, which stands at `offset` of the package; 0, or the exception code of what is wrong with it."""

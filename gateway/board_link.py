@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from pymodbus.pdu.file_message import FileRecord, ReadFileRecordRequest, ReadFileRecordResponse
 from pymodbus.pdu.register_message import WriteMultipleRegistersRequest
 
-from gateway.board_status import SLOTS, STATUS_COUNT, Identity, identity_of, read_status, serial_of, tell_health
+from gateway.board_status import STATUS_COUNT, Identity, identity_of, read_status, serial_of, tell_health
 from gateway.bus_link import Judge, Link, Work
 from gateway.clock import Clock
 from gateway.config import Source
@@ -26,6 +26,7 @@ from wire.registers import (
     LOG_HEADER_BYTES,
     LOG_RECORD_MAX,
     NOW,
+    RUNS_SAFE,
     STATUS,
     field,
     find,
@@ -169,7 +170,7 @@ class BoardLink(Link):
         head = field(words, NOW, "log_head", now=True)
         if scans < self._scans or head < self._head:
             self._status_us = 0  # It has started anew: another boot, perhaps another log or its safe application.
-        if not expected and self._status_us and not (self.desk.status and self.desk.status.slot == SLOTS[0]):
+        if not expected and self._status_us and not (self.desk.status and self.desk.status.slot == RUNS_SAFE):
             detail = f"its now-values are not {', '.join(self._columns)}; write its board.json again"
             self._judge.on_fault("sensor fault", self.source.name, detail)
         self._judge.on_now(self.source.name, told)

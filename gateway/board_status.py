@@ -6,11 +6,9 @@ came. What a board has not said yet is None, never a number.
 
 from typing import Any, NamedTuple, Protocol
 
-from wire.registers import STATUS, STATUS_BLOCK, field, find
+from wire.registers import ON_TRIAL, RUNS, RUNS_SAFE, STATUS, STATUS_BLOCK, field, find
 
 STATUS_COUNT = STATUS_BLOCK[-1][0] + STATUS_BLOCK[-1][1] - STATUS
-SLOTS = ("safe", "a", "b")  # As the register counts them.
-TRIAL = 0x100
 UNKNOWN = "unknown"  # A slot that this gateway does not know.
 
 
@@ -35,7 +33,7 @@ class BoardStatus(NamedTuple):
     serial: bytes
     version: tuple[int, int, int]
     counter: int  # of the package that runs, 0 = none
-    slot: str  # in SLOTS, or UNKNOWN
+    slot: str  # in RUNS, or UNKNOWN
     trial: bool
     boot: int
     offset: int  # bytes of a package that are there
@@ -103,8 +101,8 @@ def read_status(words: list[int]) -> BoardStatus:
 
 def slot_of(register: int) -> tuple[str, bool]:
     """(slot, is it on trial?) of the register `slot`."""
-    number = register & (TRIAL - 1)
-    return SLOTS[number] if number < len(SLOTS) else UNKNOWN, bool(register & TRIAL)
+    number = register & (ON_TRIAL - 1)
+    return RUNS[number] if number < len(RUNS) else UNKNOWN, bool(register & ON_TRIAL)
 
 
 def printable(said: bytes) -> str:
@@ -115,5 +113,5 @@ def printable(said: bytes) -> str:
 def tell_health(judge: Judge, name: str, before: BoardStatus | None, now: BoardStatus) -> None:
     """A board in its safe application measures nothing: a fault at once, and again where it has started so again."""
     same = before is not None and (before.serial, before.boot, before.slot) == (now.serial, now.boot, now.slot)
-    if now.slot == SLOTS[0] and not same:
+    if now.slot == RUNS_SAFE and not same:
         judge.on_fault("sensor fault", name, f"runs its safe application: {now.last_words or 'no last words'}")

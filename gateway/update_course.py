@@ -8,9 +8,10 @@ has ended for good: only a new file makes the same package begin again.
 
 from typing import NamedTuple
 
-from gateway.board_status import SLOTS, BoardStatus
-from wire.modbus import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE
+from gateway.board_status import BoardStatus
+from wire.modbus import BUSY, DEVICE_FAILURE, ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE
 from wire.registers import (
+    RUNS_SAFE,
     UPDATE_CHUNK,
     UPDATE_IDLE,
     UPDATE_READY,
@@ -157,7 +158,7 @@ class Course:
         """It was told to restart into the package: has it, and what has become of it?"""
         progress = self.progress
         self._look_ms = now_ms + WATCH_MS
-        if status.counter == self.order.counter and status.slot != SLOTS[0]:
+        if status.counter == self.order.counter and status.slot != RUNS_SAFE:
             if status.trial:
                 self.progress = progress._replace(state=TRIAL)
             else:
@@ -297,4 +298,4 @@ class Course:
             self.progress = self.progress._replace(state=state, reason=reason, detail=detail)
 
 
-_PAUSES_MS = {ILLEGAL_VALUE: 0, 4: LATER_MS, 6: BUSY_MS}  # Device failure: flash or supply; device busy: it verifies.
+_PAUSES_MS = {ILLEGAL_VALUE: 0, DEVICE_FAILURE: LATER_MS, BUSY: BUSY_MS}  # Flash or supply; it verifies.

@@ -36,7 +36,6 @@ from wire.registers import (
 from wire.row import RowError, crc_of, unpack
 from wire.short_rows import split_short
 
-BUSY = 6  # V1.1b3, 7: an exception that only an update gives.
 _OBJECTS = {ID_VENDOR: "id_vendor", ID_PRODUCT: "id_product", ID_REVISION: "id_revision", ID_SERIAL: "id_serial"}
 
 
@@ -91,7 +90,7 @@ def _plain(title: str, body: bytes, ask: Ask, wrong: str = "") -> Told:
 
 def _exception(title: str, body: bytes, ask: Ask) -> Told:
     code = body[0]
-    known = code in EXCEPTION_NAMES or code == BUSY
+    known = code in EXCEPTION_NAMES
     name = ask.say(f"exception_{code}") if known else ask.say("no_such", number=code)
     return Told(title, [(ask.say("Exception"), f"{code}, {name}")], {"exception": code})
 

@@ -97,8 +97,10 @@ def _text(name: str, part: Sequence[int], ask: Ask) -> str:
 
 def _slot_text(part: Sequence[int], ask: Ask) -> str:
     number = _number(part)
-    which = {0: ask.say("slot_safe"), 1: "a", 2: "b"}.get(number & 0xFF, ask.say("no_such", number=number & 0xFF))
-    return which + (ask.say("on_trial") if number & 0x100 else "")
+    which = number & (registers.ON_TRIAL - 1)
+    said = registers.RUNS[which] if which < len(registers.RUNS) else ask.say("no_such", number=which)
+    said = ask.say("slot_safe") if said == registers.RUNS_SAFE else said
+    return said + (ask.say("on_trial") if number & registers.ON_TRIAL else "")
 
 
 def _update_state(part: Sequence[int], ask: Ask) -> str:

@@ -71,6 +71,10 @@ STATUS_BLOCK = (
     (0x013C, 1, "bus_reopened"),  # times the port was set up anew because it heard no whole frame for long, wraps
 )
 
+RUNS = ("safe", "a", "b")  # What runs, as the register slot counts it.
+RUNS_SAFE = RUNS[0]
+ON_TRIAL = 0x100
+
 UPDATE_IDLE = 0
 UPDATE_RECEIVING = 1
 UPDATE_VERIFYING = 2
