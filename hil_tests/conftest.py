@@ -16,20 +16,23 @@ def pytest_addoption(parser):
 @pytest.fixture
 def rig(request, tmp_path):
     """The rig, its line and boards running; `rig.station` adds broker, center and gateway."""
-    yield from _started(request, tmp_path)
+    yield from started(request, tmp_path)
 
 
 @pytest.fixture
 def quick_rig(request, tmp_path):
     """The same with a row every QUICK_ROW_S seconds."""
-    yield from _started(request, tmp_path, QUICK_ROW_S)
+    yield from started(request, tmp_path, QUICK_ROW_S)
 
 
-def _started(request, folder, row_s=0):
-    file = read_rig_file(request.config.getoption("--rig"))
+def started(request, folder, row_s=0, usual=RIG_FILE, needs=()):
+    """The rig that was asked for, started; `usual`: the one where none was. Skips where it has not what it `needs`."""
+    asked = request.config.getoption("--rig")
+    file = read_rig_file(usual if asked == RIG_FILE else asked)
     if row_s and "short-rows" not in file.can:
         pytest.skip("this rig cannot do: short-rows")
     bench = Bench(file, folder, row_s)
+    bench.need(*needs)
     try:
         bench.start()
         yield bench

@@ -2,8 +2,7 @@
 
 import pytest
 
-from hil_tests.bench import Bench, read_rig_file
-from hil_tests.conftest import RIG_FILE
+from hil_tests.conftest import started
 from hil_tests.test_alarms import CALM_MM, events
 
 REPORT_S = 240
@@ -12,15 +11,9 @@ REPORT_S = 240
 @pytest.fixture
 def rig(request, tmp_path):
     """The rig that was asked for; where none was, the emulated one whose level board sleeps."""
-    asked = request.config.getoption("--rig")
-    bench = Bench(read_rig_file("rigs/emulated-asleep.toml" if asked == RIG_FILE else asked), tmp_path)
-    bench.need("sleep")
-    try:
-        bench.start()
+    for bench in started(request, tmp_path, usual="rigs/emulated-asleep.toml", needs=["sleep"]):
         bench.set("level", "head_mm", CALM_MM)
         yield bench
-    finally:
-        bench.close()
 
 
 def state(rig) -> dict:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from hil_tests.bench import Bench, read_rig_file
-from hil_tests.conftest import RIG_FILE
+from hil_tests.conftest import started
 from hil_tests.test_alarms import CALM_MM, at_center, events, pass_by, siren
 from hil_tests.test_restarts import all_arrived
 from tools.emulator.bad_network import Fate
@@ -12,15 +11,9 @@ from tools.emulator.bad_network import Fate
 @pytest.fixture
 def rig(request, tmp_path):
     """The rig that was asked for; where none was, the emulated one whose level board is on Wi-Fi."""
-    asked = request.config.getoption("--rig")
-    bench = Bench(read_rig_file("rigs/emulated-wifi.toml" if asked == RIG_FILE else asked), tmp_path)
-    bench.need("local-broker")
-    try:
-        bench.start()
+    for bench in started(request, tmp_path, usual="rigs/emulated-wifi.toml", needs=["local-broker"]):
         bench.set("level", "head_mm", CALM_MM)
         yield bench
-    finally:
-        bench.close()
 
 
 def acknowledged(rig):
