@@ -56,7 +56,10 @@ PHRASES = {
     "dry_image": ("没有写文件（--dry-run）。", "No file was written (--dry-run)."),
     "dry_flash": ("没有写入任何东西（--dry-run）。", "Nothing was written (--dry-run)."),
     "next_flash": ("下一步：riverpost flash {board} --image {path}", "Next: riverpost flash {board} --image {path}"),
-    "next_provision": ("下一步：riverpost provision", "Next: riverpost provision"),
+    "next_settings": (
+        "下一步：用 --station 和 --name 重新生成镜像，再写一次",
+        "Next: make its image with --station and --name, and flash it again",
+    ),
     "next_scan": ("下一步：接上总线，贴好标签", "Next: put the label on, connect the bus"),
     "next_call": ("下一步：同一命令，不带 --dry-run", "Next: the same without --dry-run"),
     "done": ("完成，{seconds} 秒。", "Done, {seconds} s."),

@@ -98,7 +98,7 @@ def _flash(args: argparse.Namespace, job: "Job", lang: str) -> int:
         raise job.silent()
     last = job.words().rpartition("\n")[2]
     print(f"{phrase('first_words', lang, text=last)}\n{phrase('no_self_test', lang)}", file=talk)
-    next_key = "next_scan" if label.station else "next_provision"
+    next_key = "next_scan" if label.station else "next_settings"
     done = phrase("done", lang, seconds=f"{time.monotonic() - began_s:.0f}")
     print(f"{done}   {phrase(next_key, lang)}", file=talk)
     return EXIT_DONE
