@@ -129,13 +129,13 @@ class Slots:
             starts, fallen = (STARTS_MAX, True) if self.running == SAFE else (0, False)
         self._save((active, proved & ~MASKS[name], starts, fallen, bad))
         path = self.path(name)
-        if _is_there(path + "/" + MAIN):
+        if is_there(path + "/" + MAIN):
             os.remove(path + "/" + MAIN)
         _empty(path, DEPTH_MAX)
 
     def switch(self, name: str) -> None:
         """The next start tries `name`, the spare slot. ValueError for another, or where there is no application."""
-        if name != self.spare or not _is_there("%s/%s" % (self.path(name), MAIN)):
+        if name != self.spare or not is_there("%s/%s" % (self.path(name), MAIN)):
             raise ValueError("slot %s cannot be started" % name)
         self._save((name, self._state[1] & ~MASKS[name], 0, False, self.bad))
 
@@ -169,10 +169,11 @@ class Slots:
 
 def _held(root):
     """Names of the slots that hold an application."""
-    return "".join([name for name in NAMES if _is_there("%s/%s/%s" % (root, name, MAIN))])
+    return "".join([name for name in NAMES if is_there("%s/%s/%s" % (root, name, MAIN))])
 
 
-def _is_there(path):
+def is_there(path: str) -> bool:
+    """Is there a file or folder `path`?"""
     try:
         os.stat(path)
     except OSError:
@@ -182,7 +183,7 @@ def _is_there(path):
 
 def _empty(path, depth):
     """Remove all that lies in the folder `path`, if there is one."""
-    if not _is_there(path):
+    if not is_there(path):
         return
     for name in os.listdir(path):
         inside = path + "/" + name

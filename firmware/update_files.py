@@ -7,6 +7,8 @@ manifest tells by another name that it is not done. What was written of a file i
 import os
 from hashlib import sha256
 
+from slots import is_there
+
 from wire.package import ENTRY, SIGNATURE_BYTES, PackageError, manifest_of
 
 MANIFEST = "manifest"
@@ -171,14 +173,6 @@ def manifest_in(path: str):
         except (OSError, PackageError):
             continue
     return None
-
-
-def is_there(place: str) -> bool:
-    try:
-        os.stat(place)
-    except OSError:
-        return False
-    return True
 
 
 def _inside(path):
