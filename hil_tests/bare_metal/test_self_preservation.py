@@ -14,7 +14,7 @@ DRIVER = Path(__file__).with_name("hangs.py")
 BITE_MS_MIN, BITE_MS_MAX = 7_000, 9_500
 RESTART_MS_MAX = 12_000
 UP_MS = 3_000
-WATCHDOG, RESET, BROWN_OUT, POWER = 2, 1, 4, 0
+WATCHDOG, BROWN_OUT, CRASH, POWER = 2, 4, 5, 0
 TIPS, TIP_UM = 5, 200
 FULL_STEPS, LOW_STEPS = 1_400, 700  # 12.4 V and 6.2 V at the divider; the limit is 7.0 V.
 
@@ -92,7 +92,7 @@ def test_an_error_restarts_the_board_in_order_and_is_named_with_its_line(board_o
     board.run(UP_MS)
     line = next(number for number, text in enumerate(DRIVER.read_text().splitlines(), 1) if "OSError" in text)
     assert words(board) == f"hangs:{line} OSError"[:16]
-    assert read_named(board, "reset_cause") == RESET
+    assert read_named(board, "reset_cause") == CRASH
     assert read_named(board, "watchdog_bites") == 0
     assert read_rain_um(board) == TIPS * TIP_UM
 
