@@ -8,12 +8,18 @@ from pathlib import Path
 from gateway.config import ConfigError
 from gateway.load import load
 
+STATUS_FOLDER = Path("/run/riverpost")  # In memory: a card is not worn out by it.
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("station", type=Path, help="the station's configuration, station.toml")
     parser.add_argument("--check", action="store_true", help="only read the configuration, print every error, and stop")
     parser.add_argument(
-        "--status", type=Path, metavar="FILE", help="write the gateway's state there twice a second (JSON; use tmpfs)"
+        "--status",
+        type=Path,
+        metavar="FILE",
+        help="write the gateway's state there twice a second (JSON; use tmpfs); by default to"
+        f" {STATUS_FOLDER}/STATION.json where that folder is",
     )
 
 
@@ -48,7 +54,7 @@ def start(args: argparse.Namespace) -> int:
         return 0
     from gateway.run import run  # The parts load a second's worth of libraries; a wrong file is told without them.
 
-    return run(config, args.status)
+    return run(config, args.status or (STATUS_FOLDER / f"{config.id}.json" if STATUS_FOLDER.is_dir() else None))
 
 
 if __name__ == "__main__":

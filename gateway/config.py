@@ -272,6 +272,11 @@ class Station(Struct, frozen=True):
         return Path(self.spool.path).parent / "updates"
 
     @property
+    def order_folder(self) -> Path:
+        """Where a technician at the station leaves commands."""
+        return Path(self.spool.path).parent / "orders"
+
+    @property
     def places(self) -> tuple[Bus | Local, ...]:
         """Where sources are: the buses, and the station's own broker."""
         return self.buses if self.local is None else (*self.buses, self.local)

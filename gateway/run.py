@@ -29,6 +29,7 @@ from gateway.late import LateRows
 from gateway.line import Line
 from gateway.link import Link
 from gateway.local import LocalListener
+from gateway.orders import Orders
 from gateway.refill import refill
 from gateway.rs485 import BusPoller
 from gateway.siren import Driver, Siren
@@ -127,6 +128,8 @@ async def serve(
         if local is not None:
             inward.append(group.create_task(local.run(), name="local"))
         inward.append(group.create_task(updates.run(), name="updates"))
+        orders = Orders(config.order_folder, uplink.commands)
+        inward.append(group.create_task(orders.run(), name="orders"))
         inward.append(group.create_task(refill(station, spool, clock), name="refill"))
         inward.append(group.create_task(_judge_late(late_rows, clock), name="late rows"))
         inward.append(group.create_task(_tick(station, duty, health.store, clock, sink), name="tick"))

@@ -1,0 +1,63 @@
+"""How a station is now, as its running gateway says: the file that `riverpost gateway --status` keeps.
+
+Rules of this file: it only reads. A state that is not renewed is no state: whoever asks is told that the gateway stands
+still, never shown old values as the present.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from gateway.__main__ import STATUS_FOLDER
+from gateway.config import ConfigError, Station
+from gateway.load import load
+from tools.faults import fault
+
+STALE_S = 5.0  # The gateway renews it twice a second.
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take which station, and where its gateway says how it is."""
+    parser.add_argument("--station", type=Path, metavar="FILE", default=Path("station.toml"), help="its station.toml")
+    parser.add_argument(
+        "--status", type=Path, metavar="FILE", help=f"the gateway's --status file ({STATUS_FOLDER}/STATION.json)"
+    )
+
+
+def read_station(path: Path, lang: str) -> Station:
+    """The configuration in `path`. `Failure` names everything that is wrong."""
+    try:
+        return load(path)
+    except ConfigError as error:
+        raise fault("bad_station", lang, seen="\n".join(error.problems), file=path) from None
+
+
+class StationNow:
+    """The state of the station `config`, from `path` (None: the usual place)."""
+
+    def __init__(self, config: Station, path: Path | None, lang: str) -> None:
+        self.config = config
+        self.path = path or STATUS_FOLDER / f"{config.id}.json"
+        self._lang = lang
+
+    def read(self) -> dict[str, Any]:
+        """gateway.health.Health.document() as it was written last. `Failure` where nobody writes it."""
+        try:
+            with self.path.open("rb") as file:
+                content = file.read()
+                age_s = time.time() - self.path.stat().st_mtime
+            found = json.loads(content)
+        except OSError as error:
+            raise self._fault("no_status", error.strerror or str(error)) from None
+        except ValueError as error:
+            raise self._fault("bad_status", str(error)) from None
+        if not isinstance(found, dict) or found.get("station") != self.config.id:
+            raise self._fault("bad_status", f"station {found.get('station')!r}" if isinstance(found, dict) else "-")
+        if age_s > STALE_S:
+            raise self._fault("stale_status", f"{age_s:.0f} s")
+        return found
+
+    def _fault(self, key: str, seen: str) -> Exception:
+        return fault(key, self._lang, seen=seen, file=self.path, station=self.config.id)
