@@ -9,11 +9,12 @@ import argparse
 import ast
 import importlib
 import os
+import shutil
 import sys
 import traceback
 from pathlib import Path
 
-from tools.failure import EXIT_DONE, EXIT_STOPPED, EXIT_WRONG_CALL, Failure
+from tools.failure import EXIT_DONE, EXIT_STOPPED, EXIT_WRONG_CALL, LINE_MAX, Failure
 
 TOOLS = Path(__file__).parent
 EPILOG = """example:
@@ -98,7 +99,8 @@ def main(arguments: list[str] | None = None) -> int:
         error, told = unexpected, _unexpected(name, unexpected)
     if verbose:
         traceback.print_exception(error)
-    print(told.text(), file=sys.stderr)
+    room = shutil.get_terminal_size().columns if sys.stderr.isatty() else LINE_MAX
+    print(told.text(room), file=sys.stderr)
     return told.exit_code
 
 

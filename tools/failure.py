@@ -1,7 +1,11 @@
 """A failure that a person can act on, in five parts: what, seen, likely, do, state.
 
-Every sub-command may raise it; `tools.__main__` prints it and ends with its code.
+Every sub-command may raise it; `tools.__main__` prints it and ends with its code. A failure of the table in
+tools/faults.toml has a sixth line: its code, and what explains it.
 """
+
+import unicodedata
+from collections.abc import Sequence
 
 EXIT_DONE = 0
 EXIT_NOT_RIGHT = 1  # Looked at, and not right (check, scan, test).
@@ -11,9 +15,13 @@ EXIT_FAILED = 4  # A device, a bus or a program failed.
 EXIT_REFUSED = 5  # Refused for safety.
 EXIT_STOPPED = 130  # Stopped by hand.
 COLUMN = 8  # Where the text of a part begins.
+CODE_END = 72  # Where a code ends on a wide line.
+LINE_MAX = 1_000  # Where nobody's terminal ends a line.
+ROOM_LEAST = 20
+COMMANDS = ("riverpost ", "sudo ", "mosquitto_")  # A line with one of these is to be copied: it is never broken.
 PARTS = {
-    "en": ("FAIL", "Seen", "Likely", "Do", "State"),
-    "zh": ("不通过", "所见", "可能", "处理", "现状"),
+    "en": ("FAIL", "Seen", "Likely", "Do", "State", "More"),
+    "zh": ("不通过", "所见", "可能", "处理", "现状", "详情"),
 }
 NOTHING = {"en": "nothing", "zh": "无"}
 
@@ -31,6 +39,7 @@ class Failure(Exception):
         state: str = "nothing was changed",
         exit_code: int = EXIT_FAILED,
         lang: str = "en",
+        code: str = "",
     ) -> None:
         super().__init__(what)
         self.what = what
@@ -40,15 +49,52 @@ class Failure(Exception):
         self.state = state
         self.exit_code = exit_code
         self.lang = lang
+        self.code = code
 
-    def text(self) -> str:
-        """Return the five parts as lines for a terminal; a part of several lines is indented below its name."""
-        steps = [f"{number} {step}" for number, step in enumerate(self.do, 1)]
+    def text(self, room: int = LINE_MAX) -> str:
+        """Return the parts as lines for a terminal of `room` columns; what goes on is indented below its name."""
         seen = self.seen.splitlines() or [NOTHING[self.lang]]
-        said = ([self.what], seen, [self.likely], steps, [self.state])
-        lines = []
-        for name, texts in zip(PARTS[self.lang], said, strict=True):
-            wide = sum(1 for letter in name if ord(letter) > 0x2E80)  # Chinese takes two columns.
-            lines.append(f"{name:<{COLUMN - wide}}{texts[0]}")
-            lines += [" " * COLUMN + text for text in texts[1:]]
-        return "\n".join(lines)
+        said = [[self.what], seen, [self.likely], numbered(self.do), [self.state]]
+        said += [[f"riverpost explain {self.code}"]] if self.code else []
+        parts = list(zip(PARTS[self.lang], said, strict=False))
+        if not self.code:
+            return laid_out(parts, room)
+        first = laid_out(parts[:1], room - len(self.code) - 2).splitlines()
+        gap = max(2, min(room, CODE_END) - columns(first[0]) - len(self.code))
+        first[0] += " " * gap + self.code
+        return "\n".join([*first, laid_out(parts[1:], room)])
+
+
+def numbered(steps: list[str]) -> list[str]:
+    return [f"{number} {step}" for number, step in enumerate(steps, 1)]
+
+
+def laid_out(parts: Sequence[tuple[str, list[str]]], room: int = LINE_MAX) -> str:
+    """Names and their texts, each text within `room` columns where it holds nothing to be copied."""
+    lines = []
+    for name, texts in parts:
+        for text in texts:
+            whole = any(word in text for word in COMMANDS)
+            for line in [text] if whole else wrapped(text, max(ROOM_LEAST, room - COLUMN)):
+                lines.append(name + " " * (COLUMN - columns(name)) + line)
+                name = ""
+    return "\n".join(lines)
+
+
+def columns(text: str) -> int:
+    """Terminal columns of `text`: a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def wrapped(text: str, room: int) -> list[str]:
+    """`text` in pieces of at most `room` columns, cut at spaces where there are any."""
+    lines = []
+    while columns(text) > room:
+        end = len(text)
+        while columns(text[:end]) > room:
+            end -= 1
+        space = text.rfind(" ", 1, end + 1)
+        end = space if space > 0 else end
+        lines.append(text[:end])
+        text = text[end:].lstrip(" ")
+    return [*lines, text]

@@ -37,4 +37,40 @@ def fault(key: str, lang: str, seen: str = "", state: str = "", **facts: object)
         state=left(state or told["state"], lang),
         exit_code=found["exit"],
         lang=lang,
+        code=found["code"],
     )
+
+
+class _Name(str):
+    """A fact that is not known: its name in capitals, whatever its format is."""
+
+    def __format__(self, spec: str) -> str:
+        return self.upper()
+
+
+class _Names(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return _Name(name)
+
+
+def codes() -> dict[str, str]:
+    """Code -> key of every failure, in the order of the codes."""
+    found = {fault["code"]: key for key, fault in table()["fault"].items()}
+    return dict(sorted(found.items()))
+
+
+def explained(key: str, lang: str) -> dict[str, Any]:
+    """All that the table says of the failure `key`; its facts are names in capitals."""
+    found = table()["fault"][key]
+    told = found[lang]
+    names = _Names()
+    return {
+        "code": found["code"],
+        "family": table()["family"][found["code"][3]][lang],
+        "what": told["what"].format_map(names),
+        "likely": told["likely"].format_map(names),
+        "do": [step.format_map(names) for step in told["do"]],
+        "state": left(told["state"], lang).format_map(names),
+        "exit": found["exit"],
+        "exit_means": table()["exit"][str(found["exit"])][lang],
+    }

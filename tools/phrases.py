@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 
 from gateway import words
+from tools.failure import LINE_MAX, ROOM_LEAST, wrapped
 
 PHRASES = {
     "ok": ("通过", "ok"),
@@ -83,14 +84,17 @@ PHRASES = {
         "the board was not restarted by the cable: tap RESET",
     ),
     "first_words": ("板的第一句话：{text}", "the board's first words: {text}"),
+    "Likely": ("可能", "Likely"),
+    "Do": ("处理", "Do"),
+    "State": ("现状", "State"),
+    "Exit": ("退出码", "Exit"),
+    "said_state": ("报错时若写了别的现状，以报错为准", "where the error said another state, that one holds"),
     "no_self_test": (
         "固件没有自检命令：以启动成功为准",
         "the firmware has no self-test yet: that it starts is the test",
     ),
 }
 NAME_COLUMNS = 13
-LINE_MAX = 1_000  # Where nobody's terminal ends a line.
-ROOM_LEAST = 20
 
 
 def phrase(key: str, lang: str, **facts: object) -> str:
@@ -103,26 +107,17 @@ def facts(pairs: Iterable[tuple[str, str]], lang: str) -> str:
 
     On a terminal a value that is too long for it goes on below itself.
     """
-    room = shutil.get_terminal_size().columns - NAME_COLUMNS - 1 if sys.stdout.isatty() else LINE_MAX
+    left = room() - NAME_COLUMNS - 1
     lines, before = [], ""
     for key, value in pairs:
         name = "" if key == before else phrase(key, lang)
         before = key
-        for part in wrapped(value, max(room, ROOM_LEAST)):
+        for part in wrapped(value, max(left, ROOM_LEAST)):
             lines.append(name + " " * (NAME_COLUMNS - words.columns(name)) + part)
             name = ""
     return "\n".join(lines)
 
 
-def wrapped(text: str, room: int) -> list[str]:
-    """`text` in pieces of at most `room` columns, cut at spaces where there are any."""
-    lines = []
-    while words.columns(text) > room:
-        end = len(text)
-        while words.columns(text[:end]) > room:
-            end -= 1
-        space = text.rfind(" ", 1, end + 1)
-        end = space if space > 0 else end
-        lines.append(text[:end])
-        text = text[end:].lstrip(" ")
-    return [*lines, text]
+def room() -> int:
+    """Columns that a line on standard output may take."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else LINE_MAX

@@ -135,7 +135,7 @@ def test_what_cannot_be_decoded_is_said_in_five_parts(call, tmp_path, arguments,
     assert (found, out) == (code, "")
     assert said in err
     names = [line.split()[0] for line in err.splitlines() if not line.startswith(" ")]
-    assert names == ["FAIL", "Seen", "Likely", "Do", "State"]
+    assert names == ["FAIL", "Seen", "Likely", "Do", "State", "More"]
 
 
 def test_a_file_beyond_every_flash_is_refused(call, tmp_path, monkeypatch):

@@ -239,7 +239,9 @@ def test_a_wrong_call_says_what_to_do_and_that_nothing_was_written(
     assert (found, out) == (code, "")
     assert part in err
     assert [line.split()[0] for line in err.splitlines() if not line.startswith(" ")] == (
-        ["FAIL", "Seen", "Likely", "Do", "State"] if lang == "en" else ["不通过", "所见", "可能", "处理", "现状"]
+        ["FAIL", "Seen", "Likely", "Do", "State", "More"]
+        if lang == "en"
+        else ["不通过", "所见", "可能", "处理", "现状", "详情"]
     )
     assert sorted(tmp_path.iterdir()) == before
 
