@@ -43,6 +43,7 @@ class BoardStatus(NamedTuple):
     last_words: str | None = None
     row_errors: int | None = None
     rows_withheld: int | None = None
+    definition: str | None = None  # first 8 bytes of the SHA-256 of its board.json
 
     @property
     def version_text(self) -> str:
@@ -61,6 +62,7 @@ class BoardStatus(NamedTuple):
             "last_words": self.last_words,
             "row_errors": self.row_errors,
             "rows_withheld": self.rows_withheld,
+            "definition": self.definition,
         }
 
 
@@ -96,6 +98,7 @@ def read_status(words: list[int]) -> BoardStatus:
         last_words=printable(said),
         row_errors=number["row_errors"],
         rows_withheld=number["rows_withheld"],
+        definition=identity_of(words).definition,
     )
 
 

@@ -3,8 +3,9 @@
 Rules of this file: every exchange teaches the device's patience and the price of an exchange beyond the bare wire.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pymodbus.pdu import ModbusPDU
 from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
@@ -61,6 +62,8 @@ class Link:
         self.asked_us = 0
         self.answered_us = 0
         self.twin_check_us = 0
+        self.looks = 0  # that have ended, well or not
+        self.errors: Counter[str] = Counter()  # by kind, of looks and of all else
         self._line = line
         self._clock = clock
         self._judge = judge
@@ -80,6 +83,11 @@ class Link:
         """What it takes on the bare wire."""
         bus = self._line.bus
         return exchange_us(request_chars, answer_chars, bus.baud, bus.char_bits)
+
+    def document(self) -> dict[str, Any]:
+        """For the status: is it there, and how often it did not answer as it should."""
+        there: dict[str, Any] = {"name": self.source.name, "address": self.source.address, "lost": self.presence.lost}
+        return there | {"looks": self.looks, "errors": dict(self.errors)}
 
     def now_us(self) -> int:
         return self._clock.mono_us()

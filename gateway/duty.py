@@ -140,6 +140,7 @@ class Duty:
             "mode": MODES[stand.mode],
             "mode_by": stand.mode_by,
             "mode_until_s": stand.mode_until_s or None,
+            "mode_siren": not self._station.standing_mode.quiet,
             "operating": OPERATING[stand.operating],
             "operating_by": stand.operating_by,
             "operating_until_s": stand.operating_until_s or None,

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -55,18 +56,22 @@ class Health:
         self._local = local
         self.store = StoreFigures(config, spool, clock)
         self._started_s = time.monotonic()
+        self._version = version("riverpost")
 
     def document(self) -> dict[str, Any]:
         return {
             "station": self._config.id,
             "name": self._config.name,
             "name_en": self._config.name_en,
+            "version": self._version,
+            "config": self._config.version,
             "pid": os.getpid(),
             "unix_ms": self._clock.unix_ms(),
             "up_s": round(time.monotonic() - self._started_s, 1),
             **self._duty.document(),
             "channels": self._station.channels(),
             "alarms": self._station.alarms(),
+            "rules": self._station.rules(),
             "siren": self._station.siren(),
             "buses": [
                 {
@@ -76,6 +81,7 @@ class Health:
                     "scans_skipped": poller.scans_skipped,
                     "use_permil": poller.bus_use_permil(),
                     "counters": dict(poller.counters),
+                    "sources": poller.sources(),
                 }
                 for poller in self._pollers
             ],
@@ -116,7 +122,8 @@ def _local(listener: LocalListener | None) -> dict[str, Any] | None:
     if listener is None:
         return None
     boards = [
-        {"name": b.source.name, "lost": b.lost, "asleep": b.asleep, "clock_off_ms": b.clock_off_ms}
+        {"name": b.source.name, "lost": b.lost, "asleep": b.asleep, "definition": b.definition}
+        | {"clock_off_ms": b.clock_off_ms}
         for b in listener.boards
     ]
     return {"connected": listener.connected, "boards": boards, "counters": dict(listener.counters)}

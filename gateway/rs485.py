@@ -8,7 +8,7 @@ Times are the station's.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from pymodbus.pdu.register_message import WriteMultipleRegistersRequest
 
@@ -98,6 +98,10 @@ class BusPoller:
         (first_us, first_wire_us), (last_us, last_wire_us) = self._use[0], self._use[-1]
         return min(1_000, (last_wire_us - first_wire_us) * 1_000 // max(1, last_us - first_us))
 
+    def sources(self) -> list[dict[str, Any]]:
+        """Every device of the line, for the status."""
+        return [link.document() for link in self._links]
+
     async def run(self) -> None:
         """Open the port, scan, and open it again when it was lost; until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -151,6 +155,7 @@ class BusPoller:
         try:
             if not await link.step():
                 return False
+            link.looks += 1
             self._good(link)
             error = None
         except BusError as failed:
@@ -169,6 +174,8 @@ class BusPoller:
     def _failed(self, link: Link, error: BusError) -> None:
         if error.kind == "port":
             raise error
+        link.looks += 1
+        link.errors[error.kind] += 1
         if error.kind == "exception":
             link.tell_missing()
         now_us = self._clock.mono_us()
@@ -262,6 +269,7 @@ class BusPoller:
         except BusError as error:
             if error.kind == "port" or link is None:
                 raise
+            link.errors[error.kind] += 1
             if link.presence.silent:
                 link.patience.silent()
                 link.presence.failed(error.kind, self._clock.mono_us(), self._scan_us, link.silent_us)

@@ -107,6 +107,18 @@ def alarm_now(alarm: Alarm, point: Point | None) -> dict[str, object]:
     }
 
 
+def alarms_now(points: Points) -> list[dict[str, object]]:
+    """Every alarm that is not normal, worst first."""
+    active = [alarm for alarm in points.alarms.values() if alarm.index or alarm.state or alarm.suppressed]
+    active.sort(key=lambda alarm: -alarm.level)
+    return [alarm_now(alarm, points.by_channel.get(alarm.rule.channel)) for alarm in active]
+
+
+def rules_now(points: Points) -> list[dict[str, object]]:
+    """Every rule with the newest value that it judged; None = it has judged none, or judges not by values."""
+    return [{"rule": name, "kind": one.rule.kind, "value": one.value} for name, one in points.alarms.items()]
+
+
 def quantity_of(rule: Rule, point: Point | None) -> int | None:
     """Code of what the rule judges; None for a rule over a source."""
     if rule.kind == "tilt_rate":

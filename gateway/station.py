@@ -19,7 +19,7 @@ from gateway.kinds import make_points
 from gateway.points import Joined, NowValue
 from gateway.rezero import rezero
 from gateway.siren import Siren
-from gateway.snapshot import alarm_now, channels_now
+from gateway.snapshot import alarms_now, channels_now, rules_now
 from gateway.sounding import Sounding
 from gateway.station_mode import ACTUAL, SIREN_OFF, Mode, configured
 from gateway.station_state import Saved, StateError, pack_state, recall_events, unpack_state
@@ -69,8 +69,7 @@ class Station:
     def on_now(self, source: str, words: list[NowValue]) -> None:
         """Judge the now-values of one answer. KeyError for a source that the configuration has not."""
         points = self._points.by_source[source]
-        first = self._points.first.get(source)
-        if first is not None:
+        if (first := self._points.first.get(source)) is not None:
             words = sorted(words, key=lambda word: word.column not in first)
         intake = self._intake
         changes: list[Change] = []
@@ -78,8 +77,7 @@ class Station:
             point = points.get(word.column)
             if point is not None:
                 intake.take(point, word, changes)
-        joined = self._points.fused.get(source)
-        if joined is not None:
+        if (joined := self._points.fused.get(source)) is not None:
             intake.take_joined(joined, changes)
         if changes:
             self._act(changes)
@@ -277,9 +275,11 @@ class Station:
 
     def alarms(self) -> list[dict[str, object]]:
         """Every alarm that is not normal, worst first."""
-        active = [alarm for alarm in self._points.alarms.values() if alarm.index or alarm.state or alarm.suppressed]
-        active.sort(key=lambda alarm: -alarm.level)
-        return [alarm_now(alarm, self._points.by_channel.get(alarm.rule.channel)) for alarm in active]
+        return alarms_now(self._points)
+
+    def rules(self) -> list[dict[str, object]]:
+        """Every rule, and what it has judged last."""
+        return rules_now(self._points)
 
     def siren(self) -> dict[str, object]:
         """The siren as it is now."""

@@ -57,6 +57,7 @@ class WifiBoard:
         self.epoch: int | None = None
         self.lost = False
         self.clock_off_ms = 0
+        self.definition: str | None = None  # that it runs, once it has said so
         self._codes = [QUANTITY_CODES[column] for column in self.columns]
         self._clock = clock
         self._judge = judge
@@ -76,6 +77,7 @@ class WifiBoard:
     def birth(self, state: State) -> None:
         """It has come, or says again that it is there."""
         self._boot = state.boot
+        self.definition = state.definition
         if self._report_ms:
             now_ms = self._clock.mono_ms()
             self._due_ms = now_ms + (state.next_ms or self._report_ms)

@@ -179,7 +179,8 @@ def test_an_exercise_is_told_and_stands_in_what_is_sent(post):
     (event,) = post.events("mode changed")
     assert event[E_COMMAND] == 1
     assert post.log.now.mode == 1
-    assert post.duty.document()["mode"] == "exercise"
+    document = post.duty.document()
+    assert (document["mode"], document["mode_siren"]) == ("exercise", False)
 
 
 def test_a_smoke_detector_is_muted_and_tested_by_command_but_no_test_covers_an_alarm(post):

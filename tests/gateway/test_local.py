@@ -179,6 +179,7 @@ def test_a_birth_is_answered_with_what_is_here(tmp_path, broker):
         async with board_at(broker.port) as board:
             await board.birth(head=5)
             await until(lambda: board.has(2))
+            assert world.listener.boards[0].definition == bytes(8).hex()
             count = len(board.acks)
             await board.birth(head=5)
             await until(lambda: len(board.acks) > count)

@@ -67,6 +67,16 @@ def test_a_silent_device_is_lost_and_does_not_cost_the_others_their_schedule(tmp
     assert 1 <= rig.kept.probes <= 6
     assert rig.poller.counters["no_answer"] >= 3
     assert rig.station.has("lost", "b8", "no answer")
+    told = {source["name"]: source for source in rig.poller.sources()}
+    gone = told.pop("b8")
+    assert (gone["address"], gone["lost"]) == (8, False)
+    assert gone["errors"]["no_answer"] >= 3
+    assert not any(source["lost"] for source in told.values())
+    assert min(source["looks"] for source in told.values()) >= 0.95 * 20 > gone["looks"]
+    assert (
+        sum(source["errors"].get("no_answer", 0) for source in rig.poller.sources())
+        == (rig.poller.counters["no_answer"])
+    )
 
 
 def test_probes_of_a_silent_device_become_rare(tmp_path):

@@ -247,6 +247,13 @@ def test_acknowledging_is_told_with_its_actor():
     assert rig.station.alarms()[0]["actor"] == "07"
 
 
+def test_every_rule_says_what_it_has_judged_last():
+    rig = Rig(RULES[:1])
+    assert rig.station.rules() == [{"rule": "flood", "kind": "high", "value": None}]
+    rig.now("level", CALM_MM)
+    assert rig.station.rules() == [{"rule": "flood", "kind": "high", "value": 160_000 + CALM_MM}]
+
+
 def test_an_exercise_stands_in_every_event_and_survives_a_restart():
     rig = Rig(RULES[:1])
     rig.station.set_mode("exercise", "07")

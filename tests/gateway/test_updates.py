@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from gateway import words
 from gateway.update_course import STATES
 from tests.gateway.fake_update import FOREIGN, package
+from tests.gateway.poll_rig import DEFINITION
 from tests.gateway.update_rig import UpdateRig, run
 from wire.package import REASONS
 
@@ -30,6 +31,7 @@ def test_a_dropped_package_is_sent_installed_and_confirmed(tmp_path):
     assert (told["version"], told["version_counter"], told["slot"], told["trial"]) == ("0.2.8", 8, "b", False)
     assert (told["failed_starts"], told["last_words"], told["row_errors"], told["rows_withheld"]) == (0, "", 0, 0)
     assert told["update"]["state"] == "confirmed"
+    assert told["definition"] == DEFINITION[:16]
 
 
 def test_a_killed_gateway_goes_on_where_the_board_is(tmp_path):
