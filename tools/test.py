@@ -74,6 +74,11 @@ def _pytest(folder: str, limit_s: int, *options: str) -> Callable[[], str]:
     return work
 
 
+def _tests(which: str) -> Callable[[], str]:
+    """Return a gate's work: the tests of tests/ with or without the mark `long`."""
+    return _pytest("tests", TESTS_LIMIT_S, "-n", str(TEST_PROCESSES), "-m", which)
+
+
 def _run_live(command: list[str], limit_s: float) -> int:
     """Run `command` on this screen. When it is stopped it gets time to end what it started: boards, broker, gateway."""
     program = subprocess.Popen(command, cwd=TOP)
@@ -136,7 +141,8 @@ GATES = [
     Gate("firmware-types", "pyright, firmware with MicroPython's types", _firmware_types),
     Gate("firmware", "mpy-cross, every firmware file", _firmware),
     Gate("wheel", "the wheel holds all, and imports", wheel_check.check),
-    Gate("tests", "pytest tests", _pytest("tests", TESTS_LIMIT_S, "-n", str(TEST_PROCESSES)), live=True),
+    Gate("tests", "pytest tests", _tests("not long"), live=True),
+    Gate("long-tests", "pytest tests, those that take their time", _tests("long"), live=True),
     Gate("stations", "pytest hil_tests, on the emulated rig", _pytest("hil_tests", STATIONS_LIMIT_S), live=True),
 ]
 

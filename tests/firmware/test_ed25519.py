@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from tests.firmware.board_process import TOP, interpreter
 from tools.firmware_build import BUILD, build
 
+pytestmark = pytest.mark.long
+
 # RFC 8032, 7.1: secret key, public key, message, signature.
 VECTORS = [
     (

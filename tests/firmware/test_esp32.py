@@ -15,6 +15,8 @@ import boards
 from tests.firmware.board_process import interpreter
 from tools.firmware_build import BUILD, FIRMWARE, build
 
+pytestmark = pytest.mark.long
+
 HERE = Path(__file__).resolve().parent
 STEPPED = ("esp32_line_scenario.py", "esp32_board_scenario.py")  # By a clock that stands where the checks put it.
 REAL = "esp32_network_scenario.py"

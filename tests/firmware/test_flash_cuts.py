@@ -6,6 +6,8 @@ from tests.firmware.board_process import interpreter
 from tools.firmware_build import build
 from tools.soak import flash_cuts
 
+pytestmark = pytest.mark.long
+
 WORLD = 3  # The first of two whose rings wrap: one that nobody reads, one that is acknowledged.
 
 

@@ -15,6 +15,8 @@ from tests.firmware.model_broker import FateNet, Gateway, NetFate
 from tests.firmware.test_mqtt import EPOCH, BoardHal, World
 from wire.reading import QUANTITY_CODES
 
+pytestmark = pytest.mark.long
+
 TURN_MS = 200
 SCAN_TURNS = 5
 ROW_TURNS = 50

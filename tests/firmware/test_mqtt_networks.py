@@ -12,6 +12,8 @@ from tools.broker import Broker
 from tools.broker_access import new_password, write_access
 from tools.emulator.bad_network import BadNetwork, Fate
 
+pytestmark = pytest.mark.long
+
 RATE = 5  # A scan is 200 ms of the machine's: whoever blocks for so long is seen.
 NET_RATE = 20  # Time-outs of the link in twentieths.
 PATIENCE_S = 60

@@ -5,8 +5,12 @@ import random
 import select
 import time
 
+import pytest
+
 from tests.firmware.board_process import ADDRESS, BoardProcess
 from wire.modbus import READ_HOLDING, crc16
+
+pytestmark = pytest.mark.long
 
 DISTURBANCES = 1_000
 SILENCE_S = 0.012  # 3.5 characters at 9,600 baud are 4 ms; up to 8 ms a board may take for a pause of its machine.

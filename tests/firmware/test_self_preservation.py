@@ -9,6 +9,8 @@ from wire.reading import QUANTITY_CODES
 from wire.registers import NOW_SLOTS, find, slot
 from wire.row import unpack
 
+pytestmark = pytest.mark.long
+
 RATE = 60
 ROWS = {"row_s": 1, "log_blocks": 4}
 GUARDED = {**ROWS, "supply_limit_mv": 10_000}

@@ -13,6 +13,8 @@ from wire.reading import HOLDOVER, NEVER, SYNCED
 from wire.resolve import resolve
 from wire.row import DATA, Row, unpack
 
+pytestmark = pytest.mark.long
+
 RATE = 10
 NET_RATE = 20
 UNIX_MS = 1_800_000_000_000

@@ -9,6 +9,8 @@ from tools.emulator.board_files import files_image
 from tools.firmware_build import build
 from tools.image.files import pack_twin
 
+pytestmark = pytest.mark.long
+
 STATE = ("boot.0", "boot.1")
 CUTS_PERMIL = (0, 500, 1_000)
 

@@ -12,6 +12,8 @@ from tests.firmware.board_process import TOP, interpreter
 from tools.firmware_build import BUILD, build
 from tools.release import pack, public_of
 
+pytestmark = pytest.mark.long
+
 SECRET = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 SCENARIO = "tests/firmware/update_cuts_scenario.py"
 LIMIT_S = 120

@@ -6,6 +6,8 @@ from tests.firmware.board_process import interpreter
 from tools.firmware_build import build
 from tools.soak.week import FITS, live
 
+pytestmark = pytest.mark.long
+
 PERIODS, PERIOD_S = 7, 480
 
 

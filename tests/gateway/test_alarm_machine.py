@@ -1,5 +1,6 @@
 """The alarm of one rule against a brute-force oracle: whatever happens to it, in whatever order, under hypothesis."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -9,6 +10,8 @@ from gateway.changes import Change
 from gateway.config import Rule, Step
 from gateway.suppression import SHELF_MS_MAX, Shelf
 from tests.gateway.alarm_oracle import Limit, Oracle
+
+pytestmark = pytest.mark.long
 
 LATER_MS = 1_600_000_000_000  # unix time of monotonic 0
 EDGES = (899, 900, 999, 1000, 1900, 1999, 2000, 2900, 2999, 3000)

@@ -5,6 +5,7 @@ import os
 import tty
 from pathlib import Path
 
+import pytest
 from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
@@ -13,6 +14,8 @@ from gateway.load import load
 from gateway.rs485 import BusPoller
 from tests.gateway.fake_bus import FakeStation, FakeStore
 from wire.reading import GOOD
+
+pytestmark = pytest.mark.long
 
 STATION = """
 [station]

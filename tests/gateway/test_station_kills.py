@@ -6,6 +6,7 @@ while the disk is down. A kill comes before or after every call of the siren's d
 state, also in the midst of a restart.
 """
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -26,6 +27,8 @@ from wire.telemetry import (
     EVENT_KINDS,
     MODES,
 )
+
+pytestmark = pytest.mark.long
 
 HEADS_MM = (15_000, 19_950, 20_000, 22_500, 26_000, 32_000)
 LEVEL_KINDS = ("alarm raised", "alarm escalated", "alarm lowered", "alarm cleared", "alarm rebased")

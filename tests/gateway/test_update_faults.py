@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +11,8 @@ from gateway.update_course import TRIED_STARTS
 from gateway.words import UPDATE_REASONS
 from tests.gateway.fake_update import package
 from tests.gateway.update_rig import UpdateRig, run
+
+pytestmark = pytest.mark.long
 
 FAULTS = ("unheard", "spoiled", "busy", "beyond", "flash", "kill", "power cut", "forgetful power cut", "another")
 STEPS = st.lists(st.tuples(st.sampled_from(FAULTS), st.integers(1, 40)), max_size=12)

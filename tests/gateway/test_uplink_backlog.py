@@ -13,6 +13,8 @@ from tools.bench import recorded
 from tools.bench.uplink import LIVE_LIMIT_S, SLOW_BITS, SLOW_TIMES, deliver
 from tools.slow_link import SlowLink
 
+pytestmark = pytest.mark.long
+
 START_S = 1.5  # Connecting, the first guess of the line's speed, and other work on the machine that tests.
 
 

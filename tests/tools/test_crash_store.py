@@ -12,7 +12,10 @@ from tools.soak.crash.disk import MODELS, ORDERED, STRICT
 from tools.soak.crash.kept import keep, kept, memory, search_of
 from tools.soak.crash.plant import PLANTS, planted
 
-pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="no strace (Debian package strace)")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(shutil.which("strace") is None, reason="no strace (Debian package strace)"),
+]
 
 SEED = 1
 STEPS = (3, 4)

@@ -23,6 +23,8 @@ from wire.reading import SYNCED
 from wire.row import Reading
 from wire.row import Row as LogRow
 
+pytestmark = pytest.mark.long
+
 LOG_AT, LOG_END = 0x400000, 0x800000
 WORDS = ["esp32-rs485", "--no-stub", "--yes", "--accept-unknown"]
 

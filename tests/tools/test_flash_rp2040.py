@@ -13,6 +13,8 @@ from tools.emulator.uf2_drive import Uf2Drive
 from tools.image import files
 from tools.image.make import _crc32_mpeg
 
+pytestmark = pytest.mark.long
+
 LOG_AT, FILES_AT, FLASH_BYTES = 0x60000, 0xA0000, 2 << 20
 
 

@@ -15,6 +15,8 @@ from tools.mutate.mutants import NoSuchFunction, mutants
 from tools.mutate.regions import REGIONS, Region
 from tools.mutate.trials import KILLED, SURVIVED, TIMED_OUT, Copy, _mutants_of, judge_all
 
+pytestmark = pytest.mark.long
+
 
 def changes(body: str) -> list[str]:
     source = "def f(a, b):\n" + textwrap.indent(textwrap.dedent(body), "    ")

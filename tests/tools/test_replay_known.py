@@ -10,6 +10,8 @@ from tools.replay import every, expected
 from tools.replay.compare import differences
 from tools.scenario import CARRIED
 
+pytestmark = pytest.mark.long
+
 KNOWN = {one.name: one for one in expected.load_all()}
 NEVER_COPIED = ("level_ea_tidal", "pressure_bowdoin", "rain_tharandt", "smoke_iot_kaggle", "tilt_tour_perret")
 

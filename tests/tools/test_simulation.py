@@ -12,6 +12,8 @@ from tools.soak.simulated.ledger import Ledger
 from tools.soak.simulated.loop import Life, Stalled, VirtualLoop
 from tools.soak.simulation import Job, Result, figures, simulate
 
+pytestmark = pytest.mark.long
+
 BOARD, EPOCH = b"boardlog", 7
 KEY = (BOARD, EPOCH)
 DAMAGING = ("card replaced", "board replaced", "center restored", "center rolled back")
