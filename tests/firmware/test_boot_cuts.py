@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.firmware.board_process import interpreter
-from tools.firmware_build import BUILD, build
+from tools.firmware_build import BUILD, build, script
 
 SCENARIO = Path(__file__).with_name("boot_cuts_scenario.py")
 STEPS = ["switch", "count", "confirm", "give_up", "healthy", "board", "clear"]
@@ -15,7 +15,7 @@ STEPS = ["switch", "count", "confirm", "give_up", "healthy", "board", "clear"]
 def test_every_cut_leaves_the_old_or_the_new():
     build()
     answer = subprocess.run(
-        [interpreter(), "-X", "heapsize=4m", SCENARIO],
+        [interpreter(), "-X", "heapsize=4m", script(SCENARIO)],
         env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
         capture_output=True,
         text=True,

@@ -13,7 +13,7 @@ import pytest
 
 import boards
 from tests.firmware.board_process import interpreter
-from tools.firmware_build import BUILD, FIRMWARE, build
+from tools.firmware_build import BUILD, FIRMWARE, build, script
 
 pytestmark = pytest.mark.long
 
@@ -71,13 +71,16 @@ def serve(server: socket.socket, echo: bool) -> None:
 def run(under: str, scenario: str, folder: Path, numbers: list[str]) -> dict[str, str]:
     if under == "MicroPython":
         command, variable, firmware = [interpreter(), "-X", "heapsize=2m"], "MICROPYPATH", BUILD
+        place = script(HERE / scenario, *FAKE.rglob("*.py"))
+        fake = place.parent / FAKE.name
     else:
         command, variable, firmware = [sys.executable], "PYTHONPATH", FIRMWARE
+        place, fake = HERE / scenario, FAKE
     places = (
-        [FAKE, firmware, firmware / "lib"] if scenario == REAL else [FAKE / "timed", FAKE, firmware, firmware / "lib"]
+        [fake, firmware, firmware / "lib"] if scenario == REAL else [fake / "timed", fake, firmware, firmware / "lib"]
     )
     answer = subprocess.run(
-        [*command, str(HERE / scenario), str(folder / "made.json"), str(folder), *numbers],
+        [*command, str(place), str(folder / "made.json"), str(folder), *numbers],
         env={**os.environ, variable: os.pathsep.join(str(place) for place in places)},
         capture_output=True,
         text=True,

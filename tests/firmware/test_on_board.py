@@ -7,7 +7,7 @@ import pytest
 import boards
 from tests.firmware.board_process import INTERPRETER
 from tools.bench.lone_board import PRINTED, SMALL, Pty, lone_board
-from tools.firmware_build import build
+from tools.firmware_build import build, script
 
 ON_POSIX = Path(__file__).resolve().parents[2] / "hil_tests" / "on_board" / "on_posix.py"
 FIT = ("level", "gap", "rain", "smoke")  # Every kind of port but SPI.
@@ -21,13 +21,18 @@ def program(request):
     return request.param
 
 
-def told_by(program, folder, script=ON_POSIX):
+def contracts():
+    """The tests as they run beside a build."""
+    return script(ON_POSIX, *ON_POSIX.parent.glob("*.py"))
+
+
+def told_by(program, folder, main=None):
     """What the tests told the rig, and all that they printed."""
     build()
     line = Pty()
     definition = boards.board_json("esp32-rs485", 11, 9_600, "8N1", None, fit=FIT)
     try:
-        with lone_board(folder, definition, line, HEAP, program=program, script=script) as board:
+        with lone_board(folder, definition, line, HEAP, program=program, script=main or contracts()) as board:
             told = board.wait_for("contract")
         return told, (folder / PRINTED).read_text()
     finally:
@@ -45,7 +50,7 @@ def test_a_board_process_keeps_every_contract(program, tmp_path):
 def test_a_contract_that_is_broken_is_told_and_the_others_are_still_tried(program, tmp_path):
     broken = tmp_path / "broken.py"
     broken.write_text(
-        f"import sys\nsys.path.append({str(ON_POSIX.parent)!r})\n"
+        f"import sys\nsys.path.append({str(contracts().parent)!r})\n"
         "import contract, links.rs485\nfrom hal.posix_flash import FileFlash\n"
         "FileFlash.erase = lambda self, block: None\n"
         "links.rs485.seal = lambda frame, length: len(bytes(frame[:length])) + 2\n"

@@ -9,13 +9,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.firmware.board_process import TOP, interpreter
-from tools.firmware_build import BUILD, build
+from tools.firmware_build import BUILD, build, script
 from tools.release import pack, public_of
 
 pytestmark = pytest.mark.long
 
 SECRET = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
-SCENARIO = "tests/firmware/update_cuts_scenario.py"
+SCENARIO = TOP / "tests" / "firmware" / "update_cuts_scenario.py"
 LIMIT_S = 120
 BROKEN = {
     "entry": "holds half an application",  # A slot that is being filled has its main under its right name.
@@ -47,7 +47,7 @@ def packages(tmp_path_factory):
 
 def cut(packages, broken=""):
     done = subprocess.run(
-        [interpreter(), "-X", "heapsize=64m", SCENARIO, public_of(SECRET).hex(), *packages, broken],
+        [interpreter(), "-X", "heapsize=64m", script(SCENARIO), public_of(SECRET).hex(), *packages, broken],
         env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
         capture_output=True,
         text=True,

@@ -9,8 +9,8 @@ from tools.firmware_build import FIRMWARE, HAL_OF, build, files_of
 @pytest.fixture
 def source(tmp_path):
     (tmp_path / "firmware" / "lib" / "wire").mkdir(parents=True)
-    (tmp_path / "firmware" / "main.py").write_text("A = 1\n", encoding="utf-8")
-    (tmp_path / "firmware" / "lib" / "wire" / "row.py").write_text("B = 2\n", encoding="utf-8")
+    (tmp_path / "firmware" / "main.py").write_text("a = 1\n", encoding="utf-8")
+    (tmp_path / "firmware" / "lib" / "wire" / "row.py").write_text("b = 2\n", encoding="utf-8")
     return tmp_path / "firmware"
 
 
@@ -27,7 +27,7 @@ def test_every_source_becomes_an_mpy_in_the_same_folder(source, tmp_path):
 
 def test_only_what_changed_is_compiled_again(source, tmp_path):
     before = times_ns(build(tmp_path / "out", source=source))
-    (source / "main.py").write_text("A = 2\n", encoding="utf-8")
+    (source / "main.py").write_text("a = 2\n", encoding="utf-8")
     after = times_ns(build(tmp_path / "out", source=source))
     assert after["row.mpy"] == before["row.mpy"]
     assert after["main.mpy"] != before["main.mpy"]
@@ -69,12 +69,12 @@ def test_a_file_that_failed_is_tried_again(source, tmp_path):
 def test_a_change_that_is_taken_back_after_a_failed_build_is_compiled_again(source, tmp_path):
     build(tmp_path / "out", source=source)
     good = (tmp_path / "out" / "lib" / "wire" / "row.mpy").read_bytes()
-    (source / "lib" / "wire" / "row.py").write_text("B = 77\n", encoding="utf-8")
+    (source / "lib" / "wire" / "row.py").write_text("b = 77\n", encoding="utf-8")
     (source / "main.py").write_text("a = (\n", encoding="utf-8")
     with pytest.raises(Failure):
         build(tmp_path / "out", source=source)
-    (source / "lib" / "wire" / "row.py").write_text("B = 2\n", encoding="utf-8")
-    (source / "main.py").write_text("A = 1\n", encoding="utf-8")
+    (source / "lib" / "wire" / "row.py").write_text("b = 2\n", encoding="utf-8")
+    (source / "main.py").write_text("a = 1\n", encoding="utf-8")
     build(tmp_path / "out", source=source)
     assert (tmp_path / "out" / "lib" / "wire" / "row.mpy").read_bytes() == good
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tools.failure import EXIT_WRONG_CALL, Failure
-from tools.firmware_build import BUILD, build
+from tools.firmware_build import BUILD, SCRIPTS, build, script
 
 TOP = Path(__file__).resolve().parents[2]
-SCRIPT = Path("tests") / "firmware" / "flash_cuts_scenario.py"
+SCRIPT = TOP / "tests" / "firmware" / "flash_cuts_scenario.py"
 INTERPRETER = Path(".cache") / "micropython" / "micropython"
 BROKEN = ("crc", "ahead", "seq", "note", "erase")
 CUTS_MIN = 3_000
@@ -55,16 +55,17 @@ def run(minutes: float, seed: int, tell: Callable[[str], None], folder: Path) ->
 
 def cut(first: int, worlds: int, broken: str = "") -> tuple[list[str], int]:
     """Failures, each with what replays it, and the number of cuts, of `worlds` worlds from number `first` on."""
-    if not (TOP / INTERPRETER).exists() or not (TOP / SCRIPT).exists():
+    if not (TOP / INTERPRETER).exists() or not SCRIPT.exists():
         raise Failure(
             "There is no MicroPython, or no checkout, to cut in",
-            seen=f"{INTERPRETER} or {SCRIPT} is missing",
+            seen=f"{INTERPRETER} or {SCRIPT.relative_to(TOP)} is missing",
             likely="the set-up has not run, or this is an installed package",
             do=["./riverpost test"],
             exit_code=EXIT_WRONG_CALL,
         )
+    copy = script(SCRIPT, SCRIPT.with_name("flash_cuts_model.py"))
     done = subprocess.run(
-        [str(TOP / INTERPRETER), "-X", f"heapsize={HEAP}", str(TOP / SCRIPT), str(first), str(worlds), broken],
+        [str(TOP / INTERPRETER), "-X", f"heapsize={HEAP}", str(copy), str(first), str(worlds), broken],
         env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
         capture_output=True,
         text=True,
@@ -90,6 +91,6 @@ def _worlds(seed: int) -> Iterator[tuple[list[str], int]]:
 
 def _replay(first: int, worlds: int, broken: str) -> str:
     """The command that does the same again, to be typed in the checkout."""
-    place = BUILD.relative_to(TOP)
-    command = f"MICROPYPATH={place}:{place}/lib {INTERPRETER} -X heapsize={HEAP} {SCRIPT} {first} {worlds} {broken}"
+    place, copy = BUILD.relative_to(TOP), (SCRIPTS / SCRIPT.relative_to(TOP)).relative_to(TOP)
+    command = f"MICROPYPATH={place}:{place}/lib {INTERPRETER} -X heapsize={HEAP} {copy} {first} {worlds} {broken}"
     return f"replay: {command.strip()}"

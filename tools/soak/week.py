@@ -15,7 +15,7 @@ from typing import Any
 
 import boards
 from tools.bench.lone_board import interpreter
-from tools.firmware_build import BUILD, build
+from tools.firmware_build import BUILD, build, script
 from tools.image.files import BOARD, pack_twin
 
 SCRIPT = Path(__file__).resolve().parents[2] / "tests" / "firmware" / "week_scenario.py"
@@ -75,7 +75,16 @@ def live(board_type: str, folder: Path, periods: int, period_s: int, more: Seque
     program, bits = interpreter()
     files = [str(folder), str(folder / "flash"), str(folder / "keep")]
     done = subprocess.run(
-        [str(program), "-X", f"heapsize={HEAP_KIB[bits]}k", str(SCRIPT), *files, str(periods), str(period_s), *more],
+        [
+            str(program),
+            "-X",
+            f"heapsize={HEAP_KIB[bits]}k",
+            str(script(SCRIPT)),
+            *files,
+            str(periods),
+            str(period_s),
+            *more,
+        ],
         env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
         capture_output=True,
         text=True,
