@@ -16,6 +16,7 @@ from hal import DEEP_SLEEP, POWER, RESET, WATCHDOG
 from hal.posix_flash import SUPPLY, FileFlash, cause_of_start, open_keep
 from hal.posix_net import Net
 from hal.posix_pins import Adc, Counter, PinIn, PinOut, Spi, Uart
+from hal.posix_watchdog import WATCHDOG as ALARM
 
 TICKS_PERIOD = 1 << 30  # As on a 32-bit port.
 WRAP_LEAD_MS = 5_000  # Ticks start so long before their wrap, so that every run crosses it.
@@ -30,11 +31,8 @@ PAUSE_REAL_US = 8_000  # Processes on one machine hand bytes on in spurts; a rea
 EXIT_ORDERLY, EXIT_RESET, EXIT_WATCHDOG, EXIT_SLEEP, EXIT_POWER_CUT = 0, 10, 11, 12, 13
 __all__ = ["Hal", "arm", "cause_of_start", "open_keep", "restart_later"]
 
+arm = ALARM.arm  # Starts the watchdog, before there is a hal.
 monotonic_us: "Callable[[], int]" = time.ticks_us  # noqa: F821  # pyright: ignore
-
-
-def arm() -> None:
-    """The watchdog of a process is the hal's."""
 
 
 def restart_later() -> None:
@@ -251,6 +249,7 @@ class Hal:
             self._bite()
         self._fed_ms = self.ticks_ms()
         self._fed_us = monotonic_us()
+        ALARM.feed()
 
     def hang_if(self, place: str) -> None:
         """Where the rig wants the program to hang: nothing happens until the watchdog bites."""

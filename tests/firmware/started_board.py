@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from tests.firmware.board_process import BOARD, SERIAL, interpreter
-from tools.emulator.board_files import FILES_BLOCKS, START, files_image
+from tools.emulator.board_files import FILES_BLOCKS, START, WATCHDOG_LIMIT_S, ended_with, files_image
 from tools.firmware_build import BUILD
 from tools.image import files
 
@@ -34,6 +34,7 @@ class StartedBoard:
     def __init__(self, folder: Path, content: dict[str, bytes] | None = None, rate: float = 50.0) -> None:
         self.folder = folder
         self.rate = rate
+        self.watchdog_limit_s = WATCHDOG_LIMIT_S
         self.codes: list[int] = []
         image = files_image(WIFI) if content is None else packed(content)
         (folder / "files").write_bytes(image)
@@ -49,6 +50,7 @@ class StartedBoard:
         its.setblocking(False)
         names = [str(self.folder / name) for name in ("flash", "keep")]
         words = [ROOT, "-", str(its.fileno()), *names, SERIAL, str(self.folder / "files"), str(FILES_BLOCKS), cut]
+        words.append(str(self.watchdog_limit_s))
         with (self.folder / "console").open("ab") as console:
             process = subprocess.Popen(
                 [interpreter(), "-X", "heapsize=512k", str(START), *words],
@@ -73,7 +75,7 @@ class StartedBoard:
         finally:
             mine.close()
         try:
-            self.codes.append(process.wait(LIMIT_S))
+            self.codes.append(ended_with(process.wait(LIMIT_S), self.folder / "keep"))
         except subprocess.TimeoutExpired:
             process.kill()
             raise

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.firmware.started_board import POWER_CUT, WIFI, StartedBoard, held
-from tools.emulator.board_files import files_image
+from tools.emulator.board_files import EXIT_WATCHDOG, files_image
 from tools.firmware_build import build
 from tools.image.files import pack_twin
 
@@ -30,6 +30,14 @@ def with_b(content):
 def state(content, packed, seq=5):
     """`packed` is the newest boot state."""
     return content | {STATE[0]: pack_twin(seq, packed)}
+
+
+def compiled(folder, text):
+    """A main.mpy of that text."""
+    (folder / "source").mkdir()
+    (folder / "source" / "main.py").write_text(text)
+    (made,) = build(folder / "compiled", source=folder / "source")
+    return made.read_bytes()
 
 
 def starts(board, count, **how):
@@ -64,6 +72,17 @@ def test_a_trial_that_hangs_is_bitten_and_makes_way(flashed, tmp_path):
         board.run(power=False, hang="loop")
     assert board.codes == [11, 11, 11]
     assert board.slot(power=False) == "a"
+
+
+def test_a_trial_that_hangs_in_an_import_before_it_has_a_hal_is_bitten_and_makes_way(flashed, tmp_path):
+    board = StartedBoard(
+        tmp_path, state(with_b(flashed) | {"b/main.mpy": compiled(tmp_path, "while True: pass")}, b"b\1\0\0\0")
+    )
+    board.watchdog_limit_s = 1
+    assert starts(board, 3, power=False) == ["", "", ""]
+    assert board.codes == [EXIT_WATCHDOG] * 3
+    stats = board.run("stats", power=False)
+    assert (stats["slot"], stats["bites"]) == ("a", 1)  # Three bites, of which an application lived to count the last.
 
 
 def test_two_broken_slots_end_in_the_safe_application_which_has_log_and_status(flashed, tmp_path):

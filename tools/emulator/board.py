@@ -18,16 +18,15 @@ from typing import Any
 
 from tools.broker import end_with_parent
 from tools.emulator import flash_dump
-from tools.emulator.board_files import FILES_BLOCKS, ROOT, START, drain, files_image
+from tools.emulator.board_files import EXIT_WATCHDOG, WATCHDOG_LIMIT_S, command, drain, ended_with, files_image
 from tools.emulator.board_spec import BoardSpec, Place, label_of, serial_of
 from tools.emulator.keeper import Keeper
 from tools.emulator.stimulus import Stimulus
 
 EXIT_ORDERLY = 0
-RESTARTED = (10, 11)  # reset, watchdog: the supply is still there
+RESTARTED = (10, EXIT_WATCHDOG)  # reset, watchdog: the supply is still there
 ASLEEP = 12
 POWER_CUT = 13
-HEAP = "512k"
 READY_TIMEOUT_S = 20.0
 READY_LOOK_S = 0.1
 STATS_TIMEOUT_S = 5.0
@@ -60,6 +59,7 @@ class Board:
         self.outputs: dict[str, int] = {}
         self.boots: list[tuple[int, int]] = []  # (boot, epoch) of every start that came so far
         self.messages_dropped = 0
+        self.watchdog_limit_s = WATCHDOG_LIMIT_S  # Real; of what hangs before its hal is there, from the next start on.
         self._place = place
         self._keeper = keeper
         self._keep_file = place.folder / f"{label}.keep"
@@ -268,13 +268,12 @@ class Board:
         mine, its = socket.socketpair()
         mine.setblocking(False)
         its.setblocking(False)
-        line = "-" if end is None else str(end.fileno())
-        arguments = [ROOT, line, str(its.fileno()), str(self.flash_file), str(self._keep_file), self.serial.hex()]
-        arguments += [str(self.files_file), str(FILES_BLOCKS), self._cut_at_start or "-"]
+        files = (self.flash_file, self._keep_file, self.files_file)
+        words = command(self._place, its.fileno(), files, self.serial, self._cut_at_start or "-", self.watchdog_limit_s)
         self._cut_at_start = ""
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self._place.interpreter), "-X", f"heapsize={HEAP}", str(START), *arguments],
+                words,
                 env={**os.environ, "MICROPYPATH": f"{self._place.build}:{self._place.build}/lib"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -353,7 +352,7 @@ class Board:
     def _gone(self) -> int:
         """Write down how it ended; the exit code."""
         assert self._process is not None
-        code = self._process.returncode
+        code = ended_with(self._process.returncode, self._keep_file)
         with self._lock:
             if self._control is not None:
                 self._keeper.forget(self._control)

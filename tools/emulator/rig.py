@@ -61,7 +61,8 @@ class _Anchor:
 class Rig:
     """See the head of this file. `port`: the gateway's serial port; `boards[name]`, `line`: what happens to them;
     `local`: the station's own broker, None where no board is on Wi-Fi, and `air` the way to it, which a test may spoil.
-    Those boards are told `station_id`, and each has its password; GATEWAY's is in `password_file`.
+    Those boards are told `station_id`, and each has its password; GATEWAY's is in `password_file`. `update_key`: whose
+    packages the boards take, "": nobody's.
 
     `row_s` above 0: the boards make a row so often, not as often as their definition says. Who needs many rows gets
     them at a rate of time that is honest.
@@ -80,6 +81,7 @@ class Rig:
         sensor_turn_us: int = TURN_NS // 1000,
         row_s: int = 0,
         station_id: str = "RIG",
+        update_key: str = "",
     ) -> None:
         names = [spec.name for spec in (*boards, *sensors)]
         if len(set(names)) != len(names):
@@ -92,6 +94,7 @@ class Rig:
         self.rate = rate
         self._board_specs = tuple(boards)
         self._station_id = station_id
+        self._update_key = update_key
         wifi = any(spec.wifi for spec in boards)
         self.local = local = Broker(self.folder / "local") if wifi else None
         self.air = None if local is None else BadNetwork(lambda: local.port)
@@ -278,11 +281,17 @@ class Rig:
             own = {"ssid": "rig", "wifi_key": "no radio here", "username": serial, "password": self._passwords[serial]}
             link = (self.local.host, self.air.port, self._station_id)
             definition = definitions.mqtt_board_json(
-                spec.board_type, *link, spec.provisioned, spec.fit, own, sleep=spec.sleep
+                spec.board_type, *link, spec.provisioned, spec.fit, own, self._update_key, sleep=spec.sleep
             )
         else:
             definition = definitions.board_json(
-                spec.board_type, spec.address, self._baud, self._framing, spec.provisioned, fit=spec.fit
+                spec.board_type,
+                spec.address,
+                self._baud,
+                self._framing,
+                spec.provisioned,
+                fit=spec.fit,
+                update_key=self._update_key,
             )
         if self._row_s:
             definition["row_s"] = self._row_s  # The hash stays: gateway and board go on calling it the same.
