@@ -1,7 +1,8 @@
 """A package over RS-485: chunks by function 21 in the gaps, and the share of them that it gets.
 
 Rules of this file: a chunk is told at what it costs here, answer and flash included, and is never sent where a gap does
-not hold it. Its answer teaches nothing about how quickly the device answers to a look.
+not hold it; one that once took longer than any gap is tried again later, for that may have been an accident. Its answer
+teaches nothing about how quickly the device answers to a look.
 """
 
 from pymodbus.pdu.file_message import FileRecord, WriteFileRecordRequest, WriteFileRecordResponse
@@ -17,6 +18,7 @@ from wire.registers import ORDER_DROP, ORDER_INSTALL, UPDATE_CHUNK, UPDATE_FILE,
 
 UPDATE_ORDER, _ = find("update_order")
 EXCESS_FIRST_US = 60_000  # Writing a chunk to flash, until it has been measured.
+RELENT_US = 60_000_000  # So long after the last chunk the next is believed to take half of what that one did.
 PART = 8  # Of what is done in gaps, an update gets one part in so many while something else waits.
 
 
@@ -46,6 +48,7 @@ class UpdateSender:
         self._desk = desk
         self._patience = Patience()
         self._excess_us = EXCESS_FIRST_US
+        self._measured_us = 0  # When that was.
 
     def work(self, now_us: int) -> Work | None:
         """What the update would do in a gap; None = nothing now."""
@@ -53,8 +56,13 @@ class UpdateSender:
         if step is None:
             return None
         request_chars, answer_chars = _chars(step)
-        cost_us = self._link.wire_us(request_chars, answer_chars) + self._excess_us
+        cost_us = self._link.wire_us(request_chars, answer_chars) + self._believed_us(now_us)
         return Work(cost_us, lambda: self._do(step), update=True)
+
+    def _believed_us(self, now_us: int) -> int:
+        """What a step takes beyond the wire."""
+        halved = min((now_us - self._measured_us) // RELENT_US, 32)
+        return min(self._excess_us, max(self._excess_us >> halved, EXCESS_FIRST_US))
 
     async def _do(self, step: Step) -> None:
         """Ask, and tell the desk what came of it. BusError where the board did not answer."""
@@ -83,7 +91,9 @@ class UpdateSender:
             request = WriteMultipleRegistersRequest(address=UPDATE_ORDER, registers=[order], dev_id=address)
         answer, excess_us = await link.ask(request, *_chars(step), self._patience.limit_us)
         self._patience.answered(answer.delay_us)
-        self._excess_us = max(excess_us, self._excess_us - (self._excess_us - excess_us) // 8)
+        believed_us = self._believed_us(answer.end_us)
+        self._excess_us = max(excess_us, believed_us - (believed_us - excess_us) // 8)
+        self._measured_us = answer.end_us
         echo = answer.pdu
         right = isinstance(echo, WriteFileRecordResponse) or (echo.address, echo.count) == (UPDATE_ORDER, 1)
         if not right or (isinstance(request, WriteFileRecordRequest) and echo.encode() != request.encode()):

@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 
 from gateway.bus_link import Work
-from gateway.update_bus import PART, Share
+from gateway.update_bus import PART, RELENT_US, Share
 from tests.gateway.fake_update import package
-from tests.gateway.update_rig import UpdateRig, run
+from tests.gateway.update_rig import FLASH_US, UpdateRig, run
 
 
 def looks(rig: UpdateRig, address: int) -> list[int]:
@@ -46,6 +46,24 @@ def test_flash_that_takes_longer_than_before_makes_one_scan_late_and_is_known_th
     late = [apart for apart in apart_us if apart > 1_000_002]
     assert len(late) <= 1
     assert max(apart_us) < 1_000_000 + slow_us
+
+
+def test_a_chunk_that_took_longer_than_a_whole_gap_holds_an_update_up_for_a_while_only(tmp_path):
+    async def scenario(rig: UpdateRig):
+        rig.drop("b0", package(size=6_000))
+        await rig.until(lambda: len(rig.boards["b0"].updates.chunks) >= 10)
+        rig.line.flash_us = 990_000
+        await rig.until(lambda: len(rig.boards["b0"].updates.chunks) >= 12)  # The one under way goes as before.
+        rig.line.flash_us = FLASH_US
+        rig.kept = len(rig.line.asked)
+        await rig.until(lambda: rig.boards["b0"].updates.state == 3, RELENT_US / 1e6 + 30)
+
+    rig = run(tmp_path, scenario, "b0", "b1", "b2")
+    first_us, last_us = (
+        next(at for at, _, request in part if request[1] == 21)
+        for part in (rig.line.asked[rig.kept :], reversed(rig.line.asked[: rig.kept]))
+    )
+    assert first_us - last_us > RELENT_US / 2
 
 
 @pytest.mark.parametrize("same", [True, False])
