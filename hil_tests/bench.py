@@ -69,14 +69,17 @@ def read_rig_file(path: str | Path) -> RigFile:
 class Bench(Rig):
     """The rig of `file` in `folder`. Everything of Rig, and `need`, `wait_for`, `station`.
 
-    `row_s` above 0: its boards, and its bought sensors' rows, have that instead of the usual minute.
+    `row_s` above 0: its boards, and its bought sensors' rows, have that instead of the usual minute. `update_key`: of
+    whom station and boards take packages.
     """
 
-    def __init__(self, file: RigFile, folder: Path, row_s: int = 0) -> None:
+    def __init__(self, file: RigFile, folder: Path, row_s: int = 0, update_key: str = "") -> None:
         self.row_s = row_s or ROW_S
         line = {"baud": file.baud, "framing": file.framing}
-        super().__init__(folder, file.boards, file.sensors, **line, rate=file.rate, row_s=row_s, station_id=STATION_ID)
+        told = {"row_s": row_s, "station_id": STATION_ID, "update_key": update_key}
+        super().__init__(folder, file.boards, file.sensors, **line, rate=file.rate, **told)
         self.file = file
+        self.update_key = update_key
         self.addresses = {spec.name: spec.address for spec in (*file.boards, *file.sensors)}
         self._station: WholeStation | None = None
 
@@ -94,7 +97,9 @@ class Bench(Rig):
         """
         if self._station is not None:
             raise RuntimeError("this test has its station already")
-        text = change(station_text(self.file.boards, self.file.sensors, self.file.baud, self.file.framing, self.row_s))
+        file = self.file
+        text = station_text(file.boards, file.sensors, file.baud, file.framing, self.row_s, self.update_key)
+        text = change(text)
         self._station = WholeStation(self.folder, self, text, station_id=STATION_ID, plant=plant)
         return self._station
 

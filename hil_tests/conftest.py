@@ -25,13 +25,15 @@ def quick_rig(request, tmp_path):
     yield from started(request, tmp_path, QUICK_ROW_S)
 
 
-def started(request, folder, row_s=0, usual=RIG_FILE, needs=()):
-    """The rig that was asked for, started; `usual`: the one where none was. Skips where it has not what it `needs`."""
+def started(request, folder, row_s=0, usual=RIG_FILE, needs=(), update_key=""):
+    """The rig that was asked for, started; `usual`: the one where none was. Skips where it has not what it `needs`.
+    `row_s`, `update_key`: of Bench.
+    """
     asked = request.config.getoption("--rig")
     file = read_rig_file(usual if asked == RIG_FILE else asked)
     if row_s and "short-rows" not in file.can:
         pytest.skip("this rig cannot do: short-rows")
-    bench = Bench(file, folder, row_s)
+    bench = Bench(file, folder, row_s, update_key)
     bench.need(*needs)
     try:
         bench.start()

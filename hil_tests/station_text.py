@@ -122,10 +122,16 @@ deadband = "0.02 dB/m"
 
 
 def station_text(
-    boards: Sequence[BoardSpec], sensors: Sequence[SensorSpec], baud: int, framing: str, row_s: int = 60
+    boards: Sequence[BoardSpec],
+    sensors: Sequence[SensorSpec],
+    baud: int,
+    framing: str,
+    row_s: int = 60,
+    update_key: str = "",
 ) -> str:
     """The text, with every rule whose sensor is fitted."""
-    text = _HEAD + f'baud = {baud}\nframing = "{framing}"\nscan = "1 s"\n'
+    key = f'update_key = "{update_key}"\n' if update_key else ""
+    text = _HEAD.replace("\n[center]", f"{key}\n[center]") + f'baud = {baud}\nframing = "{framing}"\nscan = "1 s"\n'
     for board in boards:
         if not board.wifi:
             text += _board_text(board, "bus") + f"address = {board.address}\n" + _channels_text(board, "bus")
