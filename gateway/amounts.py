@@ -19,6 +19,10 @@ DIMENSIONS: dict[str, tuple[str, dict[str, int], str]] = {
     "smoke": ("an obscuration", {"dB/m": 1_000}, "0.001 dB/m"),
     "temperature": ("a temperature", {"degC": 100, "°C": 100}, "0.01 degC"),
     "voltage": ("a voltage", {"mV": 1, "V": 1_000}, "mV"),
+    "fine_voltage": ("a voltage", {"uV": 1, "mV": 1_000, "V": 1_000_000}, "uV"),
+    "current": ("a current", {"nA": 1, "uA": 1_000, "mA": 1_000_000}, "nA"),
+    "volume": ("a volume", {"uL": 1, "mL": 1_000, "L": 1_000_000}, "uL"),
+    "area": ("an area", {"mm2": 1, "cm2": 100, "m2": 1_000_000}, "mm2"),
     "share": ("a share", {"%": 10}, "0.1 %"),
     "contact": ("a contact's state", {"": 1}, "1"),
     "time": ("a time", {"ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}, "ms"),
@@ -57,6 +61,10 @@ _USUAL = {
     "length": "m",
     "temperature": "degC",
     "voltage": "V",
+    "fine_voltage": "V",
+    "current": "mA",
+    "volume": "mL",
+    "area": "cm2",
     "size": "GiB",
 }
 _NUMBER = re.compile(r"([+-]?[0-9]{1,10}(?:\.[0-9]{1,9})?)[ \t]*(.*)", re.DOTALL)

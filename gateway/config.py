@@ -83,6 +83,7 @@ class Channel(Struct, frozen=True):
     tip_um: int = 0  # rain_um of a board of ours: micrometres of a tip of its rows; 0 = its rows tell no tips
     drift: Drift | None = None  # taken off before a tilt is judged
     uncalibrated: str = ""  # the converter port of its board that has no table, "adc 0": no rule may judge it
+    due_ms: int = 0  # unix ms from which its calibration is past its date; 0 = it has none
 
 
 class Source(Struct, frozen=True):
@@ -204,6 +205,18 @@ class DatumOffset(Struct, frozen=True):
     surveyed: str
 
 
+class Calibration(Struct, frozen=True):
+    """Who calibrated what, and until when that holds; the values themselves stand where they always stood."""
+
+    kind: str  # level, two-point, table
+    thing: str  # what was calibrated: "river", "level pressure_420", "level adc 0"
+    channels: tuple[str, ...]  # whose readings hang on it
+    at_ms: int  # unix ms
+    by: str
+    due: str = ""  # ISO date, the last day on which it holds; "" = no end
+    undoes_ms: int | None = None  # at_ms of the one of the same thing that it took back
+
+
 class Siren(Struct, frozen=True):
     """Where the siren is: a gpiozero pin name ("GPIO17") or a file (for rigs: its content is the pattern)."""
 
@@ -265,6 +278,7 @@ class Station(Struct, frozen=True):
     fusions: tuple[Fusion, ...] = ()
     datum_offsets: tuple[DatumOffset, ...] = ()
     update_key: str = ""  # public Ed25519 key of packages, hex; "" = only the boards check signatures
+    calibrations: tuple[Calibration, ...] = ()  # oldest first; the last one of a thing is in force
 
     @property
     def update_folder(self) -> Path:

@@ -19,7 +19,7 @@ def add_levels(config: Station, points: Points) -> None:
         if point.channel.level is None:
             continue
         point.others = other_datums(point.channel.level.datum, config.datum_offsets)
-        point.staff = Staff(point.channel.staff_limit_mm)
+        point.staff = Staff(point.channel.staff_limit_mm, point.channel.level.zero_mm)
         point.judges.append(point.staff)
         points.keep("staff", point.channel.name, point.staff)
 

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 import boards
 from gateway.config import Bus, Center, ConfigError, Spool, Station
 from gateway.load_buses import SCAN_MS_MAX, Reader, read_buses
+from gateway.load_calibration import read_calibrations, with_due
 from gateway.load_fusion import read_offsets
 from gateway.load_local import read_local
 from gateway.load_modes import read_modes
@@ -83,8 +84,8 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
     local = read_local(root, reader, station_id or "", folder)
     places = buses if local is None else (*buses, local)
     reader.check_neighbours(tuple(channel for place in places for s in place.sources for channel in s.channels))
+    calibrations = read_calibrations(root, places, reader.names(), time_zone)
     judging = read_rules(root, places, reader.names())
-    buses = _alarmed(buses, judging)
     offsets = read_offsets(root)
     root.close()
     texts = problems.texts()
@@ -92,6 +93,9 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
         raise ConfigError(texts)
     if station_id is None or name is None or time_zone is None or serial is None:
         raise AssertionError("a missing value without a problem is our mistake")
+    buses = with_due(_alarmed(buses, judging), calibrations, time_zone)
+    if local is not None:
+        (local,) = with_due((local,), calibrations, time_zone)
     return Station(
         id=station_id,
         name=name,
@@ -110,6 +114,7 @@ def build(document: dict[str, Any], problems: Problems, folder: Path) -> Station
         fusions=judging.fusions,
         datum_offsets=offsets,
         update_key=(update_key or "").lower(),
+        calibrations=calibrations,
     )
 
 

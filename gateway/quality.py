@@ -14,7 +14,7 @@ from gateway.checks import Flat, Rate, Spike
 from gateway.config import Channel
 from wire.reading import FAIL, MISSING, QUANTITIES, QUANTITY_CODES, SUSPECT
 
-KINDS = ("missing", "invalid", "range", "span", "rate", "spike", "flat", "gap", "companion", "double-count")
+KINDS = ("missing", "invalid", "range", "span", "rate", "spike", "flat", "gap", "companion", "double-count", "due")
 (
     NO_VALUE,  # [9] nothing came, or the board says that it has nothing
     INVALID,  # [9] a number that means "no value"
@@ -26,9 +26,10 @@ KINDS = ("missing", "invalid", "range", "span", "rate", "spike", "flat", "gap", 
     GAP,  # no flag: the first usable sample after a gap
     COMPANION,  # [3] temperature or supply of the same instrument is impossible
     DOUBLE_COUNT,  # [3] a rain gauge that counts more than its neighbours, or faster than a bucket can tip
+    DUE,  # [3] its calibration is past its date
 ) = (1 << i for i in range(len(KINDS)))
 NEAR_CADENCES = 2  # Further apart than this are no neighbours, and something is missing between.
-_SUSPECTS = SPAN | RATE | FLAT | COMPANION | DOUBLE_COUNT
+_SUSPECTS = SPAN | RATE | FLAT | COMPANION | DOUBLE_COUNT | DUE
 _FAR = 1 << 62
 
 T = TypeVar("T", Rate, Spike, Flat)

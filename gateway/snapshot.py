@@ -12,6 +12,7 @@ from gateway.detector import detectors_of
 from gateway.gauge import gauges_of
 from gateway.points import Point, Points, Shaped
 from gateway.quality import names, usable
+from gateway.tilt import Turn
 from gateway.windows import Median
 from gateway.words import LEVEL_NAMES
 from wire.reading import QUANTITIES, QUANTITY_CODES
@@ -21,7 +22,7 @@ NO_VALUES = ("lost", "fault")  # Kinds whose alarms are about the sensor, not ab
 
 
 def channels_now(points: Points, now_ms: int, unix_ms: int, zone: ZoneInfo) -> list[dict[str, object]]:
-    """Every channel; one of rain with its `rain`, a chamber with its `smoke`."""
+    """Every channel; one of rain with its `rain`, a chamber with its `smoke`, a tilt with its `baselines`."""
     told = {name: channel_now(point, now_ms) for name, point in points.by_channel.items()}
     for source in gauges_of(points).values():
         for gauge in source:
@@ -29,6 +30,13 @@ def channels_now(points: Points, now_ms: int, unix_ms: int, zone: ZoneInfo) -> l
                 told[gauge.channel.name]["rain"] = rain
     for rule, detector in detectors_of(points).items():
         told[points.alarms[rule].rule.channel]["smoke"] = detector.now(now_ms)
+    for rule in points.rules:
+        turn = points.kept_as("turn", rule.name, Turn)
+        if turn is not None and (basis := turn.baseline) is not None:
+            baselines = told[rule.channel].setdefault("baselines", [])
+            assert isinstance(baselines, list)
+            what = {"version": basis.version, "at_unix_ms": basis.at_ms, "actor": basis.actor, "reason": basis.reason}
+            baselines.append({"rule": rule.name, "vector": list(basis.vector), **what})
     return list(told.values())
 
 

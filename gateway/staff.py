@@ -2,7 +2,8 @@
 
 Rules of this file: no clock, no disk, no network; millimetres over the channel's datum. A reading changes no offset and
 no alarm: it is told with its difference, and where that is too much the channel is suspect until a reading agrees again
-or somebody calibrates. A sensor is compared by its median over two minutes: ship wakes are no error.
+or somebody calibrates: its zero is another one then. A sensor is compared by its median over two minutes: ship wakes
+are no error.
 """
 
 from collections import deque
@@ -17,9 +18,11 @@ LIMIT_MM = 50
 class Staff:
     """Remembers the levels of a channel, as one of its judges; `off` = the last reading was beyond the limit."""
 
-    __slots__ = ("_kept", "_last_ms", "limit_mm", "moved", "off")
+    __slots__ = ("_kept", "_last_ms", "_zero_mm", "limit_mm", "moved", "off")
 
-    def __init__(self, limit_mm: int) -> None:
+    def __init__(self, limit_mm: int, zero_mm: int = 0) -> None:
+        """`zero_mm`: of the channel's elevation, by which a calibration is known."""
+        self._zero_mm = zero_mm
         self.limit_mm = limit_mm
         self.off = False
         self.moved = False
@@ -45,9 +48,10 @@ class Staff:
         return difference_mm
 
     def save(self, mono_ms: int) -> object:
-        return self.off
+        return [self.off, self._zero_mm]
 
     def restore(self, saved: Any, mono_ms: int, down_ms: int) -> None:
-        if not isinstance(saved, bool):
+        off, zero_mm = saved if isinstance(saved, list) else (saved, self._zero_mm)
+        if not isinstance(off, bool):
             raise ValueError("not a flag")
-        self.off = saved
+        self.off = off and zero_mm == self._zero_mm

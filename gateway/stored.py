@@ -7,7 +7,7 @@ its row, and the air's temperature alone.
 from gateway.air import stored_gap_mm
 from gateway.points import Point
 from gateway.quality import impossible, usable
-from wire.reading import MISSING
+from wire.reading import MISSING, NEVER
 from wire.row import Row
 
 NO_READING = (None, MISSING)
@@ -28,10 +28,16 @@ def judged_otherwise(points: dict[int, Point], row: Row) -> dict[int, int]:
         ill = ill or any(
             impossible(*measured.get(column, NO_READING), low, high) for column, low, high in point.companions
         )
-        flag = point.watch.stored(raw, value, reading.quality, ill)
+        flag = point.watch.stored(raw, value, reading.quality, ill or _overdue(point, row))
         if flag != reading.quality:
             out[reading.channel] = flag
     return out
+
+
+def _overdue(point: Point, row: Row) -> bool:
+    """Was the calibration past its date when the row was made? What no clock dated is not judged by a date."""
+    due_ms = point.channel.due_ms
+    return bool(due_ms) and row.time_quality != NEVER and row.t_s * 1_000 >= due_ms
 
 
 def _judged(point: Point, raw: int, measured: Measured) -> tuple[int, bool]:

@@ -60,12 +60,16 @@ class Median:
 
 
 class Rise:
-    """How far the newest value stands above the lowest of the last `window_ms`."""
+    """How far the newest value stands above the lowest of the last `window_ms`.
 
-    __slots__ = ("_lowest", "_window_ms", "moved")
+    `zero`: of the channel's elevation; what was kept over another one follows it: a calibration is no rise.
+    """
 
-    def __init__(self, window_ms: int) -> None:
+    __slots__ = ("_lowest", "_window_ms", "_zero", "moved")
+
+    def __init__(self, window_ms: int, zero: int = 0) -> None:
         self._window_ms = window_ms
+        self._zero = zero
         self.moved = False  # It moves with every sample: kept from time to time.
         self._lowest: deque[tuple[int, int]] = deque()  # ascending in time and in value: each may become the minimum
 
@@ -85,11 +89,12 @@ class Rise:
         return value - lowest[0][1]
 
     def save(self, mono_ms: int) -> list[int]:
-        """Ages and values, one behind another, oldest first."""
-        return _flat(self._lowest, mono_ms)
+        """The zero, then ages and values, one behind another, oldest first."""
+        return [self._zero, *_flat(self._lowest, mono_ms)]
 
     def restore(self, saved: list[int], mono_ms: int, down_ms: int) -> None:
-        self._lowest = _samples(saved, mono_ms, down_ms)
+        by = self._zero - saved[0]
+        self._lowest = deque((at_ms, value + by) for at_ms, value in _samples(saved[1:], mono_ms, down_ms))
 
 
 def _flat(samples: deque[tuple[int, int]], mono_ms: int) -> list[int]:

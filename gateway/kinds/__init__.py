@@ -6,6 +6,7 @@ Rules of this folder: a kind registers in `KINDS` and nowhere else. `read` names
 
 from gateway.config import ConfigError, Station
 from gateway.double_count import watch_gauges
+from gateway.due import add_dues
 from gateway.gauge import add_gauges
 from gateway.kinds import fault, high, lost, low, rain_sum, rise, smoke, storage, storm, tilt, tilt_rate
 from gateway.kinds.kind import Kind
@@ -33,6 +34,7 @@ def make_points(config: Station, mono_ms: int, unix_ms: int) -> Points:
     add_gauges(points)
     add_levels(config, points)
     watch_gauges(points)
+    add_dues(points)
     for rule in config.rules:
         if rule.kind not in KINDS:
             raise ConfigError([f"rule {rule.name}: kind {rule.kind!r} cannot be judged; use {', '.join(KINDS)}"])

@@ -65,7 +65,7 @@ def read(table: RuleTable) -> Rule | None:
 
 
 def make(rule: Rule, points: Points) -> None:
-    rise = Rise(rule.window_ms)
+    rise = Rise(rule.window_ms, points.point(rule.channel, rule.name).zero)
     points.keep("rise", rule.name, rise)
     if all(step.or_level is None for step in rule.steps):
         points.judge(rule, rise)

@@ -47,6 +47,14 @@ def test_a_rise_goes_on_over_a_restart(steps, down_ms):
     assert other.feed(50, 5_001 + down_ms) == rise.feed(50, now + down_ms + 1)
 
 
+def test_a_calibration_between_is_no_rise():
+    before, after = Rise(WINDOW_MS, 160_000), Rise(WINDOW_MS, 160_500)
+    before.feed(170_000, 1)
+    before.feed(170_010, 2)
+    after.restore(before.save(2), 2, 0)
+    assert after.feed(170_530, 3) == 30
+
+
 def test_nothing_is_measured_later_from_a_doubtful_value():
     rise = Rise(WINDOW_MS)
     rise.feed(100, 1)
@@ -88,7 +96,7 @@ def test_windows_keep_no_more_than_their_limit():
     median, rise = Median(1 << 40), Rise(1 << 40)
     for i in range(SAMPLES_MAX + 10):
         rise.feed(i, i)
-    assert len(rise.save(0)) == 2 * SAMPLES_MAX
+    assert len(rise.save(0)) == 1 + 2 * SAMPLES_MAX
     for i in range(MEDIAN_SAMPLES_MAX + 10):
         median.feed(i, i)
     assert median.feed(0, 1 << 20) == (MEDIAN_SAMPLES_MAX + 20) // 2 + 1 - 1

@@ -103,6 +103,7 @@ KINDS = {
     "gap": ("缺口", "gap"),
     "companion": ("温度或供电异常", "temperature or supply impossible"),
     "double-count": ("雨量重复计数", "double counting"),
+    "due": ("率定过期", "calibration past its date"),
     "doubled": ("重复行", "sent twice"),
     "back-dated": ("时间倒退", "clock went back"),
     "conflict": ("同时刻不同值", "other value, same time"),

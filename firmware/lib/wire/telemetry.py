@@ -133,6 +133,7 @@ EVENT_KINDS = {
     62: "re-zero undone",
     63: "temperature beyond fit",
     68: "sensor suspect",
+    69: "calibration due",
     70: "update begun",
     71: "update on trial",
     72: "update confirmed",
