@@ -72,6 +72,7 @@ PHRASES = {
     "verify": ("校验", "verify"),
     "start": ("启动", "start"),
     "read_log": ("读记录", "read"),
+    "readings": ("读数", "readings"),
     "question": ("擦除并写入？[y/N] ", "Erase it and write? [y/N] "),
     "declined": ("没有写入。", "Nothing was written."),
     "stopped": ("已停止。", "Stopped."),
@@ -103,15 +104,20 @@ def phrase(key: str, lang: str, **facts: object) -> str:
 
 
 def facts(pairs: Iterable[tuple[str, str]], lang: str) -> str:
+    """`named`, with the names by their keys."""
+    return named((phrase(key, lang), value) for key, value in pairs)
+
+
+def named(pairs: Iterable[tuple[str, str]]) -> str:
     """Names and values below each other; a pair with the same name as the one before goes on below it.
 
     On a terminal a value that is too long for it goes on below itself.
     """
     left = room() - NAME_COLUMNS - 1
     lines, before = [], ""
-    for key, value in pairs:
-        name = "" if key == before else phrase(key, lang)
-        before = key
+    for told, value in pairs:
+        name = "" if told == before else told
+        before = told
         for part in wrapped(value, max(left, ROOM_LEAST)):
             lines.append(name + " " * (NAME_COLUMNS - words.columns(name)) + part)
             name = ""

@@ -30,10 +30,13 @@ def live(stream: TextIO) -> bool:
 
 
 class Steps:
-    """`count` steps. `with step(key):` is one; `show(done, total)` tells how far it is, in bytes."""
+    """`count` steps. `with step(key):` is one; `show(done, total)` tells how far it is, in bytes, or in whatever else
+    has no `rate` that anybody asks for.
+    """
 
-    def __init__(self, count: int, lang: str, stream: TextIO | None = None) -> None:
+    def __init__(self, count: int, lang: str, stream: TextIO | None = None, *, rate: bool = True) -> None:
         self._count = count
+        self._rate = rate
         self._lang = lang
         self._stream = stream or sys.stderr
         self._live = live(self._stream)
@@ -85,7 +88,7 @@ class Steps:
         size = BAR if shutil.get_terminal_size().columns >= WIDE else BAR_NARROW
         bar = "█" * round(share * size) + "░" * (size - round(share * size))
         told = f"{share * 100:3.0f} %"
-        if seconds > 0 and size == BAR:
+        if seconds > 0 and size == BAR and self._rate:
             told += f"  {self._done / seconds / 1000:6.1f} kB/s"
         if seconds > LEFT_AFTER_S and share > 0:
             left = phrase("left", self._lang, seconds=f"{seconds * (1 - share) / share:.0f}")
