@@ -14,6 +14,13 @@ from tools.faults import codes, explained, fault, table
 # Codes that were given, to what. A failure that is new gets a line here; no line is ever changed or taken away: a
 # failure that has gone goes into GONE, so that its code is not given a second time.
 GIVEN = {
+    "RP-A01": "check_no_terminal",
+    "RP-A02": "check_alarm",
+    "RP-A03": "check_no_name",
+    "RP-A04": "check_answers",
+    "RP-A05": "check_mode",
+    "RP-A06": "check_mode_stays",
+    "RP-A07": "check_other_file",
     "RP-C01": "unreadable",
     "RP-C02": "unwritable",
     "RP-C03": "ask_first",

@@ -1,0 +1,141 @@
+"""How a check looks: a line a step with its state at the end, and a line that is drawn anew while it waits.
+
+Rules of this file: right at 80 columns and at 40, in both languages; no escape bytes at all: a line is drawn anew with
+blanks behind it. What is awaited is shown on a terminal only; elsewhere a step is one plain line.
+"""
+
+import shutil
+import sys
+from collections.abc import Iterable
+from typing import TextIO
+
+from gateway import words
+from tools.check.said import said, tell
+from tools.check.step import SKIP, Outcome, Step, Text
+from tools.failure import wrapped
+from tools.phrases import phrase
+
+NAME_COLUMNS = 12
+NUMBER_COLUMNS = 4
+NARROW = 60  # Below it what was found goes on the next line.
+WIDE_MOST = 80
+LEFT_AFTER_S = 2.0
+
+
+class Screen:
+    """`out`: where results go; `talk`: prompts, and what is drawn anew."""
+
+    def __init__(self, lang: str, out: TextIO | None = None, talk: TextIO | None = None) -> None:
+        self.lang = lang
+        self._out = out or sys.stdout
+        self._talk = talk or sys.stderr
+        self._drawn = self._talk.isatty()
+        self._shown = 0  # Columns of the line that is drawn anew.
+
+    @property
+    def columns(self) -> int:
+        """Columns of the terminal."""
+        return max(20, shutil.get_terminal_size().columns)
+
+    def lines(self, texts: Iterable[str]) -> None:
+        """Whole lines, each within the terminal."""
+        self.clear()
+        for text in texts:
+            parts = wrapped(text, self._room()) if self._out.isatty() else [text]
+            print("\n".join(parts), file=self._out, flush=True)
+
+    def step(self, number: int, step: Step, outcome: Outcome) -> None:
+        """The line of a step that is over."""
+        self.clear()
+        state = phrase(outcome.state, self.lang)
+        found = tell(outcome.said, self.lang)
+        print("\n".join(self.laid_out(self._head(number, step), found, state)), file=self._out, flush=True)
+
+    def left_out(self, first: int, last: int, reason: Text) -> None:
+        """Steps that are not done, all for one reason."""
+        self.clear()
+        told = said("steps_left_out", count=last - first + 1, reason=reason)
+        head = f"{first:>{NUMBER_COLUMNS - 1}}-{last} "
+        head += " " * max(0, NUMBER_COLUMNS + NAME_COLUMNS - len(head))
+        print(
+            "\n".join(self.laid_out(head, tell(told, self.lang), phrase(SKIP, self.lang))), file=self._out, flush=True
+        )
+
+    def plan(self, number: int, step: Step, texts: list[Text]) -> None:
+        """A step that would be done."""
+        head, *rest = [part for text in texts for part in wrapped(tell(text, self.lang), self._plan_room())]
+        indent = " " * (NUMBER_COLUMNS + NAME_COLUMNS if self._wide() else NUMBER_COLUMNS)
+        if self._wide():
+            print(self._head(number, step) + head, file=self._out)
+        else:
+            print(self._head(number, step).rstrip(), indent + head, sep="\n", file=self._out)
+        print("".join(f"{indent}{part}\n" for part in rest), end="", file=self._out, flush=True)
+
+    def prompt(self, step: Step, prompt: Text, number: int = 0) -> None:
+        """What a person is asked to do."""
+        self.clear()
+        text = f"{tell(step.name, self.lang)}: {tell(prompt, self.lang)}"
+        parts = wrapped(text, self._room(NUMBER_COLUMNS)) if self._drawn else [text]
+        print("".join(f"{' ' * NUMBER_COLUMNS}{part}\n" for part in parts), end="", file=self._talk, flush=True)
+
+    def live(self, text: object, left_s: float = 0.0) -> None:
+        """Draw the line that shows how it is now."""
+        if not self._drawn:
+            return
+        line = tell(text, self.lang)
+        if left_s > LEFT_AFTER_S:
+            line += "  " + tell(said("time_left", seconds=f"{left_s:.0f}"), self.lang)
+        self.draw(line)
+
+    def draw(self, line: str) -> None:
+        """The same with its text as it is."""
+        if not self._drawn:
+            return
+        line = cut(" " * NUMBER_COLUMNS + line, self.columns - 1)
+        taken = words.columns(line)
+        self._talk.write("\r" + line + " " * max(0, self._shown - taken))
+        self._talk.flush()
+        self._shown = taken
+
+    def clear(self) -> None:
+        """Take that line away."""
+        if self._drawn and self._shown:
+            self._talk.write("\r" + " " * self._shown + "\r")
+            self._talk.flush()
+            self._shown = 0
+
+    def laid_out(self, head: str, found: str, state: str) -> list[str]:
+        """Head, what was found and the state, the state at the end of the first line."""
+        if not self._out.isatty():
+            return [f"{head}{found}  {state}"]
+        room = self._room()
+        if not self._wide():
+            first = head.rstrip() + " " * max(1, room - words.columns(head.rstrip()) - words.columns(state)) + state
+            return [first, *(" " * NUMBER_COLUMNS + part for part in wrapped(found, room - NUMBER_COLUMNS))]
+        first, *rest = wrapped(found, room - words.columns(head) - words.columns(state) - 2)
+        gap = max(2, room - words.columns(head) - words.columns(first) - words.columns(state))
+        below = [part for part in wrapped(" ".join(rest), room - NUMBER_COLUMNS - NAME_COLUMNS) if part]
+        indent = " " * (NUMBER_COLUMNS + NAME_COLUMNS)
+        return [head + first + " " * gap + state, *(indent + part for part in below)]
+
+    def _head(self, number: int, step: Step) -> str:
+        name = tell(step.name, self.lang)
+        return f"{number:>{NUMBER_COLUMNS - 1}} {name}" + " " * max(1, NAME_COLUMNS - words.columns(name))
+
+    def _wide(self) -> bool:
+        return not self._out.isatty() or self.columns >= NARROW
+
+    def _room(self, indent: int = 0) -> int:
+        return max(20, min(self.columns - 1, WIDE_MOST - 1) - indent)
+
+    def _plan_room(self) -> int:
+        if not self._out.isatty():
+            return WIDE_MOST * 2
+        return self._room(NUMBER_COLUMNS + NAME_COLUMNS if self._wide() else NUMBER_COLUMNS)
+
+
+def cut(text: str, room: int) -> str:
+    """`text` within `room` columns."""
+    while words.columns(text) > room:
+        text = text[:-1]
+    return text
