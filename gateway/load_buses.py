@@ -5,7 +5,7 @@ has one owner per bus, a name one in the station; a bus that cannot be scanned i
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from boards.definition import canonical
+from boards.records import Profile
 from gateway import wire_time
 from gateway.bought import plan
 from gateway.config import Bus, Channel, Source
@@ -34,11 +35,10 @@ MakeBoard = Callable[[str, dict[str, Any] | None, list[str] | None], dict[str, A
 
 
 class Made(NamedTuple):
-    """A source, the registers of each read that one look at it takes, and those of its longest log row (0 = no log)."""
+    """A source, and what it asks of its bus."""
 
     source: Source
-    reads: tuple[int, ...]
-    row_registers: int
+    load: wire_time.Load
 
 
 class Line(NamedTuple):
@@ -194,9 +194,7 @@ class Reader:
         if made is None:
             return None
         source = replace(made[0], bus=line.name, address=address)
-        quantities = [channel.quantity for channel in source.channels]
-        row_registers = wire_time.row_registers(len(quantities), "rain_um" in quantities)
-        return Made(source, (now_count(len(quantities)),), row_registers)
+        return Made(source, board_load([channel.quantity for channel in source.channels]))
 
     def board(self, table: Table, example: str, make: MakeBoard) -> tuple[Source, int] | None:
         """A board of ours, of which the place is not known yet, and its scan in ms; `make` gives its board.json."""
@@ -256,12 +254,12 @@ class Reader:
         channels = self._channels(table, name, (profile.columns,) if profile else ())
         if name is None or profile is None or row_ms is None or profile_name is None:
             return None
-        reads = tuple(count for _, _, count in plan(profile))
+        load = sensor_load(profile)
         source = Source(
             name=name, bus=line.name, address=address, profile=profile_name, channels=channels, row_s=row_ms // 1_000,
-            cadence_ms=len(reads) * profile.min_interval_ms,
+            cadence_ms=len(load.reads) * profile.min_interval_ms,
         )  # fmt: skip
-        return Made(source, reads, 0)
+        return Made(source, load)
 
     def _definition_name(self, table: Table, key: str, example: str) -> str | None:
         """A name in boards/, or the path of a file beside station.toml."""
@@ -301,30 +299,36 @@ class Reader:
         return tuple(channels)
 
 
+def board_load(quantities: Sequence[str]) -> wire_time.Load:
+    """What a board of ours with these quantities asks of its bus."""
+    row_registers = wire_time.row_registers(len(quantities), "rain_um" in quantities)
+    return wire_time.Load((now_count(len(quantities)),), row_registers)
+
+
+def sensor_load(profile: Profile) -> wire_time.Load:
+    """What a bought sensor asks of its bus."""
+    return wire_time.Load(tuple(count for _, _, count in plan(profile)))
+
+
 def _check_wire(table: Table, line: Line, scan_ms: int, made: list[Made]) -> None:
     """Every source once, and the longest row of a log, must fit into one scan."""
-    looks_us, logs_us = _needed_us(line, line.baud, made)
+    loads = [one.load for one in made]
+    looks_us, logs_us = wire_time.scan_us(loads, line.baud, line.char_bits)
     needed_us = looks_us + logs_us
     if needed_us <= scan_ms * 1_000:
         return
     do = [f'scan = "{-(-needed_us // 100_000) / 10:g} s"']
     for baud in BAUDS:
-        if baud > line.baud and sum(_needed_us(line, baud, made)) <= scan_ms * 1_000:
-            do.append(f"baud = {baud} ({_ms(sum(_needed_us(line, baud, made)))})")
+        faster_us = sum(wire_time.scan_us(loads, baud, line.char_bits))
+        if baud > line.baud and faster_us <= scan_ms * 1_000:
+            do.append(f"baud = {baud} ({_ms(faster_us)})")
             break
-    reads = sum(len(one.reads) for one in made)
+    reads = sum(len(load.reads) for load in loads)
     reason = (
         f"{len(made)} sources need {_ms(looks_us)} for {reads} reads + {_ms(logs_us)} for the logs = {_ms(needed_us)}"
         f" on the wire at {line.baud} baud {line.framing}, but a scan is {scan_ms} ms"
     )
     table.problem("scan", f"{reason}; use {' or '.join(do)}, or put some on another bus")
-
-
-def _needed_us(line: Line, baud: int, made: list[Made]) -> tuple[int, int]:
-    """(reads of one scan, one log read) if the bus ran at `baud`."""
-    looks_us = sum(wire_time.read_us(count, baud, line.char_bits) for one in made for count in one.reads)
-    registers = max((one.row_registers for one in made), default=0)
-    return looks_us, wire_time.drain_us(registers, baud, line.char_bits) if registers else 0
 
 
 def _ms(us: int) -> str:

@@ -6,6 +6,7 @@ answer 5 + 2n. Source: MODBUS Application Protocol V1.1b3, 6.3, 6.12, 6.14; MODB
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from wire.modbus import FILE_REGISTERS_MAX, t35_us
 from wire.registers import LOG_HEADER_BYTES
@@ -18,6 +19,15 @@ ORDER_EXCHANGE = 11 + 8  # The same of one register.
 ROW_BYTES = 21  # Of a row without readings and tips.
 READING_BYTES = 18  # A reading with its low, high and spread.
 TIPS_BYTES = 3 * 32
+
+
+class Load(NamedTuple):
+    """What one source asks of its bus: registers of each read that a look at it takes, and those of its longest log
+    row (0 = no log).
+    """
+
+    reads: tuple[int, ...]
+    row_registers: int = 0
 
 
 def chars_us(count: int, baud: int, char_bits: int) -> int:
@@ -91,3 +101,11 @@ def coalesce(points: Iterable[tuple[int, int, int]], block_max: int) -> list[tup
                 continue
         reads.append((function, register, count))
     return reads
+
+
+def scan_us(loads: Iterable[Load], baud: int, char_bits: int) -> tuple[int, int]:
+    """(one look at each source, one row of the longest log): what a scan must have room for."""
+    loads = list(loads)
+    looks_us = sum(read_us(count, baud, char_bits) for load in loads for count in load.reads)
+    registers = max((load.row_registers for load in loads), default=0)
+    return looks_us, drain_us(registers, baud, char_bits) if registers else 0
