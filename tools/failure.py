@@ -18,6 +18,7 @@ COLUMN = 8  # Where the text of a part begins.
 CODE_END = 72  # Where a code ends on a wide line.
 LINE_MAX = 1_000  # Where nobody's terminal ends a line.
 ROOM_LEAST = 20
+CLOSING, OPENING = "，。；：、）！？”》", "（“《"
 COMMANDS = ("riverpost ", "sudo ", "mosquitto_")  # A line with one of these is to be copied: it is never broken.
 PARTS = {
     "en": ("FAIL", "Seen", "Likely", "Do", "State", "More"),
@@ -87,14 +88,22 @@ def columns(text: str) -> int:
 
 
 def wrapped(text: str, room: int) -> list[str]:
-    """`text` in pieces of at most `room` columns, cut at spaces where there are any."""
+    """`text` in pieces of at most `room` columns, cut at spaces and beside Chinese characters, never within a word that
+    fits; no line begins with a mark that belongs to the one before.
+    """
     lines = []
     while columns(text) > room:
         end = len(text)
         while columns(text[:end]) > room:
             end -= 1
-        space = text.rfind(" ", 1, end + 1)
-        end = space if space > 0 else end
-        lines.append(text[:end])
+        end = next((place for place in range(end, 0, -1) if _may_cut(text, place)), end)
+        lines.append(text[:end].rstrip(" "))
         text = text[end:].lstrip(" ")
     return [*lines, text]
+
+
+def _may_cut(text: str, place: int) -> bool:
+    before, after = text[place - 1], text[place]
+    if after in CLOSING or before in OPENING or not text[:place].strip(" "):
+        return False
+    return " " in (before, after) or columns(before) == 2 or columns(after) == 2
