@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.load import load
-from tools.__main__ import commands
+from tools.__main__ import commands, main
 
 TOP = Path(__file__).resolve().parents[1]
 READMES = ("README.md", "README.zh-CN.md")
@@ -26,6 +26,15 @@ def test_the_station_of_the_readme_is_a_good_one(tmp_path):
         191_500,
         195_000,
     ]
+
+
+def test_the_answers_of_the_readme_make_a_site(tmp_path):
+    texts = re.findall(r"```toml\n(.*?)```", (TOP / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (text,) = [text for text in texts if text.startswith("station = {")]
+    file = tmp_path / "answers.toml"
+    file.write_text(text, encoding="utf-8")
+    assert main(["site", "new", str(tmp_path / "site"), "--answers", str(file)]) == 0
+    assert [source.name for source in load(tmp_path / "site" / "station.toml").sources] == ["level", "slope", "radar"]
 
 
 @pytest.mark.parametrize("name", READMES)

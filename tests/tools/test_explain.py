@@ -85,6 +85,11 @@ GIVEN = {
     "RP-S04": "half_station",
     "RP-S05": "station_changed",
     "RP-S06": "bad_change",
+    "RP-N01": "site_exists",
+    "RP-N02": "site_answers",
+    "RP-N03": "site_nobody",
+    "RP-N04": "site_no_file",
+    "RP-N05": "site_refused",
 }
 GONE: set[str] = set()
 

@@ -1,0 +1,77 @@
+"""What follows when the file is written: each step in its order, with the command that does it.
+
+Rules of this file: a command can be copied as it stands: names, addresses and files are those of the site.
+"""
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tools.image import store
+from tools.site.model import BOARD, Answers, devices, given, levels, on_line, on_wifi
+from tools.site.station_file import CENTER_PASSWORD_FILE, PLACEHOLDER
+from tools.site.station_text import Waiting
+from tools.site.texts import said
+
+BY = '--by "$USER"'
+
+
+class Step(NamedTuple):
+    """What is done, and the command; "" where hands do it."""
+
+    text: str
+    command: str = ""
+
+
+Make = Callable[..., Step]
+
+
+def steps(answers: Answers, file: Path, waiting: Sequence[Waiting], lang: str) -> list[Step]:
+    """All steps from the empty board to the accepted site."""
+
+    def step(key: str, command: str = "", /, **facts: object) -> Step:
+        return Step(said("wiring", "step", key, lang, **facts), command)
+
+    return [*_before(answers, file, step), *_boards(answers, file, step), *_after(answers, file, waiting, step)]
+
+
+def _before(answers: Answers, file: Path, step: Make) -> Iterator[Step]:
+    yield step("verify", f"riverpost gateway {_quoted(file)} --check")
+    folder = Path(answers["spool.path"]).parent
+    if folder != Path():
+        yield step("folder", f'sudo install -d -o "$USER" -m 700 {_quoted(folder)}')
+    if given(answers, "center.host") and given(answers, "center.user"):
+        yield step("password", f"install -m 600 /dev/stdin {_quoted(file.parent / CENTER_PASSWORD_FILE)}")
+
+
+def _boards(answers: Answers, file: Path, step: Make) -> Iterator[Step]:
+    ours = [device for device in devices(answers) if device.kind == BOARD]
+    images = sorted({device.board.image for device in ours})
+    if images:
+        yield step("images", images=", ".join(images), folder=store.folder())
+    for device in ours:
+        command = f"riverpost flash {device.type} --station {_quoted(file)} --name {_quoted(device.name)}"
+        key = "hold" if device.board.chip == "rp2040" else "flash"
+        label = _quoted(f"{device.name}.svg")
+        yield step(key, f"{command} --label {label}", name=device.name, type=device.type)
+    for device in on_wifi(answers):
+        if not device.serial:
+            yield step("serial", name=device.name, placeholder=PLACEHOLDER.format(device.number))
+
+
+def _after(answers: Answers, file: Path, waiting: Sequence[Waiting], step: Make) -> Iterator[Step]:
+    yield step("wire")
+    if on_line(answers):
+        yield step("scan", f"riverpost scan --station {_quoted(file)}")
+    yield step("gateway", f"riverpost gateway {_quoted(file)}")
+    for level in levels(answers):
+        command = f"riverpost calibrate level {_quoted(level.channel)} --station {_quoted(file)} {BY}"
+        yield step("level", command, channel=level.channel)
+    if waiting:
+        yield step("enable", f"riverpost site enable {_quoted(file)}")
+    yield step("check", f"riverpost check --station {_quoted(file)}")
+
+
+def _quoted(text: object) -> str:
+    return shlex.quote(str(text))
