@@ -46,10 +46,10 @@ class Steps:
         self._done = self._total = 0
 
     @contextlib.contextmanager
-    def step(self, key: str) -> Iterator[None]:
-        """Tell the step `key` of the phrases when it begins, meanwhile and when it is over."""
+    def step(self, key: str, name: str = "") -> Iterator[None]:
+        """Tell the step `key` of the phrases, or of that name, when it begins, meanwhile and when it is over."""
         self._number += 1
-        self._name = phrase(key, self._lang)
+        self._name = name or phrase(key, self._lang)
         self._began_s = time.monotonic()
         self._done = self._total = 0
         over = threading.Event()

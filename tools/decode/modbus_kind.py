@@ -63,7 +63,7 @@ def split(data: bytes) -> tuple[list[Frame], int]:
     open_ends = [0]
     while open_ends and len(data) not in before and len(before) < FRAMES_MAX:
         at = open_ends.pop()
-        for frame in reversed(_frames_at(data, at)):
+        for frame in reversed(frames_at(data, at)):
             end = at + len(frame.data)
             if end not in before:
                 before[end] = at, frame
@@ -76,7 +76,7 @@ def split(data: bytes) -> tuple[list[Frame], int]:
     return frames[::-1], end
 
 
-def _frames_at(data: bytes, at: int) -> list[Frame]:
+def frames_at(data: bytes, at: int) -> list[Frame]:
     """The frames that begin at `at`, one for each length that is right."""
     sides: dict[int, tuple[str, ...]] = {}
     for side, length in _lengths(data, at).items():
@@ -101,7 +101,7 @@ def _lengths(data: bytes, at: int) -> dict[str, int]:
     found = {}
     if (length := request_length(data, at, len(data))) > 0:
         found["request"] = length
-    length = _identification_length(data, at) if data[at + 1 : at + 2] == bytes([ENCAPSULATED]) else None
+    length = identification_length(data, at) if data[at + 1 : at + 2] == bytes([ENCAPSULATED]) else None
     if length is None:
         length = answer_length(data, at, len(data))
     asks_file = data[at + 1 : at + 2] == bytes([READ_FILE]) and "request" in found
@@ -110,7 +110,7 @@ def _lengths(data: bytes, at: int) -> dict[str, int]:
     return found
 
 
-def _identification_length(data: bytes, at: int) -> int:
+def identification_length(data: bytes, at: int) -> int:
     """Of an answer of function 43/14: its objects say where it ends. 0 = it does not."""
     if at + 8 > len(data) or data[at + 2] != MEI_IDENTIFICATION:
         return 0

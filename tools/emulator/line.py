@@ -22,7 +22,9 @@ from typing import Any
 
 from boards import load_profile
 from tools.emulator import rtu
+from tools.emulator.line_end import MasterEnd
 from tools.emulator.sensors import TURN_NS, BoughtSensor
+from tools.emulator.uart_model import Setting
 from tools.emulator.wire_model import MASTER, Wire
 
 READ_MAX = 4_096
@@ -42,6 +44,7 @@ class Line:
         self.wire = wire
         self.sensors: dict[str, BoughtSensor] = {}
         self.answers: deque[tuple[str, int, str]] = deque(maxlen=ANSWERS_KEPT)  # sensor, end in real us, bytes in hex
+        self.follows_port = False  # Is the master's port believed to be set as its user set it?
         self.bytes_not_taken = 0  # for somebody who does not read: dead, or not there
         self._control = control
         self._asked = b""
@@ -85,6 +88,8 @@ class Line:
                 raise
             return
         if data:
+            if self.follows_port and self._port_of[file] == MASTER:
+                self.wire.end.setting = port_setting(file, self.wire.end.own)
             self.wire.talk(self._port_of[file], data, time.monotonic_ns())
 
     def _hand_over(self, now_ns: int) -> None:
@@ -156,6 +161,25 @@ def _echo(line: Line, value: bool, _: int) -> None:
     line.wire.faults.echo = value
 
 
+def _follow(line: Line, value: bool, _: int) -> None:
+    line.follows_port = value
+    if not value:
+        line.wire.end.setting = line.wire.end.own
+
+
+def _swap(line: Line, biased: bool | None, _: int) -> None:
+    line.wire.end.swapped, line.wire.end.biased = biased is not None, bool(biased)
+
+
+def _reflect(line: Line, ring_us: float, _: int) -> None:
+    line.wire.faults.ring_us = ring_us
+
+
+def _clear(line: Line, value: object, now_ns: int) -> None:
+    line.wire.faults.clear()
+    _swap(line, None, now_ns)
+
+
 def _chunk(line: Line, value: int, _: int) -> None:
     if value <= 0:
         raise ValueError("a piece lasts longer than 0 us")
@@ -174,7 +198,11 @@ COMMANDS: dict[str, Callable[[Line, Any, int], Any]] = {
     "duplicate": lambda line, value, _: line.wire.faults.twins.add(value),
     "garbage": lambda line, value, now_ns: line.wire.garbage(now_ns, *value),  # [seconds, seed, pause in characters]
     "echo": _echo,
-    "clear": lambda line, _, __: line.wire.faults.clear(),
+    "follow_port": _follow,  # the master's rate is that of its port; else it is the line's, whatever the port says
+    "swapped": _swap,  # the wires at the master's end, on a pair with bias (true) or without; null = as they should be
+    "floating": lambda line, value, now_ns: line.wire.let_float(now_ns, value),  # bytes a second that nobody sent
+    "reflections": _reflect,  # us in which an edge's echo falls to a third
+    "clear": _clear,
     "sensor": lambda line, value, _: line.sensors[value[0]].set(value[1], value[2]),
     "sensor_fault": lambda line, value, _: line.sensors[value[0]].fault(value[1]),
     "answers": lambda line, _, __: line.take_answers(),
@@ -201,6 +229,20 @@ def open_port() -> tuple[int, int, str]:
         for file in taken:
             os.close(file)
     raise OSError(errno.EBUSY, f"{PORTS_MAX} new ports in turn were taken by somebody at once")
+
+
+def port_setting(master: int, own: Setting) -> Setting:
+    """How the other end of the pseudo-terminal `master` is set, as far as one can tell: `own` is the line's.
+
+    Such a terminal keeps its rate and the bit for odd parity; that there is a parity at all it forgets.
+    """
+    _, _, control, _, _, speed, _ = termios.tcgetattr(master)
+    bauds = {getattr(termios, name): int(name[1:]) for name in dir(termios) if name[0] == "B" and name[1:].isdigit()}
+    if control & termios.PARODD:
+        framing = "8O1"
+    else:
+        framing = own.framing if own.parity != "O" else "8N1"
+    return Setting(bauds.get(speed, own.baud) or own.baud, framing)
 
 
 def _is_ours(slave: int) -> bool:
@@ -244,6 +286,7 @@ def main(argv: list[str] | None = None) -> int:
         args.master, kept_open, path = open_port()
         print(json.dumps({"port": path}), flush=True)
     wire = Wire(baud=args.baud, char_bits=10 if args.framing == "8N1" else 11, rate=args.rate)
+    wire.end = MasterEnd(Setting(args.baud, args.framing))
     line = Line(wire, args.master, args.control)
     for text in args.device:
         name, address, file = text.split(":")

@@ -1,8 +1,19 @@
-"""What goes wrong on a line: cut cables, noise, answers cut short, foreign numbers, a second device, garbage.
+"""What goes wrong on a line: cut cables, noise, answers cut short, foreign numbers, a second device, garbage, no bias,
+reflections.
 
 Rules of this file: no clock and no files; every chance comes from a seed, so that a run can be had again.
+
+A pair without bias rests near 0 V, where a receiver without a fail-safe threshold shows anything: short dips to space
+that a UART takes for start bits, so that most such bytes end in ones, and often one right behind a frame, when its
+driver lets go. How many come in a second differs from site to site and is a setting here.
+
+A pair that is open at its end throws each edge back; the echo dies away within a few runs over the cable (10 ns for 2 m
+of way), so it matters where half a bit is not much longer than that: `ring_us` is the time in which it falls to a
+third, and a bit behind an edge is wrong with the probability exp(-(half a bit / ring)^2) / 2. The shape of that curve
+is ours, not measured: what it shows is that errors come with rate and length, and none at 9600 baud.
 """
 
+import math
 import random
 from collections import deque
 
@@ -12,6 +23,7 @@ GARBAGE_BURST_MAX = 40  # bytes of one burst of garbage
 GARBAGE_PAUSE_CHARS = 200  # longest pause between bursts: some exchanges come through, most do not
 FRAMES_KEPT = 16  # frames heard, from which cut frames are made
 FRAME_KEPT_MAX = 256
+FLOATING = (b"\x00", b"\x80", b"\xe0", b"\xf0", b"\xf8", b"\xfc", b"\xfe", b"\xff", b"\xff", b"\xff")
 TWIN_LATE_CHARS = 12  # how far behind the end of the first answer a twin's answer may begin
 
 
@@ -31,6 +43,8 @@ class Faults:
         self.echo = False
         self.garbage_until_ns: int | None = None  # of the station's time
         self.garbage_pause_chars = GARBAGE_PAUSE_CHARS
+        self.floating_per_s = 0.0
+        self.ring_us = 0.0
         self._bits_wrong_permil = 0
         self._bits_to_error = 0
 
@@ -84,6 +98,29 @@ class Faults:
                 at = self._random.randrange(1, len(frame))
                 return pause, frame[:at] if self._random.random() < 0.5 else frame[at:]
         return pause, self._random.randbytes(self._random.randint(1, GARBAGE_BURST_MAX))
+
+    def floated(self) -> tuple[bytes, float]:
+        """(a byte that nobody sent, seconds until the next)."""
+        return self._random.choice(FLOATING), self._random.expovariate(self.floating_per_s)
+
+    def tail(self) -> bytes:
+        """What a pair without bias adds when a driver lets go; b"" = nothing."""
+        if not self.floating_per_s or self._random.random() < 0.5:
+            return b""
+        return self._random.choice(FLOATING)
+
+    def reflected(self, data: bytes, half_bit_us: float) -> bytes:
+        """`data` as it arrives over a pair that throws its edges back."""
+        wrong = math.exp(-((half_bit_us / self.ring_us) ** 2)) / 2
+        dirty = bytearray(data)
+        for at, byte in enumerate(data):
+            before = 0  # the start bit
+            for place in range(8):
+                bit = byte >> place & 1
+                if bit != before and self._random.random() < wrong:
+                    dirty[at] ^= 1 << place
+                before = bit
+        return bytes(dirty)
 
     def clash(self, ours: int, theirs: int) -> int:
         """What a receiver makes of two bytes at once: dominant zeros, and edges in the wrong place."""

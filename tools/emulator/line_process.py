@@ -123,6 +123,22 @@ class LineProcess:
         """For so long of the station's time somebody sends random bytes and pieces of frames."""
         self.command(garbage=[seconds, seed] if pause_chars is None else [seconds, seed, pause_chars])
 
+    def follow_port(self, on: bool = True) -> None:
+        """The gateway's port is as fast as it is set; without it, as fast as the line, however it is set."""
+        self.command(follow_port=on)
+
+    def swap(self, biased: bool = True) -> None:
+        """The two wires at the gateway's end are exchanged."""
+        self.command(swapped=biased)
+
+    def float_idle(self, bytes_per_s: float) -> None:
+        """Nothing holds the pair at mark while nobody drives it: so many bytes a second that nobody sent."""
+        self.command(floating=bytes_per_s)
+
+    def reflect(self, ring_us: float) -> None:
+        """The pair is open at its end; the echo of an edge falls to a third in so many microseconds."""
+        self.command(reflections=ring_us)
+
     def in_pieces(self, piece_us: int) -> None:
         """Hand frames over in pieces of so much real time instead of whole; stays until it is set again."""
         self.command(chunk_us=piece_us)

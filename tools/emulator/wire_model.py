@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tools.emulator import rtu
+from tools.emulator.line_end import MasterEnd
 from tools.emulator.line_faults import Faults
+from tools.emulator.uart_model import Setting
 
 MASTER = 0  # The port of the gateway.
 CHUNK_NS = 1_000_000_000  # Bytes are handed over in pieces of so much real time: whole frames.
@@ -91,6 +93,7 @@ class Wire:
     quiet_listeners: list[QuietListener] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.end = MasterEnd(Setting(self.baud, "8N1" if self.char_bits == 10 else "8E1"))
         self._now_ns = 0
         self._station_ns = 0  # time of the station's clock, counted by the line itself
         self._bursts: list[Burst] = []
@@ -105,6 +108,8 @@ class Wire:
         self._set_times()
         self._twin = self.join("twin", kind="fault")
         self._garbage = self.join("garbage", kind="fault")
+        self._floating = self.join("floating", kind="fault")
+        self._adapter = self.join("adapter", kind="fault")  # what only the master hears
 
     def join(self, name: str, address: int = 0, kind: str = "device") -> int:
         """Connect one more; its port number."""
@@ -136,6 +141,14 @@ class Wire:
         pause = {} if pause_chars is None else {"pause_chars": pause_chars}
         self.faults.garbage(self._station_ns + round(station_s * 1e9), seed, **pause)
         self.talk_at(self._garbage, self.faults.nonsense()[1], now_ns)
+
+    def let_float(self, now_ns: int, bytes_per_s: float) -> None:
+        """From now on nothing holds the pair at mark while nobody drives it; 0 = something does."""
+        self._run(now_ns)
+        was = self.faults.floating_per_s
+        self.faults.floating_per_s = bytes_per_s
+        if bytes_per_s and not was:
+            self.talk_at(self._floating, b"", now_ns)
 
     def advance(self, now_ns: int) -> list[Heard]:
         """Everything that arrived since the last call, in order."""
@@ -189,6 +202,7 @@ class Wire:
     def _set_times(self) -> None:
         self._char_ns = rtu.char_ns(self.baud, self.char_bits, self.rate)
         self._t35_ns = rtu.t35_ns(self.baud, self.char_bits, self.rate)
+        self.end.line_is(self.baud)
 
     def _run(self, now_ns: int) -> None:
         """Let everything happen that is due by `now_ns`, in its order."""
@@ -219,6 +233,14 @@ class Wire:
 
     def _begin(self, port: int, data: bytes, at_ns: int) -> None:
         who = self.ports[port]
+        if port == self._adapter:
+            self._out.append(Heard(data, self._all_but_master()))
+            return
+        if port == self._floating:
+            data = self._float(data, at_ns)
+        char_ns = self._char_ns
+        if port == MASTER and not self.end.is_plain:
+            data, char_ns = self._by_adapter(data, at_ns)
         if who.kind == "device":
             twin = self.faults.twin(who.address, data)
             data = self.faults.spoken(who.address, data)
@@ -235,7 +257,7 @@ class Wire:
             own.data += data[: max(0, TALK_MAX - len(own.data))]
             end_ns = own.end_ns
         else:
-            burst = Burst(port, at_ns, self._char_ns, bytearray(data[:TALK_MAX]))
+            burst = Burst(port, at_ns, char_ns, bytearray(data[:TALK_MAX]))
             self.counts.collisions += any(b.end_ns > at_ns for b in self._bursts)
             self._bursts.append(burst)
             self.counts.frames += 1
@@ -244,6 +266,30 @@ class Wire:
         who.bytes += len(data)
         if who.kind != "fault":
             self._last_end_ns = max(self._last_end_ns, end_ns)
+            if tail := self.faults.tail():
+                self.talk_at(self._floating, tail, end_ns)
+
+    def _float(self, data: bytes, at_ns: int) -> bytes:
+        """A byte that nobody sent, if nobody drives the pair; without `data` the next one is put down too."""
+        if not self.faults.floating_per_s:
+            return b""
+        if not data:
+            data, pause_s = self.faults.floated()
+            self.talk_at(self._floating, b"", at_ns + max(1, round(pause_s * 1e9 / self.rate)))
+        return b"" if any(burst.end_ns > at_ns for burst in self._bursts) else data
+
+    def _by_adapter(self, data: bytes, at_ns: int) -> tuple[bytes, int]:
+        """(what the others hear of the master's `data`, how long a character of it takes)."""
+        setting = self.end.setting
+        took_ns = len(data) * rtu.char_ns(setting.baud, setting.bits, self.rate)
+        after = (data if self.faults.echo else b"") + self.end.after_own()
+        if after:
+            self.talk_at(self._adapter, after, at_ns + took_ns)
+        heard = self.end.said(data)
+        return heard, max(1, took_ns // len(heard)) if heard else self._char_ns
+
+    def _all_but_master(self) -> frozenset[int]:
+        return frozenset(range(MASTER + 1, len(self.ports)))
 
     def _more_garbage(self, at_ns: int) -> None:
         until_ns = self.faults.garbage_until_ns
@@ -314,16 +360,21 @@ class Wire:
                 self._deliver(bytes((byte,)), burst, frozenset(b.port for b in rivals))
 
     def _deliver(self, data: bytes, burst: Burst, rivals: frozenset[int]) -> None:
+        if self.faults.ring_us:
+            data = self.faults.reflected(data, 500_000 / self.baud)
         data = self.faults.arriving(data)
         self.counts.bytes += len(data)
         self.counts.busy_ns += round(len(data) * burst.char_ns * self.rate)
         if len(self._frame) < FRAME_KEPT_MAX:
             self._frame += data
         deaf = rivals | {burst.port}
-        if self.faults.echo:
+        if self.faults.echo and (burst.port != MASTER or self.end.is_plain):
             deaf -= {MASTER}
         if self.faults.silent:
             deaf |= {
                 n for n, port in enumerate(self.ports) if port.kind == "device" and port.address in self.faults.silent
             }
+        if MASTER not in deaf and burst.port != MASTER and not self.end.is_plain:
+            self._out.append(Heard(self.end.hears(data), self._all_but_master()))
+            deaf |= {MASTER}
         self._out.append(Heard(data, deaf))

@@ -46,14 +46,18 @@ def choose(named: str | None, lang: str) -> str:
 
 def check(port: str, lang: str) -> None:
     """`Failure` when the port is not there, may not be opened, or is another program's."""
-    path = Path(port)
-    if not path.exists():
-        raise fault("no_such_port", lang, seen=f"{port}: -", port=port)
-    if not os.access(path, os.R_OK | os.W_OK):
-        raise no_permission(port, lang)
-    holders = users_of(path)
+    check_access(port, lang)
+    holders = users_of(Path(port))
     if holders:
         raise busy(port, "\n".join(holders), lang)
+
+
+def check_access(port: str, lang: str) -> None:
+    """`Failure` when the port is not there or may not be opened."""
+    if not Path(port).exists():
+        raise fault("no_such_port", lang, seen=f"{port}: -", port=port)
+    if not os.access(port, os.R_OK | os.W_OK):
+        raise no_permission(port, lang)
 
 
 def no_permission(port: str, lang: str) -> Failure:
