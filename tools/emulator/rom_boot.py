@@ -10,7 +10,7 @@ from typing import Any
 
 from littlefs import LittleFS, LittleFSError
 
-BOOTLOADER_AT, TABLE_AT = 0x1000, 0x8000
+BOOTLOADER_AT, TABLE_AT, TABLE_BYTES = 0x1000, 0x8000, 0xC00
 SIZES = {0: 1 << 20, 1: 2 << 20, 2: 4 << 20, 3: 8 << 20, 4: 16 << 20}
 
 
@@ -21,7 +21,7 @@ def problem(flash: bytes) -> str:
     if not _whole(flash[BOOTLOADER_AT:TABLE_AT]):
         return "csum err"
     flash_bytes = SIZES.get(flash[BOOTLOADER_AT + 3] >> 4, 0)
-    rows = _rows(flash[TABLE_AT : TABLE_AT + 0xC00])
+    rows = partitions(flash[TABLE_AT : TABLE_AT + TABLE_BYTES])
     if not rows:
         return "Failed to verify partition table"
     for name, (_, offset, size) in rows.items():
@@ -63,7 +63,7 @@ def _whole(image: bytes) -> bool:
     return hashlib.sha256(image[:end]).digest() == image[end : end + 32]
 
 
-def _rows(table: bytes) -> dict[str, tuple[int, int, int]]:
+def partitions(table: bytes) -> dict[str, tuple[int, int, int]]:
     """{label: (type, offset, size)}; empty when the table's MD5 is not right."""
     rows = {}
     for at in range(0, len(table), 32):

@@ -48,6 +48,7 @@ class Chip:
         self.kind = kind
         self.mac = mac
         self.flash_bytes = flash_bytes
+        self.path = flash_path
         self.erased_sectors = 0
         self.programmed_bytes = 0
         self.cut_after: int | None = None  # Flash operations: sectors erased, blocks programmed.
