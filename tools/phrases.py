@@ -28,6 +28,10 @@ PHRASES = {
     "Kept": ("保留", "Kept"),
     "Log": ("记录", "Log"),
     "Label": ("标签", "Label"),
+    "Station": ("站点", "Station"),
+    "Serial": ("序列号", "Serial"),
+    "Change": ("改动", "Change"),
+    "Keys": ("密钥", "Keys"),
     "known": ("已知（清单内）", "on our list"),
     "unknown": ("不在清单内，按 --accept-unknown 使用", "not on our list, taken by --accept-unknown"),
     "interpreter": ("MicroPython {version}，{known}", "MicroPython {version}, {known}"),
@@ -71,6 +75,7 @@ PHRASES = {
     "write": ("写入", "write"),
     "verify": ("校验", "verify"),
     "start": ("启动", "start"),
+    "test": ("自检", "test"),
     "read_log": ("读记录", "read"),
     "readings": ("读数", "readings"),
     "question": ("擦除并写入？[y/N] ", "Erase it and write? [y/N] "),
@@ -78,6 +83,7 @@ PHRASES = {
     "stopped": ("已停止。", "Stopped."),
     "left": ("还需 {seconds} 秒", "{seconds} s left"),
     "serial": ("序列号", "serial"),
+    "definition": ("定义", "definition"),
     "station": ("站点", "station"),
     "addressed": ("地址", "address"),
     "reset_by_hand": (
@@ -90,10 +96,6 @@ PHRASES = {
     "State": ("现状", "State"),
     "Exit": ("退出码", "Exit"),
     "said_state": ("报错时若写了别的现状，以报错为准", "where the error said another state, that one holds"),
-    "no_self_test": (
-        "固件没有自检命令：以启动成功为准",
-        "the firmware has no self-test yet: that it starts is the test",
-    ),
 }
 NAME_COLUMNS = 13
 

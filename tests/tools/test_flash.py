@@ -41,6 +41,8 @@ def few_files(chip, definition):
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     monkeypatch.setattr("tools.image.files.content", few_files)
+    monkeypatch.setattr("tools.console.STOP_TRIES", 1)  # Nothing of ours runs on it, so its console is silent.
+    monkeypatch.setattr("tools.console.STOP_LIMIT_S", 0)
     (tmp_path / "tiny.bin").write_bytes(tiny())
     (tmp_path / "board.json").write_bytes(definition())
     station_file(tmp_path)
@@ -89,7 +91,9 @@ def test_a_used_board_gets_exactly_the_image_and_starts(board, files, capsys):
     assert "serial 0000a0b765123456" in out
     assert "ready" in out
     assert "\x1b" not in out + err
-    assert [line.split()[1] for line in err.splitlines()] == ["connect", "check", "erase", "write", "verify", "start"]
+    steps = ["connect", "check", "erase", "write", "verify", "start", "test"]
+    assert [line.split()[1] for line in err.splitlines()] == steps
+    assert "No self-test: No answer from the board's console" in out
     told = json.loads((files / "out.json").read_text())
     assert (told["sha256"], told["written"], told["ready"]) == (hashlib.sha256(image).hexdigest(), True, True)
     assert told["label"] == f"RP1;;;11;0000a0b765123456;{told['sha256'][:12]}"

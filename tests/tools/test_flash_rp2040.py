@@ -25,7 +25,9 @@ def interpreter() -> bytes:
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr("tools.console.STOP_TRIES", 1)  # The console below only speaks.
+    monkeypatch.setattr("tools.console.STOP_LIMIT_S", 0)
     (tmp_path / "pico.bin").write_bytes(interpreter())
     (tmp_path / "board.json").write_bytes(definition("rp2040-rs485"))
     return tmp_path
@@ -81,6 +83,7 @@ def test_interpreter_and_files_arrive_and_the_log_stays(folder, console, capsys)
     out = capsys.readouterr().out
     assert "serial e6614c311b7e8a2f" in out
     assert "rows stay on the board" in out
+    assert "No self-test: No answer from the board's console" in out
 
 
 def test_a_dry_run_and_a_drive_of_another_chip_get_nothing(folder, capsys):

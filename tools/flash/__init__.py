@@ -15,7 +15,7 @@ from tools.failure import EXIT_DONE, EXIT_STOPPED
 
 if TYPE_CHECKING:
     from tools.flash.label import Label
-    from tools.flash.work import Job
+    from tools.flash.work import Job, SelfTest
 
 HELP = "write a board's flash, see that it starts, print its label"
 EXAMPLE = """example:
@@ -80,7 +80,7 @@ def _flash(args: argparse.Namespace, job: "Job", lang: str) -> int:
     print(facts(job.facts(), lang), file=talk, flush=True)
     if args.dry_run:
         print(f"{phrase('dry_flash', lang)}   {phrase('next_call', lang)}", file=talk)
-        _tell(args, job, None, lang, False)
+        _tell(args, job, None, lang, False, None)
         return EXIT_DONE
     if not args.yes:
         if not sys.stdin.isatty():
@@ -91,13 +91,14 @@ def _flash(args: argparse.Namespace, job: "Job", lang: str) -> int:
             return EXIT_DONE
     job.write()
     ready = job.start()
+    tested = job.test() if ready else None
     label = job.label()
     _print_label(args, label, lang, talk)
-    _tell(args, job, label, lang, ready)
-    if not ready:
+    _tell(args, job, label, lang, ready, tested)
+    if tested is None:
         raise job.silent()
-    last = job.words().rpartition("\n")[2]
-    print(f"{phrase('first_words', lang, text=last)}\n{phrase('no_self_test', lang)}", file=talk)
+    print(phrase("first_words", lang, text=job.words().rpartition("\n")[2]), file=talk)
+    _print_test(tested, lang, talk)
     next_key = "next_scan" if label.station else "next_settings"
     done = phrase("done", lang, seconds=f"{time.monotonic() - began_s:.0f}")
     print(f"{done}   {phrase(next_key, lang)}", file=talk)
@@ -110,7 +111,29 @@ def _print_label(args: argparse.Namespace, label: "Label", lang: str, talk: Any)
         label.save(args.label, lang)
 
 
-def _tell(args: argparse.Namespace, job: "Job", label: "Label | None", lang: str, ready: bool) -> None:
+def _print_test(tested: "SelfTest", lang: str, talk: Any) -> None:
+    """What the self-test found. `Failure` where a part of the board is not right."""
+    from tools import self_test
+    from tools.faults import fault
+    from tools.self_test_phrases import phrase
+
+    print(*self_test.lines(list(tested.found), lang), sep="\n", file=talk)
+    if tested.reason:
+        print(phrase("unreached", lang, reason=tested.reason), file=talk)
+    if tested.failed:
+        seen = "\n".join(self_test.lines(tested.failed, lang))
+        raise fault("self_test", lang, seen=seen, state="image_written")
+
+
+def _tell(
+    args: argparse.Namespace,
+    job: "Job",
+    label: "Label | None",
+    lang: str,
+    ready: bool,
+    tested: "SelfTest | None",
+) -> None:
     if args.json:
         found = {**job.document(), "written": label is not None, "ready": ready}
+        found["self_test"] = list(tested.found) if tested else None
         images.write_json(args.json, {**found, "label": label.code if label else None}, lang)

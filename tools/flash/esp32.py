@@ -16,6 +16,7 @@ from esptool import cmds
 from esptool.util import FatalError, flash_size_bytes
 
 from boards import Board
+from tools.console import READY, UNSET
 from tools.failure import Failure
 from tools.faults import PARTLY, fault
 from tools.flash import ports
@@ -28,8 +29,6 @@ SERIAL_DIGITS = 16
 FRAME_END = b"\xc0"
 TOLD_MAX = 500
 START_LIMIT_S = 20.0
-READY = b"ready "  # What firmware/hal says on the console once its log is open.
-UNSET = (READY, b"board.json", b"Traceback")  # One of these says that a board without settings runs our start.
 WORDS_MAX = 4_096
 
 Progress = Callable[[int, int], None]

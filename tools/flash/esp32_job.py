@@ -7,6 +7,7 @@ import argparse
 import sys
 from typing import Any
 
+from tools.console import READY, UNSET
 from tools.failure import Failure
 from tools.faults import fault
 from tools.flash import ports
@@ -14,7 +15,7 @@ from tools.flash.esp32 import Session
 from tools.flash.label import Label
 from tools.flash.plan import Plan, plan
 from tools.flash.rows import Held, held
-from tools.flash.work import Source
+from tools.flash.work import SelfTest, Source, test_over
 from tools.phrases import phrase
 from tools.steps import Steps
 
@@ -29,7 +30,7 @@ class Esp32Job:
         self._port_said = port if args.port else phrase("only_port", lang, port=port)
         self._source = source
         self._lang = lang
-        self._steps = Steps(6, lang)
+        self._steps = Steps(7, lang)
         self._session = Session(port, lang, self._steps.show)
         self._held = Held(False)
         self._plan: Plan | None = None
@@ -102,6 +103,12 @@ class Esp32Job:
             print(phrase("reset_by_hand", self._lang), file=sys.stderr, flush=True)
         with self._steps.step("start"):
             return self._session.start(self._source.setting is not None)
+
+    def test(self) -> SelfTest:
+        self._session.close()
+        with self._steps.step("test"):
+            wanted = (READY,) if self._source.setting else UNSET
+            return test_over(self._session.port, self._source.image.board, self._lang, wanted)
 
     def words(self) -> str:
         return self._session.words.decode(errors="replace")[-WORDS_SHOWN:].strip()

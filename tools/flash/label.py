@@ -1,7 +1,7 @@
 """What is stuck onto a board: station, address, serial and image, in words and as a QR code.
 
-Rules of this file: nothing secret stands on a label. The code holds "RP1;station;name;address;serial;image", of which
-any but the first may be empty.
+Rules of this file: nothing secret stands on a label. The code holds "RP1;station;name;address;serial;image;definition",
+of which any but the first may be empty; the last, of its settings, is left out where it is.
 """
 
 from dataclasses import dataclass
@@ -30,17 +30,20 @@ class Label:
     address: str
     serial: str
     sha256: str
+    definition: str = ""
 
     @property
     def code(self) -> str:
-        return ";".join((KIND, self.station, self.name, self.address, self.serial, self.sha256[:SHORT]))
+        parts = [KIND, self.station, self.name, self.address, self.serial, self.sha256[:SHORT]]
+        return ";".join([*parts, self.definition[:SHORT]] if self.definition else parts)
 
     def lines(self, lang: str) -> list[str]:
         """What a person reads, shortest first."""
         where = " · ".join(part for part in (self.station, self.name) if part)
         said = [("station", where), ("addressed", self.address), ("serial", self.serial)]
         told = [f"{phrase(key, lang)} {value}" for key, value in said if value]
-        return [self.board, *told, f"sha256 {self.sha256[:SHORT]}"]
+        hashes = [("sha256", self.sha256), (phrase("definition", lang), self.definition)]
+        return [self.board, *told, *(f"{name} {value[:SHORT]}" for name, value in hashes if value)]
 
     def terminal(self) -> str:
         """The code in block characters, without colour."""

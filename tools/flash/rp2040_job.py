@@ -12,11 +12,12 @@ from typing import Any
 import serial
 from serial.tools import list_ports
 
+from tools.console import BAD, READY, UNSET
 from tools.failure import Failure
 from tools.faults import fault
 from tools.flash import drive
 from tools.flash.label import Label
-from tools.flash.work import Source
+from tools.flash.work import SelfTest, Source, test_over
 from tools.phrases import phrase
 from tools.steps import Steps
 
@@ -24,7 +25,6 @@ VENDOR = 0x2E8A  # Raspberry Pi.
 CONSOLE_LIMIT_S = 20.0
 LOOK_S = 0.2
 LISTEN_S = 5.0
-READY, BAD = b"ready ", b"Traceback"
 WORDS_MAX = 4_096
 WORDS_SHOWN = 200
 
@@ -36,9 +36,10 @@ class Rp2040Job:
         self._args = args
         self._source = source
         self._lang = lang
-        self._steps = Steps(3, lang)
+        self._steps = Steps(4, lang)
         self._folder = Path()
         self._serial = ""
+        self._port = ""
         self._words = b""
         self.touched = False
 
@@ -69,6 +70,7 @@ class Rp2040Job:
             while time.monotonic() < limit_s:
                 found = next((port for port in list_ports.comports() if port.vid == VENDOR), None)
                 if found is not None and self._listen(found.device):
+                    self._port = found.device
                     self._serial = (found.serial_number or "").lower()
                     return BAD not in self._words
                 time.sleep(LOOK_S)
@@ -84,6 +86,11 @@ class Rp2040Job:
         except OSError:
             return False
         return True
+
+    def test(self) -> SelfTest:
+        with self._steps.step("test"):
+            wanted = (READY,) if self._source.setting else UNSET
+            return test_over(self._port, self._source.image.board, self._lang, wanted)
 
     def words(self) -> str:
         return self._words.decode(errors="replace")[-WORDS_SHOWN:].strip()

@@ -6,11 +6,14 @@ bytes, its own SHA-256 among them, it is whole and one of ours for this board.
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from boards import Board
 from tools import image as images
+from tools import self_test
+from tools.console import Console
 from tools.failure import Failure
 from tools.faults import fault
 from tools.flash.label import Label
@@ -19,6 +22,18 @@ from tools.image.config import Setting
 from tools.image.files import BOARD, unpack, unpack_twin
 from tools.image.make import Image, WrongImage, reopen
 from tools.phrases import phrase
+
+
+@dataclass(frozen=True)
+class SelfTest:
+    """`found`: see tools/self_test.py; `reason`: why there is nothing, for a person."""
+
+    found: tuple[dict[str, Any], ...] = ()
+    reason: str = ""
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        return self_test.failed(list(self.found))
 
 
 class Job(Protocol):
@@ -51,6 +66,10 @@ class Job(Protocol):
         """What it said last, for a person."""
         ...
 
+    def test(self) -> SelfTest:
+        """The board's self-test, over its console."""
+        ...
+
     def silent(self) -> Failure:
         """What is not right when it did not."""
         ...
@@ -58,6 +77,21 @@ class Job(Protocol):
     def label(self) -> Label: ...
 
     def close(self) -> None: ...
+
+
+def test_over(port: str, board: Board, lang: str, wanted: tuple[bytes, ...]) -> SelfTest:
+    """Test the board at `port`, and restart it. A console that cannot be reached is no reason to fail."""
+    try:
+        with Console(port, lang) as console:
+            console.stop()
+            if not console.application:
+                return SelfTest(reason=fault("not_ours", lang, board=board.type, port=port).what)
+            found = self_test.run(console, board)
+            if not console.restart(wanted=wanted):
+                return SelfTest(tuple(found), fault("not_ready", lang, port=port).what)
+            return SelfTest(tuple(found))
+    except Failure as failure:
+        return SelfTest(reason=failure.what)
 
 
 class Source:
