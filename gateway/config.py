@@ -130,6 +130,7 @@ class Local(Struct, frozen=True):
     scan_ms: int  # the slowest board's
     sources: tuple[Source, ...]
     name: str = "local"
+    ssid: str = ""  # The station's Wi-Fi, as boards on it are told when they are provisioned; "" = not given.
 
 
 class Step(Struct, frozen=True):

@@ -23,6 +23,7 @@ PORT = 1_883
 HOST = "127.0.0.1"
 BOARDS_MAX = 64
 REPORT_EVERY_MAX = 1_000
+SSID_BYTES_MAX = 32
 
 
 def read_local(root: Table, reader: Reader, station_id: str, folder: Path) -> Local | None:
@@ -37,6 +38,9 @@ def read_local(root: Table, reader: Reader, station_id: str, folder: Path) -> Lo
     if password_file and not (folder / password_file).is_file():
         table.problem("password_file", f'"{password_file}" is not there; make the file, or leave the key out')
     username = table.text("username", "", "gateway")
+    ssid = table.text("ssid", "", "riverpost-CYB01")
+    if ssid and len(ssid.encode()) > SSID_BYTES_MAX:
+        table.problem("ssid", f"is longer than {SSID_BYTES_MAX} bytes; no Wi-Fi has such a name")
     sources: list[Source] = []
     scans_ms: list[int] = []
     owners: dict[str, Table] = {}
@@ -68,7 +72,7 @@ def read_local(root: Table, reader: Reader, station_id: str, folder: Path) -> Lo
     return Local(
         host=host, port=port, username=username or "", board_host=board_host,
         password_file=str(folder / password_file) if password_file else "",
-        scan_ms=max(scans_ms, default=1_000), sources=tuple(sources),
+        scan_ms=max(scans_ms, default=1_000), sources=tuple(sources), ssid=ssid or "",
     )  # fmt: skip
 
 

@@ -76,6 +76,11 @@ def password_line(name: str, password: str, salt: bytes | None = None) -> str:
 def _check(station: str, boards: Mapping[str, str], gateways: Mapping[str, str]) -> None:
     if not _NAME.fullmatch(station):
         raise ValueError(f"{station!r} is no station's id")
+    check_names(boards, gateways)
+
+
+def check_names(boards: Mapping[str, str], gateways: Mapping[str, str]) -> None:
+    """ValueError, which tells no password, for a name or a password that could be read as something else."""
     for serial in boards:
         if not _SERIAL.fullmatch(serial):
             raise ValueError(f"{serial!r} is no board's serial: 16 hex digits")

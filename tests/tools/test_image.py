@@ -205,10 +205,15 @@ def test_the_settings_of_a_station_are_those_that_its_gateway_expects(tmp_path, 
     assert settings["definition"] == made["definition"]
     assert made["definition"][:16] in shown
     if name == "level":
-        assert settings["link"] == {"kind": "rs485", "address": 11, "baud": 19200, "framing": "8E1"}
+        line = {"kind": "rs485", "address": 11, "baud": 19200, "framing": "8E1"}
+        assert settings["link"] == {**line, "station": "CYB01"}
         assert settings["sensors"][0]["zero_na"] == 4_001_000
     else:
         assert settings["link"]["station"] == "CYB01"
+    (tmp_path / "board.json").write_text(json.dumps(settings))
+    words = [board, "--micropython", OFFICIAL, "--config", tmp_path / "board.json", "-o", tmp_path / "again.bin"]
+    assert run(*words, capsys=capsys)[0] == 0
+    assert (tmp_path / "again.bin").read_bytes() == out.read_bytes()
 
 
 @pytest.mark.parametrize(
