@@ -45,18 +45,24 @@ def check(data: bytes, chip: str, key: bytes | None) -> Manifest:
     return manifest
 
 
-def check_gap(bus: Bus, sensor_reads: Callable[[Source], tuple[int, ...]]) -> None:
-    """Does a scan of `bus` leave room for a chunk beside all looks? `sensor_reads`: registers of each read of a bought
-    sensor. Refused.
-    """
+SensorReads = Callable[[Source], tuple[int, ...]]  # Registers of each read of a bought sensor.
+
+
+def gap_of(bus: Bus, sensor_reads: SensorReads) -> tuple[int, int]:
+    """(what a scan of `bus` leaves beside all looks, what a chunk is believed to take of it at first), us."""
     looks_us = 0
     for source in bus.sources:
         reads = (now_count(len(source.channels)),) if source.board_type else sensor_reads(source)
         looks_us += sum(read_us(count, bus.baud, bus.char_bits) for count in reads)
     chars = chunk_chars(UPDATE_CHUNK)
     chunk_us = exchange_us(chars, chars, bus.baud, bus.char_bits) + EXCESS_FIRST_US
-    gap_us = bus.scan_ms * 1_000 - looks_us
+    return max(bus.scan_ms * 1_000 - looks_us, 0), chunk_us
+
+
+def check_gap(bus: Bus, sensor_reads: SensorReads) -> None:
+    """Does a scan of `bus` leave room for a chunk beside all looks? Refused."""
+    gap_us, chunk_us = gap_of(bus, sensor_reads)
     if gap_us < chunk_us:
-        needed_ms = -(-(looks_us + chunk_us) // 100_000) * 100
-        detail = f"a chunk takes {chunk_us // 1_000} ms, a scan leaves {max(gap_us, 0) // 1_000} ms"
+        needed_ms = -(-(bus.scan_ms * 1_000 - gap_us + chunk_us) // 100_000) * 100
+        detail = f"a chunk takes {chunk_us // 1_000} ms, a scan leaves {gap_us // 1_000} ms"
         raise Refused("no gap", f"{detail}; give bus {bus.name} a scan of {needed_ms / 1_000:g} s for that time")

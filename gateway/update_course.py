@@ -24,7 +24,8 @@ WAITING, SENDING, VERIFYING, READY = "waiting", "sending", "verifying", "ready"
 INSTALLING, TRIAL = "installing", "trial"
 CONFIRMED, ROLLED_BACK, REFUSED = "confirmed", "rolled back", "refused"
 ENDS = (CONFIRMED, ROLLED_BACK, REFUSED)
-STATES = (WAITING, SENDING, VERIFYING, READY, INSTALLING, TRIAL, *ENDS)
+UNDER_WAY = (WAITING, SENDING, VERIFYING, READY, INSTALLING, TRIAL)
+STATES = (*UNDER_WAY, *ENDS)
 
 DROP, CHUNK, INSTALL = "drop", "chunk", "install"  # Kinds of steps.
 

@@ -11,13 +11,16 @@ from gateway.update_course import Course, Step
 
 
 class Desk:
-    """One board's: `course` is the update under way, `last` what became of the one before."""
+    """One board's: `course` is the update under way, `last` what became of the one before; `waits`: for what one that
+    is ready does not restart yet (gateway.updates.WAITS).
+    """
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.status: BoardStatus | None = None
         self.course: Course | None = None
         self.last: dict[str, Any] | None = None
+        self.waits = ""
         self._asked: Course | None = None  # Whose step is under way: by its answer it may not be `course` any more.
 
     def wants_status(self, now_ms: int) -> bool:

@@ -36,6 +36,24 @@ class Shelf:
                 found[path.name.removesuffix(PACKAGE)] = (stat.st_ino, stat.st_mtime_ns)
         return found
 
+    def drop(self, name: str, data: bytes) -> File:
+        """Lay a package there for `name`, in the place of any other: what tells its file."""
+        partial = self._path(name, PACKAGE + PART)
+        with partial.open("wb") as file:
+            os.fchmod(file.fileno(), 0o644)  # Whoever drops it need not be the gateway's user.
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            stat = os.fstat(file.fileno())
+        partial.replace(self._path(name, PACKAGE))
+        self._sync()
+        return stat.st_ino, stat.st_mtime_ns
+
+    def withdraw(self, name: str) -> None:
+        """Take it back."""
+        self._path(name, PACKAGE).unlink()
+        self._sync()
+
     def read(self, name: str) -> bytes:
         """The package for `name`; of one that is too long only so much that this is seen."""
         with self._path(name, PACKAGE).open("rb") as file:

@@ -25,6 +25,7 @@ from gateway.update_course import (
     ROLLED_BACK,
     STATES,
     TRIAL,
+    UNDER_WAY,
     Course,
     Order,
     Progress,
@@ -38,6 +39,7 @@ log = logging.getLogger("gateway.updates")
 LOOK_S = 1.0  # A file is taken when two looks have found it the same.
 ALARM_WAIT_MS = 86_400_000  # So long a standing alarm keeps a board from restarting.
 TURN_WAIT_MS = 1_800_000  # So long another board that is on trial does.
+ALARM, TURN = WAITS = ("alarm", "turn")  # An alarm of its channels stands; another board has its turn.
 BLIND = ("lost", "fault", "storage")  # Rules whose alarms a restart takes nothing from.
 _EVENTS = {
     TRIAL: "update on trial",
@@ -93,7 +95,9 @@ class Updates:
         seen, self._seen = self._seen, found
         for name, desk in self.desks.items():
             if desk.last is None:
-                desk.last = await asyncio.to_thread(self._shelf.note, name)
+                note = await asyncio.to_thread(self._shelf.note, name)
+                forsaken = name not in found and note.get("state") in UNDER_WAY
+                desk.last = await self._forsaken(name, note) if forsaken else note
         for name, file in found.items():
             desk = self.desks.get(name)
             under_way = desk is not None and desk.course is not None and desk.course.order.file == file
@@ -134,7 +138,7 @@ class Updates:
         key = bytes.fromhex(self._config.update_key) or None
         manifest = check(data, boards.load_board(source.board_type).chip, key)
         if source.bus in self._buses:
-            check_gap(self._buses[source.bus], _sensor_reads)
+            check_gap(self._buses[source.bus], sensor_reads)
         return Order(source.name, data, manifest.version, manifest.counter, file)
 
     async def _refuse(self, name: str, desk: Desk | None, file: File, refused: Refused) -> None:
@@ -147,6 +151,14 @@ class Updates:
         if desk is not None:
             desk.last = note
 
+    async def _forsaken(self, name: str, note: dict[str, Any]) -> dict[str, Any]:
+        """The last note of a package whose file was taken back while no gateway ran."""
+        progress = Progress(REFUSED, reason="withdrawn")
+        self._tell(_EVENTS[REFUSED], name, _sentence(progress))
+        note = {**note, **_said(progress), "unix_ms": self._clock.unix_ms()}
+        await asyncio.to_thread(self._shelf.write_note, name, note)
+        return note
+
     # What is under way
 
     async def _follow(self, desk: Desk, course: Course, file: File | None) -> None:
@@ -154,8 +166,10 @@ class Updates:
         state = course.progress.state
         if file is None and state not in (INSTALLING, TRIAL):
             course.replaced("withdrawn")
-        elif state == READY and self._may_restart(desk, course):
-            course.install()
+        elif state == READY:
+            desk.waits = self._waits(desk, course)
+            if not desk.waits:
+                course.install()
         if course.progress != course.saved:
             self._tell_of(desk, course)
             await self._note(desk, course)
@@ -165,12 +179,13 @@ class Updates:
             desk.course = None
             del self._told[course]
 
-    def _may_restart(self, desk: Desk, course: Course) -> bool:
+    def _waits(self, desk: Desk, course: Course) -> str:
+        """For what it does not restart yet: one of WAITS, or ""."""
         waited_ms = self._clock.mono_ms() - (course.ready_ms or 0)
         others = [other.course for other in self.desks.values() if other is not desk and other.course]
         if any(other.progress.state in (INSTALLING, TRIAL) for other in others) and waited_ms < TURN_WAIT_MS:
-            return False
-        return waited_ms >= ALARM_WAIT_MS or not self._stands(desk.source)
+            return TURN
+        return ALARM if waited_ms < ALARM_WAIT_MS and self._stands(desk.source) else ""
 
     def _stands(self, source: Source) -> bool:
         """Does an alarm stand that needs this board's values?"""
@@ -233,7 +248,8 @@ def _progress(note: dict[str, Any], file: File) -> Progress:
     return Progress(**kept)
 
 
-def _sensor_reads(source: Source) -> tuple[int, ...]:
+def sensor_reads(source: Source) -> tuple[int, ...]:
+    """As gateway.update_check wants them."""
     return tuple(count for _, _, count in plan(boards.load_profile(source.profile)))
 
 
@@ -245,4 +261,5 @@ def _document(desk: Desk) -> dict[str, Any]:
         shown = ("state", "version", "counter", "bytes", "reason", "detail", "why", "unix_ms")
         update = {key: desk.last.get(key) for key in shown}
         update["offset"] = desk.course.offset if desk.course is not None else None
+        update["waits"] = desk.waits if update["state"] == READY else ""
     return {"name": desk.source.name, "bus": desk.source.bus, **said, "update": update}

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from gateway import words
 from gateway.update_course import STATES
+from gateway.update_shelf import Shelf
 from tests.gateway.fake_update import FOREIGN, package
 from tests.gateway.poll_rig import DEFINITION
 from tests.gateway.update_rig import UpdateRig, run
@@ -120,6 +121,23 @@ def test_a_package_that_is_taken_back_is_sent_no_further(tmp_path):
     assert run(tmp_path, scenario).note()["reason"] == "withdrawn"
 
 
+def test_a_package_that_is_taken_back_while_no_gateway_runs_is_told_as_that(tmp_path):
+    async def scenario(rig: UpdateRig):
+        rig.drop("level", package(size=9_000))
+        await rig.until(lambda: rig.state() == "sending")
+        await rig.kill()
+        (rig.folder / "level.rpu").unlink()
+        rig.start()
+        await rig.until(lambda: rig.state() == "refused")
+        rig.kept = rig.poller.scans
+        await rig.until(lambda: rig.poller.scans > rig.kept + 10)
+
+    rig = run(tmp_path, scenario)
+    assert (rig.note()["reason"], rig.note()["counter"]) == ("withdrawn", 8)
+    assert rig.told() == ["update begun", "update refused"]
+    assert rig.updates.document()[0]["update"]["state"] == "refused"
+
+
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
@@ -189,6 +207,11 @@ def standing(channel: str, kind: str = "high") -> list[dict[str, object]]:
     return [{"channel": channel, "kind": kind, "level": 2}]
 
 
+def waits(rig: UpdateRig) -> list[str]:
+    """For what packages that are ready wait, as the status says."""
+    return [told["update"]["waits"] for told in rig.updates.document() if told["update"]]
+
+
 @pytest.mark.parametrize(("kind", "after_s"), [("high", 3_600), ("lost", 0)])
 def test_a_standing_alarm_keeps_a_board_from_restarting_until_its_limit(tmp_path, monkeypatch, kind, after_s):
     monkeypatch.setattr("gateway.updates.ALARM_WAIT_MS", 3_600_000)
@@ -212,15 +235,17 @@ def test_it_restarts_as_soon_as_the_alarm_is_over(tmp_path):
         rig.drop("level", package())
         await rig.until(lambda: board.state == 3)
         await rig.until(lambda: rig.poller.scans > 300)
-        assert board.installed == []
+        assert (board.installed, waits(rig)) == ([], ["alarm"])
         rig.judge.standing = standing("other.head_mm")
         await rig.until(lambda: board.installed, limit_s=10)
+        assert waits(rig) == [""]
 
     run(tmp_path, scenario)
 
 
 def test_one_board_of_a_station_restarts_at_a_time(tmp_path):
     away: list[int] = []
+    told: set[str] = set()
 
     async def scenario(rig: UpdateRig):
         boards = [board.updates for board in rig.boards.values()]
@@ -229,12 +254,14 @@ def test_one_board_of_a_station_restarts_at_a_time(tmp_path):
 
         def seen():
             away.append(sum(board.trial for board in boards))
+            told.update(waits(rig))
             return all(rig.ended(name) for name in rig.boards)
 
         await rig.until(seen)
 
     rig = run(tmp_path, scenario, "a", "b", "c", baud=19_200)
     assert max(away) == 1
+    assert told == {"", "turn"}
     assert rig.told().count("update confirmed") == 3
 
 
@@ -330,3 +357,16 @@ def test_every_state_and_reason_has_its_words_in_both_languages():
         assert all(zh and en and zh != en for zh, en in table.values())
     assert words.update_reason("counter", "9 runs", "zh") == "计数不大于现有版本：9 runs"
     assert words.update_reason("board 77") == "board 77"
+
+
+def test_a_package_is_laid_down_whole_and_taken_back(tmp_path):
+    (tmp_path / "updates").mkdir()
+    shelf = Shelf(tmp_path / "updates")
+    file = shelf.drop("level", b"package")
+    assert shelf.packages() == {"level": file}
+    assert (tmp_path / "updates" / "level.rpu").stat().st_mode & 0o777 == 0o644
+    other = shelf.drop("level", b"package")
+    assert other != file
+    assert shelf.packages() == {"level": other}
+    shelf.withdraw("level")
+    assert list((tmp_path / "updates").iterdir()) == []
