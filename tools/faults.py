@@ -34,7 +34,7 @@ def fault(key: str, lang: str, seen: str = "", state: str = "", **facts: object)
         seen=seen,
         likely=told["likely"].format(**facts),
         do=[step.format(**facts) for step in told["do"]],
-        state=left(state or told["state"], lang),
+        state=left(state, lang) if state else left(told["state"], lang).format(**facts),
         exit_code=found["exit"],
         lang=lang,
         code=found["code"],

@@ -81,7 +81,7 @@ PHRASES = {
     "question": ("擦除并写入？[y/N] ", "Erase it and write? [y/N] "),
     "declined": ("没有写入。", "Nothing was written."),
     "stopped": ("已停止。", "Stopped."),
-    "left": ("还需 {seconds} 秒", "{seconds} s left"),
+    "left": ("还需 {time}", "{time} left"),
     "serial": ("序列号", "serial"),
     "definition": ("定义", "definition"),
     "station": ("站点", "station"),

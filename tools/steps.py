@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from gateway import words
+from tools.failure import LINE_MAX, wrapped
 from tools.phrases import phrase
 
-NAME_COLUMNS = 9
+NAME_COLUMNS = 8
 STATE_COLUMNS = 8
-BAR, BAR_NARROW = 24, 8
+BAR, BAR_NARROW = 24, 7
 WIDE = 70  # Columns from which the long bar fits.
 TICK_S = 0.25
 LEFT_AFTER_S = 2.0  # From then on the time that is left is told.
@@ -31,7 +32,7 @@ def live(stream: TextIO) -> bool:
 
 class Steps:
     """`count` steps. `with step(key):` is one; `show(done, total)` tells how far it is, in bytes, or in whatever else
-    has no `rate` that anybody asks for.
+    has no `rate` that anybody asks for; `say(text)` for what it waits.
     """
 
     def __init__(self, count: int, lang: str, stream: TextIO | None = None, *, rate: bool = True) -> None:
@@ -43,7 +44,8 @@ class Steps:
         self._number = 0
         self._name = ""
         self._began_s = 0.0
-        self._done = self._total = 0
+        self._done = self._total = self._base = 0
+        self._said = ""
 
     @contextlib.contextmanager
     def step(self, key: str, name: str = "") -> Iterator[None]:
@@ -51,7 +53,8 @@ class Steps:
         self._number += 1
         self._name = name or phrase(key, self._lang)
         self._began_s = time.monotonic()
-        self._done = self._total = 0
+        self._done = self._total = self._base = 0
+        self._said = ""
         over = threading.Event()
         ticker = threading.Thread(target=self._tick, args=(over,), name="steps", daemon=True)
         if self._live:
@@ -69,9 +72,20 @@ class Steps:
                 ticker.join()
             self._line(phrase(result, self._lang), f"{self._seconds():5.1f} s", end="\n")
 
-    def show(self, done: int, total: int) -> None:
-        """`done` of `total` bytes."""
-        self._done, self._total = done, total
+    def show(self, done: int, total: int, base: int = 0) -> None:
+        """`done` of `total` bytes; `base` of them were there when the step began."""
+        self._done, self._total, self._base = done, total, base
+
+    def say(self, text: str) -> None:
+        """For what the step waits; "" = it goes on. Where a line has no room for it, it is told once, on its own."""
+        if text and text != self._said and not self._wide():
+            room = shutil.get_terminal_size().columns if self._live else LINE_MAX
+            for line in wrapped(text, room - 3):
+                self._stream.write(f"\r  {line}\033[K\n" if self._live else f"  {line}\n")
+        self._said = text
+
+    def _wide(self) -> bool:
+        return self._live and shutil.get_terminal_size().columns >= WIDE
 
     def _seconds(self) -> float:
         return time.monotonic() - self._began_s
@@ -82,17 +96,21 @@ class Steps:
 
     def _meanwhile(self) -> tuple[str, str]:
         seconds = self._seconds()
+        if self._said and self._wide():
+            return "", f"{seconds:5.0f} s  {self._said}"
         if not self._total:
             return "", f"{seconds:5.1f} s"
         share = min(1.0, self._done / self._total)
-        size = BAR if shutil.get_terminal_size().columns >= WIDE else BAR_NARROW
+        size = BAR if self._wide() else BAR_NARROW
         bar = "█" * round(share * size) + "░" * (size - round(share * size))
         told = f"{share * 100:3.0f} %"
+        moved = self._done - self._base
         if seconds > 0 and size == BAR and self._rate:
-            told += f"  {self._done / seconds / 1000:6.1f} kB/s"
-        if seconds > LEFT_AFTER_S and share > 0:
-            left = phrase("left", self._lang, seconds=f"{seconds * (1 - share) / share:.0f}")
-            told += f"  {left}"
+            told += f"  {moved / seconds / 1000:6.1f} kB/s"
+        if seconds > LEFT_AFTER_S and moved > 0:
+            left_ms = round(1_000 * seconds * (self._total - self._done) / moved)
+            gap = "  " if size == BAR else " "
+            told += gap + phrase("left", self._lang, time=words.age(left_ms, self._lang))
         return bar, told
 
     def _line(self, state: str, rest: str, *, end: str) -> None:

@@ -31,7 +31,7 @@ def test_every_failure_has_its_five_parts_in_both_languages(key):
         told = found[lang]
         assert told["do"]
         assert left(told["state"], lang) not in ("", "nothing", "partly")
-        facts = set().union(*(names(text) for text in [told["what"], told["likely"], *told["do"]]))
+        facts = set().union(*(names(text) for text in [told["what"], told["likely"], told["state"], *told["do"]]))
         text = fault(key, lang, seen="seen", **dict.fromkeys(facts, "X")).text()
         assert len(text.splitlines()) == 5 + len(told["do"])
         assert bool(re.search("[\u4e00-\u9fff]", text)) == (lang == "zh")
