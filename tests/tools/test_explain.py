@@ -113,6 +113,19 @@ GIVEN = {
     "RP-N03": "site_nobody",
     "RP-N04": "site_no_file",
     "RP-N05": "site_refused",
+    "RP-U01": "update_nothing",
+    "RP-U02": "update_no_board",
+    "RP-U03": "update_no_key",
+    "RP-U04": "update_no_package",
+    "RP-U05": "update_signature",
+    "RP-U06": "update_class",
+    "RP-U07": "update_not_newer",
+    "RP-U08": "update_no_gap",
+    "RP-U09": "update_folder",
+    "RP-U10": "update_rolled_back",
+    "RP-U11": "update_refused",
+    "RP-U12": "update_too_late",
+    "RP-U13": "update_gateway_gone",
 }
 GONE: set[str] = set()
 
