@@ -38,8 +38,8 @@ def steps(answers: Answers, file: Path, waiting: Sequence[Waiting], lang: str) -
 
 def _before(answers: Answers, file: Path, step: Make) -> Iterator[Step]:
     yield step("verify", f"riverpost gateway {_quoted(file)} --check")
-    folder = Path(answers["spool.path"]).parent
-    if folder != Path():
+    folder = file.parent / Path(answers["spool.path"]).parent  # As the gateway takes it.
+    if folder != file.parent:
         yield step("folder", f'sudo install -d -o "$USER" -m 700 {_quoted(folder)}')
     if given(answers, "center.host") and given(answers, "center.user"):
         yield step("password", f"install -m 600 /dev/stdin {_quoted(file.parent / CENTER_PASSWORD_FILE)}")
