@@ -19,6 +19,7 @@ from tools.faults import fault
 
 BEFORE = ".before"
 NEW = ".new"
+PLACEHOLDER_MAX = 0xFFFF  # Serials up to here stand for boards that nobody has seen yet: no chip has one of them.
 PLACES = (("bus", "board"), ("bus", "sensor"), ("local", "board"))
 
 
@@ -79,6 +80,16 @@ class StationFile:
         finally:
             new.unlink(missing_ok=True)
         self._before = content
+
+
+def placeholder(number: int) -> str:
+    """What stands as the serial of a board on Wi-Fi before it is known: one of its own, for each."""
+    return f"{number:016x}"
+
+
+def known(serial: str) -> str:
+    """`serial`, "" where it is a placeholder, or nothing."""
+    return serial if serial and int(serial, 16) > PLACEHOLDER_MAX else ""
 
 
 def _missing(name: str) -> Table:

@@ -26,11 +26,10 @@ from tools.image.config import Setting, boards_of, setting_of, source_of
 from tools.provision.difference import Change, changes
 from tools.provision.keys import SECRET, KeyStore, gateway_password, hashed
 from tools.provision.phrases import phrase
-from tools.station_edit import StationFile
+from tools.station_edit import StationFile, known, placeholder
 from tools.steps import Steps
 
 RECORD = "provisioned.jsonl"
-NO_SERIAL = "0" * 16  # In the place of one that is not known yet: no chip has it.
 SAVE_LIMIT_S = 30
 VOID_LIMIT_S = 60
 
@@ -43,7 +42,7 @@ class Course:
         self._lang = lang
         self._keys = KeyStore(args.station, lang)
         self._station, self._source = self._meant("")
-        self._before = self._source.serial if self._source.serial != NO_SERIAL else ""
+        self._before = known(self._source.serial)
         self._board = load_board(self._source.board_type)
         self._wifi = self._board.link == "wifi"
         if self._wifi and self._station.local is not None and not self._station.local.ssid:
@@ -281,7 +280,7 @@ class Course:
         try:
             table = file.source(self._args.name)
             if serial or not table.get("serial"):
-                table["serial"] = serial or NO_SERIAL
+                table["serial"] = serial or placeholder(0)
         except KeyError:
             pass  # source_of names those that there are.
         text = file.text()
