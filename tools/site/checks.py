@@ -14,6 +14,7 @@ from ipaddress import AddressValueError, IPv4Address
 from itertools import pairwise
 
 from gateway.amounts import DIMENSIONS, AmountError, amount
+from gateway.load_local import SSID_BYTES_MAX
 
 Check = Callable[[str], str]
 
@@ -85,6 +86,18 @@ def ipv4(text: str) -> str:
         return str(IPv4Address(plain(text)))
     except AddressValueError:
         raise Wrong("ipv4") from None
+
+
+def ssid(example: str) -> Check:
+    """A Wi-Fi's name."""
+
+    def check(text: str) -> str:
+        text = text.strip()
+        if not text.isprintable() or not 0 < len(text.encode()) <= SSID_BYTES_MAX:
+            raise Wrong("ssid", example=example)
+        return text
+
+    return check
 
 
 def number(low: int, high: int) -> Check:

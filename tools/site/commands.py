@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tools.broker_access import PASSWORDS, RIGHTS
 from tools.image import store
+from tools.provision.keys import BROKER, CONF, WIFI_KEYS
+from tools.provision.keys import FOLDER as KEYS
 from tools.site.model import BOARD, Answers, devices, given, levels, on_line, on_wifi
-from tools.site.station_file import CENTER_PASSWORD_FILE, PLACEHOLDER
+from tools.site.station_file import CENTER_PASSWORD_FILE
 from tools.site.station_text import Waiting
 from tools.site.texts import said
 
+MOSQUITTO = "/etc/mosquitto/riverpost"
 BY = '--by "$USER"'
 
 
@@ -51,13 +55,24 @@ def _boards(answers: Answers, file: Path, step: Make) -> Iterator[Step]:
     if images:
         yield step("images", images=", ".join(images), folder=store.folder())
     for device in ours:
-        command = f"riverpost flash {device.type} --station {_quoted(file)} --name {_quoted(device.name)}"
+        name, station = _quoted(device.name), f"--station {_quoted(file)}"
         key = "hold" if device.board.chip == "rp2040" else "flash"
+        yield step(key, f"riverpost flash {device.type} {station} --name {name}", name=device.name, type=device.type)
         label = _quoted(f"{device.name}.svg")
-        yield step(key, f"{command} --label {label}", name=device.name, type=device.type)
-    for device in on_wifi(answers):
-        if not device.serial:
-            yield step("serial", name=device.name, placeholder=PLACEHOLDER.format(device.number))
+        yield step("provision", f"riverpost provision {name} {station} --label {label} {BY}", name=device.name)
+    if on_wifi(answers):
+        yield from _broker(file.parent / KEYS / BROKER, step)
+
+
+def _broker(made: Path, step: Make) -> Iterator[Step]:
+    """What provision made for the boards on Wi-Fi goes where mosquitto and the access point may read it."""
+    install = f"sudo install -D -m 600 -o mosquitto -t {MOSQUITTO}"
+    yield step("broker", f"{install} {_quoted(made / PASSWORDS)} {_quoted(made / RIGHTS)}")
+    lines = f'{{ echo "listener 1883"; sed "s#_file .*/#_file {MOSQUITTO}/#" {_quoted(made / CONF)}; }}'
+    conf = "/etc/mosquitto/conf.d/riverpost.conf"
+    yield step("listen", f"{lines} | sudo tee {conf} && sudo systemctl restart mosquitto")
+    air = f"sudo install -m 600 {_quoted(made / WIFI_KEYS)} /etc/hostapd/wpa_psk"
+    yield step("air", f"{air} && sudo systemctl reload hostapd")
 
 
 def _after(answers: Answers, file: Path, waiting: Sequence[Waiting], step: Make) -> Iterator[Step]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from boards import DefinitionError
 from gateway.amounts import amount
 from gateway.load_buses import BAUDS
+from gateway.load_local import SSID_BYTES_MAX
 from gateway.load_steps import LEVELS
 from tools.replay.site import DEFAULT_RULES
 from tools.site import checks, line, power
@@ -151,6 +152,8 @@ def _line(answers: Answers) -> Iterator[Question]:
     on_it = on_line(answers)
     if on_wifi(answers):
         yield Question("local.host", checks.ipv4, "192.168.4.1")
+        usual = f"riverpost-{answers['station.id']}"[:SSID_BYTES_MAX]
+        yield Question("local.ssid", checks.ssid(usual), usual)
     if not on_it:
         return
     yield Question("bus.port", checks.port, "/dev/ttyUSB0")

@@ -11,11 +11,11 @@ from tools.site.answers import quoted
 from tools.site.model import BOARD, Answers, Device, Level, given, levels, metres, on_line, on_wifi
 from tools.site.rules_text import write_rules
 from tools.site.station_text import Lines, Waiting
+from tools.station_edit import placeholder
 
 PASSWORD_FILE = "local-password"
 CENTER_PASSWORD_FILE = "center-password"
 GATEWAY_NAME = "gateway"  # at the station's own broker
-PLACEHOLDER = "{:016x}"  # The serial of a board that was never flashed: its number.
 
 
 def station_toml(answers: Answers, file: Path, lang: str) -> tuple[str, list[Waiting]]:
@@ -118,6 +118,7 @@ def _local(lines: Lines, answers: Answers) -> None:
     lines.table("[local]")
     lines.texted("host", "127.0.0.1", "local_host")
     lines.texted("board_host", answers["local.host"], "board_host")
+    lines.texted("ssid", answers["local.ssid"], "ssid")
     lines.texted("username", GATEWAY_NAME, "local_user")
     lines.plain(f"password_file = {quoted(PASSWORD_FILE)}")
     for device in on_wifi(answers):
@@ -128,10 +129,8 @@ def _board(lines: Lines, answers: Answers, device: Device, place: str) -> None:
     lines.blank()
     lines.table(f"[[{place}.board]]")
     lines.texted("name", device.name, "board_name")
-    if device.wifi and device.serial:
-        lines.texted("serial", device.serial, "serial")
-    elif device.wifi:
-        lines.texted("serial", PLACEHOLDER.format(device.number), "serial_unknown")
+    if device.wifi:
+        lines.texted("serial", device.serial or placeholder(device.number), "serial")
     else:
         lines.value("address", str(device.address), "address")
     lines.texted("type", device.type, "type")
