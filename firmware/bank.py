@@ -6,12 +6,14 @@ worked out when they are read. A number that is not known is never given (wire.r
 
 from array import array
 
+from wire import registers
 from wire.modbus import DEVICE_FAILURE, ILLEGAL_ADDRESS
-from wire.reading import FAIL, GOOD, MISSING, NOT_EVALUATED, QUANTITY_CODES, RAIN_WRAP_UM
+from wire.reading import FAIL, GAP_MM, GOOD, MISSING, NOT_EVALUATED, RAIN_WRAP_UM
 from wire.registers import (
     AGE_MAX_MS,
     CONTROL,
     CONTROL_BLOCK,
+    LOG_CURSOR,
     NOW,
     NOW_SLOTS,
     SL651_LEVEL,
@@ -21,7 +23,6 @@ from wire.registers import (
     SLOTS,
     STATUS,
     STATUS_BLOCK,
-    find,
 )
 
 VERSION = (0, 1, 0)
@@ -32,10 +33,9 @@ RAIN_UNIT_UM = 100  # SL 651 counts 0.1 mm.
 NOW_END = NOW_SLOTS + SLOTS * SLOT_REGISTERS
 STATUS_END = STATUS_BLOCK[-1][0] + STATUS_BLOCK[-1][1]
 CONTROL_END = CONTROL_BLOCK[-1][0] + CONTROL_BLOCK[-1][1]
-CLOCK_END = find("clock_unix_ms")[0] + 1
-CURSOR = find("log_cursor")[0]
-UNIX_S = find("unix_s")[0] - STATUS
-UPTIME_S = find("uptime_s")[0] - STATUS
+CLOCK_END = registers.CLOCK_UNIX_MS + 1
+UNIX_S = registers.UNIX_S - STATUS
+UPTIME_S = registers.UPTIME_S - STATUS
 SLOT_AGE = 3
 
 
@@ -53,7 +53,7 @@ class Bank:
         self._rain = sl651.get("rain")
         self._level = sl651.get("level")
         self._level_zero_mm = sl651.get("level_zero_mm", 0)
-        self._level_is_gap = self._level is not None and columns[self._level] == QUANTITY_CODES["gap_mm"]
+        self._level_is_gap = self._level is not None and columns[self._level] == GAP_MM
         self._now = array("H", [0] * NOW_END)
         self._status = array("H", [0] * (STATUS_END - STATUS))
         self._control = array("H", [0] * (CONTROL_END - CONTROL))
@@ -62,24 +62,25 @@ class Bank:
         self._rain_ok = False
         self._level_ok = False
         self.cursor = 0
-        self.put_now("channels", len(columns))
+        self.put(registers.CHANNELS, len(columns))
         for slot in range(SLOTS):
             code = columns[slot] if slot < len(columns) else 0
             self._put_slot(slot, SLOT_NONE, MISSING << 8 | code)
 
-    def put(self, name: str, value: int) -> None:
-        """Set the entry `name` of the status block to `value`, modulo its width. KeyError for no such entry."""
-        register, count = find(name)
-        _store(self._status, register - STATUS, count, value)
+    def put(self, register: int, value: int) -> None:
+        """Set a register of the now-values or the status block to `value`, modulo its width."""
+        if register < STATUS:
+            self._now[register] = value & 0xFFFF
+        else:
+            self._status[register - STATUS] = value & 0xFFFF
 
-    def put_now(self, name: str, value: int) -> None:
-        """The same in the header of the now-values."""
-        register, count = find(name, True)
-        _store(self._now, register, count, value)
+    def put_long(self, register: int, value: int) -> None:
+        """The same with `register` and the one behind it, high word first."""
+        self.put(register, value >> 16)
+        self.put(register + 1, value)
 
-    def put_text(self, name: str, data: bytes) -> None:
-        """Set a status entry of several registers from bytes, left-padded with zeros."""
-        register, count = find(name)
+    def put_text(self, register: int, count: int, data: bytes) -> None:
+        """Set `count` registers of the status block from bytes, left-padded with zeros."""
         data = b"\0" * (2 * count - len(data)) + data
         for i in range(count):
             self._status[register - STATUS + i] = data[2 * i] << 8 | data[2 * i + 1]
@@ -102,20 +103,20 @@ class Bank:
 
     def set_log(self, log) -> None:
         """What the status block says about the log."""
-        self.put("log_epoch", log.epoch)
-        self.put("log_tail", log.tail)
-        self.put("log_head", log.head)
-        self.put_now("log_head", log.head)
-        self.put("log_gateway_has", log.gateway_has)
-        self.put("log_center_has", log.center_has)
-        self.put("log_overwritten", log.overwritten)
-        for name, value in (("ack_epoch", log.epoch), ("ack_gateway", log.gateway_has), ("ack_center", log.center_has)):
-            register, count = find(name)
-            _store(self._control, register - CONTROL, count, value)
+        self.put_long(registers.LOG_EPOCH, log.epoch)
+        self.put_long(registers.LOG_TAIL, log.tail)
+        self.put_long(registers.LOG_HEAD, log.head)
+        self.put_long(registers.NOW_LOG_HEAD, log.head)
+        self.put_long(registers.LOG_GATEWAY_HAS, log.gateway_has)
+        self.put_long(registers.LOG_CENTER_HAS, log.center_has)
+        self.put_long(registers.LOG_OVERWRITTEN, log.overwritten)
+        _store(self._control, registers.ACK_EPOCH - CONTROL, 2, log.epoch)
+        _store(self._control, registers.ACK_GATEWAY - CONTROL, 2, log.gateway_has)
+        _store(self._control, registers.ACK_CENTER - CONTROL, 2, log.center_has)
 
     def set_cursor(self, seq: int) -> None:
         self.cursor = seq
-        _store(self._control, CURSOR - CONTROL, 2, seq)
+        _store(self._control, LOG_CURSOR - CONTROL, 2, seq)
 
     def read(self, register: int, count: int, out, at: int, now: int) -> int:
         """Copy `count` registers, high byte first, to out[at:]; returns 0 or the exception code. Allocates nothing."""
@@ -130,7 +131,7 @@ class Bank:
             self._refresh_time()
             words = self._status
             first = STATUS
-        elif register >= CONTROL and end <= CONTROL_END and not (register < CURSOR and end > CLOCK_END):
+        elif register >= CONTROL and end <= CONTROL_END and not (register < LOG_CURSOR and end > CLOCK_END):
             clock = self._clock
             words = self._control
             words[0] = clock.unix_high

@@ -9,6 +9,7 @@ FACTORY_ADDRESS: no board of a station has this one, so it disturbs no neighbour
 import json
 
 import twin
+from unfit import DefinitionError
 from update import key_of
 
 from wire.registers import SLOTS
@@ -25,15 +26,6 @@ FRAMINGS = ("8N1", "8E1", "8O1", "8N2")
 SUPPLY_LIMIT_MV_MOST = 60_000
 WAKE_S_MAX = 86_400
 WAKES_MAX = 1_000
-
-
-class DefinitionError(ValueError):
-    """A board.json that cannot be obeyed: `key` and why."""
-
-    def __init__(self, key, reason):
-        super().__init__("board.json: %s: %s" % (key, reason))
-        self.key = key
-        self.reason = reason
 
 
 def copies(root: str) -> list:

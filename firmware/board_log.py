@@ -10,12 +10,10 @@ are noted at the end of a block before rows that nobody has are erased in the bl
 whether the erase came about or not.
 """
 
-from array import array
+from log_blocks import ROW_BYTES_MIN, ROWS_AT, LogBlocks, Numbers, pack_counters, pack_header
+from modules import let_go
 
-from log_blocks import ROW_BYTES_MIN, ROWS_AT, LogBlocks, pack_counters, pack_header
-
-from wire.row import DATA, LENGTH_MAX, pack, unpack
-from wire.short_rows import shorten
+from wire.row_pack import DATA, LENGTH_MAX, pack, shorten
 
 BLOCKS_MIN = 3  # The one being written, the one erased ahead, and one to keep.
 ATTEMPTS_MAX = 2  # Places at which a row or a header is tried that did not read back as written.
@@ -38,7 +36,7 @@ class BoardLog:
             raise ValueError("a log needs %d blocks" % BLOCKS_MIN)
         # First seq of each block of the ring, ascending from the oldest; 0 = not in it. One whose header is damaged
         # has the same as the block behind it.
-        self._first = array("I", bytes(4 * self._blocks))
+        self._first = Numbers(self._blocks)
         self._before = bytearray(LENGTH_MAX)  # The row before, where rows are read as differences.
         self._at = [(0, 0, 0), (0, 0, 0)]  # (seq, block, offset) where the last read began and ended.
         self._ahead = False  # The next block is known to be blank.
@@ -148,6 +146,9 @@ class BoardLog:
 
     def last_value(self, column: int):
         """The value of `column` in the newest row that has one, or None. Walks whole blocks: for the start only."""
+        from wire.row import unpack  # Nothing else on a board reads rows as objects.
+
+        let_go("wire.row")
         for block in self._newest_blocks():
             self._busy()
             newest = None

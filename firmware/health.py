@@ -13,6 +13,8 @@ from binascii import crc32
 
 from hal import BROWN_OUT, DEEP_SLEEP, POWER, WATCHDOG
 
+from wire import registers
+
 TASK_LIMIT_MS = 5_000  # Below every port's watchdog (hal): a task that is quieter than this is dead.
 _KEPT = ">IHHIIIiHIHIHHIh"
 NO_RAIN = -1
@@ -26,6 +28,7 @@ DRIVER = 16
 
 BACK_PERCENT = 5  # So far above its limit the supply must come before the flash is written again.
 FED_MV_MIN = 2_500  # A chip that runs is not fed by less than this: what measures less is not connected.
+HEAP_BYTES_MAX = 0x3FFFFFFF  # No board has so much.
 UNKNOWN_SCANS = 5  # A supply that was not measured for so long forbids nothing.
 
 
@@ -101,7 +104,12 @@ def leave_words(keep, words: str) -> None:
 
 
 def words_of(error: Exception) -> str:
-    """Where `error` was raised and what it is, as far as the register carries it: "sampler:130 OSEr"."""
+    """Where `error` was raised and what it is, as far as the register carries it: "sampler:130 OSEr".
+
+    One that brings its own `words` is told by them.
+    """
+    if hasattr(error, "words"):
+        return error.words  # pyright: ignore[reportAttributeAccessIssue]
     place = ""
     if hasattr(sys, "print_exception"):
         trace = io.StringIO()
@@ -225,20 +233,19 @@ class Counters:
         self._bank = bank
         self._link = link
         self._drivers = drivers
-        gc.collect()  # What only the start needed does not count.
-        self.heap_low_bytes = hal.free_heap()
+        self.heap_low_bytes = HEAP_BYTES_MAX
 
     def each_scan(self, sampler) -> None:
         bank = self._bank
-        bank.put_now("scans", sampler.scans)
-        bank.put("scan_ms_max", min(sampler.scan_ms_max, 0xFFFF))
-        bank.put("scans_skipped", sampler.scans_skipped)
-        bank.put("supply_mv", max(0, min(sampler.supply_mv, 0xFFFF)))
-        bank.put("row_errors", sampler.row_errors)
-        bank.put("rows_withheld", sampler.rows_withheld)
+        bank.put_long(registers.SCANS, sampler.scans)
+        bank.put(registers.SCAN_MS_MAX, min(sampler.scan_ms_max, 0xFFFF))
+        bank.put_long(registers.SCANS_SKIPPED, sampler.scans_skipped)
+        bank.put(registers.SUPPLY_MV, max(0, min(sampler.supply_mv, 0xFFFF)))
+        bank.put(registers.ROW_ERRORS, sampler.row_errors)
+        bank.put(registers.ROWS_WITHHELD, sampler.rows_withheld)
         self._link.fill(bank)
-        bank.put("sensor_errors", self.sensor_errors())
-        bank.put("heap_low_bytes", self.heap_low_bytes)
+        bank.put(registers.SENSOR_ERRORS, self.sensor_errors())
+        bank.put_long(registers.HEAP_LOW_BYTES, self.heap_low_bytes)
 
     def each_row(self) -> None:
         """Free heap after a collection: what is really in use."""

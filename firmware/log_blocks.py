@@ -8,9 +8,10 @@ one behind another, 0xFF = free; its last 40 bytes are two further places for co
 """
 
 import struct
+from array import array
 from binascii import crc32
 
-from wire.row import ANCHOR, DATA, LENGTH_MAX
+from wire.row_pack import ANCHOR, DATA, LENGTH_MAX
 
 MAGIC = b"RPL2"
 _HEADER = ">4sIII"
@@ -22,6 +23,7 @@ EDGE_BYTES = 20  # A header, and counters, each with its CRC.
 ROWS_AT = 2 * EDGE_BYTES  # In a block; as much is kept at its end.
 ROW_BYTES_MIN = 19
 _PIECE = 256
+_NUMBERS = 64  # In one piece of memory.
 
 
 class LogBlocks:
@@ -126,6 +128,19 @@ class LogBlocks:
 
     def _edge_crc_fits(self, seed):
         return crc32(self._edge[:16], seed) & 0xFFFFFFFF == struct.unpack(">I", self._edge[16:])[0]
+
+
+class Numbers:
+    """`count` numbers of 32 bits, at first 0, in pieces: after its start a board has no 4 KB left side by side."""
+
+    def __init__(self, count):
+        self._pieces = [array("I", bytes(4 * _NUMBERS)) for _ in range(0, count, _NUMBERS)]
+
+    def __getitem__(self, index):
+        return self._pieces[index // _NUMBERS][index % _NUMBERS]
+
+    def __setitem__(self, index, number):
+        self._pieces[index // _NUMBERS][index % _NUMBERS] = number
 
 
 def pack_header(epoch, first, counter):

@@ -14,21 +14,18 @@ from wire.reading import (
     GOOD,
     MISSING,
     NOT_EVALUATED,
-    QUANTITIES,
-    QUANTITY_CODES,
+    RAIN_UM,
     RAIN_WRAP_UM,
+    SMOKE_CONTACT,
+    SUPPLY_MV,
     SUSPECT,
     VALUE_MAX,
     VALUE_MIN,
     WITH_STATS,
-    in_range,
 )
-from wire.row import ANCHOR, LENGTH_MAX, TIP_AGE_MAX_S, TIP_COUNT_MAX, TIPS_MAX, Reading, Row
+from wire.row_pack import ANCHOR, LENGTH_MAX, TIP_AGE_MAX_S, TIP_COUNT_MAX, TIPS_MAX, Reading, Row
 
 _BEST_FIRST = (GOOD, NOT_EVALUATED, SUSPECT, FAIL)
-_RAIN = QUANTITY_CODES["rain_um"]
-_SUPPLY = QUANTITY_CODES["supply_mv"]
-_CONTACT = QUANTITY_CODES["smoke_contact"]
 ROW_BYTES_FIXED = 15 + 1 + 1 + 4
 READING_BYTES = 6
 STATS_BYTES = 12
@@ -37,10 +34,13 @@ SPARE_SCANS = 4  # A row may hold a few scans more than row / scan, when the clo
 
 
 class Column:
-    """One column between two rows: `put` each scan, `close` at the row."""
+    """One column between two rows: `put` each scan, `close` at the row. It can be from `lowest` to `highest` at all."""
 
-    def __init__(self, code: int, scans_max: int):
+    def __init__(self, code: int, lowest: int, highest: int, scans_max: int):
         self.code = code
+        self.lowest = lowest
+        self.highest = highest
+        self.has_stats = code in WITH_STATS
         self._values = array("i", [0] * scans_max)
         self._flags = bytearray(scans_max)
         self._count = 0
@@ -66,39 +66,43 @@ class Column:
             return Reading(index, None, MISSING)
         if 2 * len(values) < count and quality in (GOOD, NOT_EVALUATED):
             quality = SUSPECT
-        if self.code == _RAIN:
+        if self.code == RAIN_UM:
             return Reading(index, values[-1], quality)
         values.sort()
-        if self.code == _CONTACT:
+        if self.code == SMOKE_CONTACT:
             return Reading(index, values[-1], quality)
         middle = len(values) // 2
         median = values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) // 2
-        if self.code not in WITH_STATS:
+        if not self.has_stats:
             return Reading(index, median, quality)
         spread = values[(3 * len(values) - 1) // 4] - values[len(values) // 4]  # Between the quartiles.
         return Reading(index, median, quality, values[0], values[-1], max(0, spread))
 
 
 class Sampler:
-    """Scans all drivers every `scan_ms`, closes a row every `row_s` on the full multiple of the clock's seconds."""
+    """Scans all drivers every `scan_ms`, closes a row every `row_s` on the full multiple of the clock's seconds.
 
-    def __init__(self, hal, clock, log, bank, kept, guard, drivers: list, scan_ms: int, row_s: int):
+    `columns`: (code, lowest, highest) of what the drivers give, in their order.
+    """
+
+    def __init__(self, hal, clock, log, bank, kept, guard, drivers: list, columns: list, scan_ms: int, row_s: int):
         self._hal = hal
         self._clock = clock
         self._log = log
         self._bank = bank
         self._kept = kept
         self._guard = guard
-        self._drivers = drivers
-        self._scan_ms = scan_ms
-        self._row_s = row_s
+        self.drivers = drivers
+        self.scan_ms = scan_ms
+        self.row_s = row_s
         scans_max = row_s * 1000 // scan_ms + SPARE_SCANS
-        codes = [QUANTITY_CODES[name] for driver in drivers for name in driver.quantities]
-        self._columns = [Column(code, scans_max) for code in codes]
+        codes = [column[0] for column in columns]
+        self._columns = [Column(code, low, high, scans_max) for code, low, high in columns]
+        self.width = len(columns)
         self._gauges = [driver for driver in drivers if hasattr(driver, "take_tips")]
         for gauge in self._gauges:
             gauge.start_at(self._rain_before(codes))
-        stats = sum(1 for code in codes if code in WITH_STATS)
+        stats = sum(column.has_stats for column in self._columns)
         room = LENGTH_MAX - ROW_BYTES_FIXED - len(codes) * READING_BYTES - stats * STATS_BYTES
         self._tips_max = min(TIPS_MAX, room // TIP_BYTES)
         self._tip_s = [0] * TIPS_MAX  # Uptime of the first tip of each pair, seconds and milliseconds.
@@ -120,16 +124,16 @@ class Sampler:
         """Do what is due at ticks `now`; True if a scan was made."""
         if self._clock.anchor_due and self._guard.may_write():
             self._write_anchor()
-        number = self._clock.seconds() // self._row_s
+        number = self._clock.seconds() // self.row_s
         if number != self._row_number:
             self._row_number = number
-            self._close_row(number * self._row_s, 0)
+            self._close_row(number * self.row_s, 0)
         late_ms = self._hal.ticks_diff(now, self._due)
         if late_ms < 0:
             return False
-        skipped = late_ms // self._scan_ms
+        skipped = late_ms // self.scan_ms
         self.scans_skipped += skipped
-        self._due = self._hal.ticks_add(self._due, (1 + skipped) * self._scan_ms)
+        self._due = self._hal.ticks_add(self._due, (1 + skipped) * self.scan_ms)
         self._scan(now)
         return True
 
@@ -139,20 +143,20 @@ class Sampler:
 
     def _to_row_ms(self):
         clock = self._clock
-        return (self._row_s - clock.seconds() % self._row_s) * 1000 - clock.milliseconds()
+        return (self.row_s - clock.seconds() % self.row_s) * 1000 - clock.milliseconds()
 
     def _scan(self, now):
         index = 0
         place = DRIVER
-        for driver in self._drivers:
+        for driver in self.drivers:
             self._kept.note(place)
             place += 1
             for value, quality in driver.read(now):
                 column = self._columns[index]
-                value, quality = _plausible(column.code, value, quality)
-                if column.code == _RAIN and value is not None:
+                value, quality = _plausible(column, value, quality)
+                if column.code == RAIN_UM and value is not None:
                     self._keep_rain(value)
-                elif column.code == _SUPPLY:
+                elif column.code == SUPPLY_MV:
                     self.supply_mv = value or 0
                 column.put(value, quality)
                 self._bank.set_value(index, value, quality, now)
@@ -209,10 +213,10 @@ class Sampler:
         """Say in the log what time it is; a row too long to reach the next full multiple ends here."""
         clock = self._clock
         clock.anchor_due = False
-        self._row_number = clock.seconds() // self._row_s
+        self._row_number = clock.seconds() // self.row_s
         anchor = (clock.unix_s, clock.unix_ms, clock.quality(), clock.up_s, clock.up_ms)
         self._append(Row(0, self._kept.boot, clock.quality(), clock.unix_s, clock.unix_ms, kind=ANCHOR, anchor=anchor))
-        if self._columns and not self._columns[0].has_room(self._to_row_ms() // self._scan_ms + 1):
+        if self._columns and not self._columns[0].has_room(self._to_row_ms() // self.scan_ms + 1):
             self._close_row(clock.seconds(), clock.milliseconds())
 
     def _append(self, row):
@@ -240,29 +244,19 @@ class Sampler:
         """Cumulative rain to go on from: the kept memory's, else that of the newest row."""
         if self._kept.rain_um is not None:
             return self._kept.rain_um % RAIN_WRAP_UM
-        return (self._log.last_value(codes.index(_RAIN)) or 0) % RAIN_WRAP_UM
+        return (self._log.last_value(codes.index(RAIN_UM)) or 0) % RAIN_WRAP_UM
 
 
 def _nobody(seq: int, packed: bytes) -> None:
     """Nobody wants to hear of rows."""
 
 
-def _plausible(code, value, quality):
+def _plausible(column, value, quality):
     """A reading with its range checked: outside is fail, no value is missing and nothing else."""
     if value is None or not VALUE_MIN <= value <= VALUE_MAX:
         return None, MISSING
     if quality == MISSING:
         return None, MISSING
-    if not in_range(code, value):
+    if not column.lowest <= value <= column.highest:
         return value, FAIL
     return value, quality
-
-
-def codes_of(names) -> list:
-    """Quantity codes of `names`. ValueError for a name that is no quantity."""
-    for name in names:
-        if name not in QUANTITY_CODES:
-            raise ValueError(
-                "no quantity %s; there are %s" % (name, ", ".join(QUANTITIES[c][0] for c in sorted(QUANTITIES)))
-            )
-    return [QUANTITY_CODES[name] for name in names]

@@ -1,46 +1,20 @@
-"""An update of the application: takes a package in pieces, proves it, and puts it into the slot that is to spare.
+"""An update of the application, as the board's other parts see it.
 
-Rules of this file: nothing is written before the signature is verified, and nothing while the supply is low. Whatever
-a power cut leaves is gone on with at the next start, or counts as nothing. What takes long is done in steps: `work`
-spends STEP_MS in a turn of the loop, and a step of it takes less.
+Rules of this file: what takes, proves and writes a package (update_course.py) is loaded when a piece of one comes, or
+when something of one lies here since before the start, and its memory is given back when nothing is left of it.
 """
 
-from update_files import Filling, head_in, manifest_in
+from modules import let_go
+from slots import is_there
 
+from wire import registers
 from wire.modbus import BUSY, DEVICE_FAILURE, ILLEGAL_VALUE
-from wire.package import (
-    HEADER_BYTES,
-    NO_KEY,
-    NO_ROOM,
-    NO_SLOT,
-    NOT_A_PACKAGE,
-    NOT_NEWER,
-    OTHER_CHIP,
-    READ_BACK,
-    SIGNATURE_BYTES,
-    WRONG_FILE,
-    WRONG_SIGNATURE,
-    PackageError,
-    head_bytes,
-    manifest_of,
-    signed_message,
-)
-from wire.registers import (
-    ON_TRIAL,
-    ORDER_DROP,
-    ORDER_INSTALL,
-    RUNS,
-    UPDATE_CHUNK,
-    UPDATE_IDLE,
-    UPDATE_READY,
-    UPDATE_RECEIVING,
-    UPDATE_REFUSED,
-    UPDATE_VERIFYING,
-)
+from wire.package import COMING, HEADER_BYTES, K_COUNTER, MAGIC, MANIFEST
+from wire.registers import ON_TRIAL, ORDER_DROP, RUNS, UPDATE_IDLE, UPDATE_VERIFYING
 
 KEY_BYTES = 32
-STEP_MS = 20
-WAIT_MS = 1_000  # Until the supply is looked at again.
+BEGIN_BYTES = 32  # Of a manifest: its counter stands within.
+LOADED = ("update_course", "update_files", "wire.package")
 
 
 class Update:
@@ -58,27 +32,23 @@ class Update:
         self._key = key
         self._chip = chip
         self._may_write = may_write
+        self._course: "Course" = None  # noqa: F821  # pyright: ignore
         self.restart_due = False
-        running = manifest_in(slots.path(slots.running))
-        self.counter = running.counter if running else 0
-        bank.put("version_counter", self.counter)
-        self._nothing()
-        if slots.spare:
-            self._head = head_in(slots.path(slots.spare))
-        if self._head:
-            self._begin(self._resumed())
+        self.counter = counter_in(slots.path(slots.running))
+        spare = slots.spare
+        self._left = spare is not None and is_there("%s/%s" % (slots.path(spare), COMING))  # Not looked at yet.
+        bank.put_long(registers.VERSION_COUNTER, self.counter)
         self._tell()
 
     @property
     def offset(self) -> int:
         """Where the package goes on: a whole number of chunks, or its end."""
-        have = self._have
-        return have if self._filling is not None and self._filling.whole else have - have % UPDATE_CHUNK
+        return self._course.offset if self._course else 0
 
     @property
     def word(self) -> int:
         """The register update_state."""
-        return self.reason << 8 | self.state
+        return self._course.word if self._course else UPDATE_VERIFYING if self._left else UPDATE_IDLE
 
     @property
     def slot_word(self) -> int:
@@ -89,197 +59,54 @@ class Update:
         """Take `data`, which stands at `offset` of the package; 0, or the exception code of what is wrong with it."""
         if not self._may_write():
             return DEVICE_FAILURE
-        if self._job is not None:
+        if self._left:
             return BUSY
-        if self.state == UPDATE_REFUSED or offset > self._have:
-            return ILLEGAL_VALUE
-        known = min(len(data), len(self._head) - offset)
-        if known > 0 and data[:known] != bytes(self._head[offset : offset + known]):
-            return ILLEGAL_VALUE  # Another package than the one that is here.
-        fresh = data[self._have - offset :]
-        if not fresh or self.state == UPDATE_READY:
-            return 0
-        if not self._key:
-            self._refuse(NO_KEY)
-            return ILLEGAL_VALUE
-        try:
-            self._take(fresh)
-        except OSError:
-            self._refuse(NO_ROOM)
-            return DEVICE_FAILURE
-        self._tell()
-        return ILLEGAL_VALUE if self.state == UPDATE_REFUSED else 0
+        code = self._opened().take(offset, data)
+        self._look()
+        return code
 
     def order(self, what: int) -> int:
         """Carry out ORDER_DROP or ORDER_INSTALL; 0, or the exception code of why not."""
-        install = what == ORDER_INSTALL and self.state == UPDATE_READY
-        if what != ORDER_DROP and not install:
+        if self._course is not None:
+            code = self._course.order(what)
+            self._look()
+            return code
+        if what != ORDER_DROP:
             return ILLEGAL_VALUE
         if not self._may_write():
             return DEVICE_FAILURE
-        filling = self._filling
-        if self._job is not None and filling is None:
-            return BUSY  # Whether there is anything in the slot that would have to go is not known yet.
-        try:
-            if install:
-                filling.complete()
-                self._slots.switch(self._slots.spare)
-                self.restart_due = True
-                filling.settle()
-            else:
-                self._nothing()
-                if filling is not None:
-                    filling.forget()
-        except OSError:
-            self._refuse(NO_ROOM)
-            return DEVICE_FAILURE
-        self._tell()
-        return 0
+        return BUSY if self._left else 0  # Whether what is there would have to go is not known yet.
 
     def work(self) -> int:
-        """Go on with what is under way, for STEP_MS; milliseconds until there is more to do, -1 = nothing is."""
-        hal, job = self._hal, self._job
-        if job is None:
+        """Go on with what is under way, for a little; milliseconds until there is more to do, -1 = nothing is."""
+        if self._left:
+            self._left = False
+            self._opened().resume()
+        if self._course is None:
             return -1
-        begin = hal.ticks_ms()
-        wait_ms = 0
-        try:
-            while not wait_ms and hal.ticks_diff(hal.ticks_ms(), begin) < STEP_MS:
-                wait_ms = next(job) or 0
-        except StopIteration:
-            if self._job is job:
-                self._job = None
-        except OSError:
-            self._refuse(NO_ROOM)
+        wait_ms = self._course.work()
+        self._look()
+        return wait_ms
+
+    def _opened(self):
+        if self._course is None:
+            from update_course import Course
+
+            parts = (self._hal, self._slots, self._key, self._chip, self._may_write)
+            self._course = Course(*parts, self.counter)
+        return self._course
+
+    def _look(self):
+        """Tell how far the package is, and give the memory back where nothing is left of it."""
+        self.restart_due = self._course.restart_due
+        if self._course.idle and not self.restart_due:
+            self._course = None  # pyright: ignore[reportAttributeAccessIssue]
+            let_go(*LOADED)
         self._tell()
-        return wait_ms if self._job is not None else -1
-
-    # What comes
-
-    def _take(self, data):
-        if self._filling is not None:
-            self._write(data)
-            return
-        self.state = UPDATE_RECEIVING
-        try:
-            for end_of in (_header_end, _head_end):
-                count = max(0, end_of(self._head) - len(self._head))
-                self._head += data[:count]
-                data = data[count:]
-                if len(self._head) < end_of(self._head):
-                    break
-            else:
-                self._begin(self._admitted(data))
-        except PackageError:
-            self._refuse(NOT_A_PACKAGE)
-        self._have = len(self._head)
-
-    def _write(self, data):
-        filling = self._filling
-        if not filling.write(data):
-            self._refuse(WRONG_FILE)
-            return
-        self._have = len(self._head) + filling.have
-        if filling.whole:
-            self._begin(self._read_back())
-
-    # Jobs: generators that give None, or the milliseconds for which there is nothing to do.
-
-    def _begin(self, job):
-        self.state = UPDATE_VERIFYING
-        self._job = job
-
-    def _admitted(self, rest):
-        """The head is here: prove it, make room, and go on with `rest` of the bytes that came with it."""
-        reason = yield from self._proved()
-        if reason:
-            self._refuse(reason)
-            return
-        for _ in self._filling.empty():
-            yield from self._supply()
-        yield from self._supply()
-        self._slots.clear(self._slots.spare)
-        self._filling.begin(self._head)
-        self.state = UPDATE_RECEIVING
-        self._write(rest)
-
-    def _supply(self):
-        yield
-        while not self._may_write():
-            yield WAIT_MS
-
-    def _proved(self):
-        """Returns 0 if the head is one that this board may take, and then has a filling; else the reason."""
-        from ed25519 import verify  # Only now: it takes 6 KB of memory, and most starts see no package.
-
-        head, signature = self._head[:-SIGNATURE_BYTES], self._head[-SIGNATURE_BYTES:]
-        right = yield from verify(self._key, signed_message(head), bytes(signature))
-        if not right:
-            return WRONG_SIGNATURE
-        try:
-            manifest = manifest_of(head)
-        except PackageError:
-            return NOT_A_PACKAGE
-        if manifest.chip != self._chip:
-            return OTHER_CHIP
-        if manifest.counter <= self.counter:
-            return NOT_NEWER
-        if not self._slots.spare:
-            return NO_SLOT
-        self._filling = Filling(self._slots.path(self._slots.spare), manifest)
-        return 0
-
-    def _resumed(self):
-        """Go on with what lies in the spare slot since before the start, if it is one that this board may take."""
-        reason = NO_KEY
-        try:
-            if self._key and len(self._head) > HEADER_BYTES and _head_end(self._head) == len(self._head):
-                reason = yield from self._proved()
-        except PackageError:
-            reason = NOT_A_PACKAGE
-        if reason:
-            self._nothing()  # It stays where it is, as whatever else a spare slot may hold.
-            return
-        filling = self._filling
-        yield from filling.find()
-        self._have = len(self._head) + filling.have
-        self.state = UPDATE_READY if filling.whole else UPDATE_RECEIVING
-
-    def _read_back(self):
-        """All is written: is it what the flash gives?"""
-        right = yield from self._filling.read_back()
-        if right:
-            self.state = UPDATE_READY
-        else:
-            self._refuse(READ_BACK)
-
-    # Ends
-
-    def _refuse(self, reason):
-        """It is not taken; until somebody orders it to be dropped, nothing is."""
-        filling = self._filling
-        self._nothing()
-        self.state = UPDATE_REFUSED
-        self.reason = reason
-        self._tell()
-        if filling is not None:
-            try:
-                filling.forget()
-            except OSError as error:  # The next start finds what is left, and proves it again.
-                print("update:", error)
-
-    def _nothing(self):
-        self.state = UPDATE_IDLE
-        self.reason = 0
-        self._job = None
-        self._head = bytearray()
-        # From the moment on when the head is proved.
-        self._filling: "Filling" = None  # pyright: ignore[reportAttributeAccessIssue]
-        self._have = 0  # Bytes of the package that are here.
 
     def _tell(self):
-        self._bank.put("update_offset", self.offset)
-        self._bank.put("update_state", self.word)
+        self._bank.put_long(registers.UPDATE_OFFSET, self.offset)
+        self._bank.put(registers.UPDATE_STATE, self.word)
 
 
 def key_of(text) -> bytes:
@@ -292,9 +119,21 @@ def key_of(text) -> bytes:
     return key
 
 
-def _header_end(_head):
-    return HEADER_BYTES
+def counter_in(path: str) -> int:
+    """The counter of the application below `path`, out of its manifest, which was proved when it came; 0 without one.
 
-
-def _head_end(head):
-    return head_bytes(head) + SIGNATURE_BYTES
+    The manifest is a map whose first entry is the chip and whose second is the counter (wire.package): reading all of
+    it would take 16 KB at each start.
+    """
+    for name in (MANIFEST, COMING):  # A power cut right behind the order to install leaves the second.
+        try:
+            with open("%s/%s" % (path, name), "rb") as file:
+                begin = file.read(BEGIN_BYTES)
+        except OSError:
+            continue
+        if len(begin) == BEGIN_BYTES and begin[:4] == MAGIC:
+            at = HEADER_BYTES + 3 + (begin[HEADER_BYTES + 2] & 0x1F)  # Map, key, text of the chip.
+            if at < BEGIN_BYTES - 5 and begin[at] == K_COUNTER:
+                head = begin[at + 1]
+                return head if head < 24 else int.from_bytes(begin[at + 2 : at + 2 + (1 << head - 24)], "big")
+    return 0

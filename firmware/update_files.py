@@ -9,10 +9,8 @@ from hashlib import sha256
 
 from slots import is_there
 
-from wire.package import ENTRY, SIGNATURE_BYTES, PackageError, manifest_of
+from wire.package import COMING, ENTRY, MANIFEST
 
-MANIFEST = "manifest"
-COMING = "manifest.new"
 ENTRY_COMING = "main.new"
 FLUSH_BYTES = 4_096  # Of a file: what a power cut costs at most.
 READ_BYTES = 512
@@ -162,17 +160,6 @@ def head_in(path: str) -> bytearray:
         return bytearray()
     with open(place, "rb") as file:
         return bytearray(file.read())
-
-
-def manifest_in(path: str):
-    """The manifest of the application below `path`, or None."""
-    for name in (MANIFEST, COMING):  # A power cut right behind the order to install leaves the second.
-        try:
-            with open("%s/%s" % (path, name), "rb") as file:
-                return manifest_of(file.read()[:-SIGNATURE_BYTES])
-        except (OSError, PackageError):
-            continue
-    return None
 
 
 def _inside(path):

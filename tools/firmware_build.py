@@ -23,6 +23,7 @@ TOP = Path(__file__).resolve().parents[1]
 FIRMWARE = TOP / "firmware"
 BUILD = TOP / "build" / "firmware"
 SCRIPTS = TOP / "build" / "scripts"
+PROGRAMS = TOP / "build" / "programs"  # Not there: of a source and its .mpy MicroPython takes the source.
 FOLDED = "folded"  # In a build: the sources as they were compiled.
 INDEX = "build.json"  # Which source each .mpy was made from.
 SMALL_INT_BITS = 31  # An ESP32's; without it a constant of 31 to 63 bits would load here and fail there.
@@ -66,14 +67,7 @@ def build(out: Path = BUILD, *, optimise: int = 0, source: Path = FIRMWARE) -> l
             errors += wrong
         _write(out / INDEX, json.dumps(made, indent=1) + "\n")
         if errors:
-            raise Failure(
-                "The firmware does not compile",
-                seen="\n".join(errors),
-                likely="a mistake in the named lines, or something that MicroPython does not know",
-                do=["put the named lines right", "start again"],
-                state=f"{out} keeps what compiled before",
-                exit_code=EXIT_NOT_RIGHT,
-            )
+            raise _not_compiled(errors, f"{out} keeps what compiled before")
         for old in sorted(out.rglob("*.mpy")):
             if old.relative_to(out).as_posix() not in made:
                 old.unlink()
@@ -103,16 +97,27 @@ def script(file: Path, *with_it: Path, out: Path = SCRIPTS) -> Path:
     """A copy of `file`, a program that runs beside a build under MicroPython, with the firmware's constants in their
     places; what it imports and is no part of the firmware comes `with_it`. `Failure` where a name means two things.
     """
-    constants = _constants(tuple(_sources(FIRMWARE).items()))
     for one in (file, *with_it):
-        try:
-            text = constants.folded_script(one.read_text(encoding="utf-8"))
-        except ConstantError as error:
-            raise _not_folded(f"{one}: {error}") from None
         copy = out / one.relative_to(TOP)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        _write(copy, text)
+        _write(copy, _script_text(one))
     return out / file.relative_to(TOP)
+
+
+def program(file: Path, out: Path = PROGRAMS) -> Path:
+    """The same compiled, for what should take no more memory than a board's own files do. `Failure`."""
+    name = file.relative_to(TOP).as_posix()
+    wrong = _compile(name, _script_text(file), out, _compiler(), 0)
+    if wrong:
+        raise _not_compiled(wrong, "the one before is still there")
+    return (out / name).with_suffix(".mpy")
+
+
+def _script_text(file: Path) -> str:
+    try:
+        return _constants(tuple(_sources(FIRMWARE).items())).folded_script(file.read_text(encoding="utf-8"))
+    except ConstantError as error:
+        raise _not_folded(f"{file}: {error}") from None
 
 
 def _sources(source: Path) -> dict[str, str]:
@@ -150,6 +155,17 @@ def _not_folded(seen: str) -> Failure:
         likely="a name in capitals that means two things",
         do=["give the named lines names of their own", "start again"],
         state="what was built before is as it was",
+        exit_code=EXIT_NOT_RIGHT,
+    )
+
+
+def _not_compiled(errors: list[str], state: str) -> Failure:
+    return Failure(
+        "The firmware does not compile",
+        seen="\n".join(errors),
+        likely="a mistake in the named lines, or something that MicroPython does not know",
+        do=["put the named lines right", "start again"],
+        state=state,
         exit_code=EXIT_NOT_RIGHT,
     )
 

@@ -32,6 +32,7 @@ OPERATORS: dict[type, Callable] = {
     ast.BitXor: xor,
     ast.Pow: pow,
 }
+EXPORTED = "__all__"  # For whoever checks a source; it names constants that are gone.
 BY_TEXT = ("getattr", "setattr", "hasattr", "delattr")
 SIGNS: dict[type, Callable] = {ast.USub: neg, ast.Invert: invert}
 Value = int | str | bytes | tuple
@@ -230,7 +231,11 @@ class Constants:
         """The definitions in `source` that nothing needs once the values are in place."""
         nodes = {id(node): node for node, _ in source.defined.values()}
         needed = {id(node) for name, (node, _) in source.defined.items() if not self._goes(source.name, name)}
-        return [node for key, node in nodes.items() if key not in needed]
+        return [node for key, node in nodes.items() if key not in needed] + [
+            node
+            for node in source.tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == EXPORTED
+        ]
 
     def _goes(self, file: str, name: str) -> bool:
         return (file, name) in self._values and (file, name) not in self._stay
@@ -273,10 +278,11 @@ class Constants:
 
     def _idle_modules(self, source: _Source, uses: list[ast.expr]) -> set[str]:
         """Names of modules that `source` only imported for constants."""
-        bases = [node.value for node in uses if isinstance(node, ast.Attribute)]
-        idle = {base.id for base in bases if isinstance(base, ast.Name)}
-        folded = {id(base) for base in bases}
-        return idle - {node.id for node in source.nodes if isinstance(node, ast.Name) and id(node) not in folded}
+        gone = {id(inner) for node in [*uses, *self._going(source)] for inner in ast.walk(node)}
+        names = [(node.id, id(node) in gone) for node in source.nodes if isinstance(node, ast.Name)]
+        return {name for name, goes in names if goes and name in source.modules} - {
+            name for name, goes in names if not goes
+        }
 
     def _is_needless(self, source: _Source, alias: ast.alias, idle: set[str]) -> bool:
         name = alias.asname or alias.name

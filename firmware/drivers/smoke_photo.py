@@ -10,7 +10,7 @@ The detector's contact is passed on as it stands, at once, whatever the chamber 
 """
 
 from drivers.integers import MeanVoltage, rounded
-from wire.reading import GOOD, MISSING, QUANTITIES, QUANTITY_CODES, SUSPECT
+from wire.reading import GOOD, MISSING, SMOKE_HIGHEST_MDBM, SMOKE_LOWEST_MDBM, SUSPECT
 
 DRIFT_MDBM_PER_H = 2
 CLEAR_MDBM = 50  # Nearer than this to the baseline the air counts as clear.
@@ -18,7 +18,6 @@ HOUR_MS = 3_600_000
 STEP_MAX_MS = 60_000  # A pause longer than this between scans teaches the baseline no more than this.
 
 _NOTHING: "tuple[int | None, int]" = (None, MISSING)
-_LOWEST, _HIGHEST = QUANTITIES[QUANTITY_CODES["smoke_mdbm"]][2:4]
 
 
 class SmokePhoto:
@@ -74,7 +73,7 @@ class SmokePhoto:
         self._follow(chamber_uv, now_ms)
         smoke_mdbm = rounded((chamber_uv - self.baseline_uv) * 1000, self._uv_per_dbm)
         # Dense smoke beyond the scale is smoke: it stays at the scale's end, where it alarms.
-        smoke_mdbm = max(_LOWEST, min(_HIGHEST, smoke_mdbm))
+        smoke_mdbm = max(SMOKE_LOWEST_MDBM, min(SMOKE_HIGHEST_MDBM, smoke_mdbm))
         self._result[0] = (smoke_mdbm, SUSPECT if self.dirty else self._adc.quality)
         return self._result
 

@@ -26,6 +26,7 @@ START_LIMIT_MS = 10_000  # Real time.
 WAIT_REAL_MS_MAX = 1_000
 REPORT_LIMIT_MS = 2_000  # Real time for which the rig may leave its end unread.
 CONTROL_LINE_MAX = 65_536
+CONTROL_READ_BYTES = 512  # In one piece; the rest wakes the loop again.
 HUNG_UP_WAIT_MS = 5
 PAUSE_REAL_US = 8_000  # Processes on one machine hand bytes on in spurts; a real line knows no such gaps.
 EXIT_ORDERLY, EXIT_RESET, EXIT_WATCHDOG, EXIT_SLEEP, EXIT_POWER_CUT = 0, 10, 11, 12, 13
@@ -282,7 +283,7 @@ class Hal:
 
     def _pump(self):
         try:
-            chunk = self._control.read(4096)
+            chunk = self._control.read(CONTROL_READ_BYTES)
         except OSError:  # Reset by the other end.
             chunk = b""
         if chunk is None:

@@ -30,7 +30,7 @@ class Mqtt:
     message for us, or an acknowledgement that cannot be), `resent`.
     """
 
-    def __init__(self, hal, link: dict, bank, log, clock, on_acknowledge):
+    def __init__(self, hal, link: dict, bank, log, clock):
         self.messages = 0
         self.acks = 0
         self.refused = 0
@@ -40,7 +40,7 @@ class Mqtt:
         self._bank = bank
         self._log = log
         self._clock = clock
-        self._on_acknowledge = on_acknowledge
+        self.on_acknowledge = _nobody
         serial = hal.unique_id().hex()
         leaves = (local.ROWS, local.STATE, local.ACK, local.UPDATE, local.UPDATE_AT)
         topics = [local.topic(link["station"], serial, leaf).encode() for leaf in leaves]
@@ -310,7 +310,7 @@ class Mqtt:
         before = log.gateway_has
         if not log.acknowledge(epoch, gateway, center):
             return False
-        self._on_acknowledge()
+        self.on_acknowledge()
         now = self._net.ticks_ms()
         begun = self._sent[0][0] if self._sent else self._next
         left = [one for one in self._sent if one[1] > gateway]
@@ -335,6 +335,10 @@ class Mqtt:
         if 0 <= way_ms <= WAY_MS_MAX:
             unix_ms += way_ms // 2
             clock.set(unix_ms // 1000, unix_ms % 1000)
+
+
+def _nobody():
+    """Nobody wants to hear of acknowledgements."""
 
 
 def _is_number(value):

@@ -17,7 +17,7 @@ BACKOFF_FIRST_MS = 500
 BACKOFF_MAX_MS = 60_000
 STEADY_MS = 30_000  # A connection that held so long starts the backoff anew.
 IN_FLIGHT_MAX = 4
-TX_BYTES = 4_096
+TX_BYTES = 2_048  # One message with rows; what the network has taken makes room for the next.
 RX_BYTES = 704  # The longest packet that is taken, a piece of a package; a longer message is read away.
 READS_MAX = 8  # Reads in one turn; the rest waits for the next.
 CONTROL_BYTES = 64  # Of the buffer, kept for what keeps the connection alive.
@@ -249,7 +249,7 @@ class Client:
 
     def _consume(self, count):
         left = self._have - count
-        self._rx[:left] = self._rx[count : self._have]
+        self._rx_view[:left] = self._rx_view[count : self._have]
         self._have = left
 
     def _obey(self, head, at, end, now):
@@ -289,7 +289,7 @@ class Client:
         """The fixed header of a packet; the caller has looked that it fits, or it is one of the small ones."""
         if self._start:
             left = self._end - self._start
-            self._tx[:left] = self._tx[self._start : self._end]
+            self._tx_view[:left] = self._tx_view[self._start : self._end]
             self._start, self._end = 0, left
         if self._end + length + 1 + _LENGTH_BYTES_MAX > len(self._tx):
             raise OSError("no room: the broker takes nothing")

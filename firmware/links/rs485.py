@@ -8,8 +8,9 @@ A port that heard bytes and for DEAF_S no whole frame, or nothing at all for MUT
 Source: MODBUS Application Protocol V1.1b3; MODBUS over Serial Line V1.02.
 """
 
-from bank import CLOCK_END, CONTROL_END, CURSOR, VERSION
+from bank import CLOCK_END, CONTROL_END, VERSION
 
+from wire import registers
 from wire.modbus import (
     BROADCAST,
     ENCAPSULATED,
@@ -32,17 +33,20 @@ from wire.modbus import (
     t35_us,
 )
 from wire.registers import (
+    ACK_EPOCH,
+    CLOCK_UNIX_S,
     ID_PRODUCT,
     ID_REVISION,
     ID_SERIAL,
     ID_VENDOR,
+    LOG_CURSOR,
     LOG_FILE,
     LOG_FILE_SHORT,
     LOG_HEADER_BYTES,
     LOG_RECORD_MAX,
     UPDATE_CHUNK,
     UPDATE_FILE,
-    find,
+    UPDATE_ORDER,
 )
 
 VENDOR = "Riverpost"
@@ -50,12 +54,9 @@ READS_MAX = 4  # Buffers taken from the line in one turn; the rest waits for the
 RX_BYTES = 128
 DEAF_S = 300  # A gateway asks every second; what comes all this time and is no frame may be the port's own fault.
 MUTE_S = 3_600
-CLOCK_SET = find("clock_unix_s")[0]
 CLOCK_REGISTERS = 3
-ACK = find("ack_epoch")[0]
 ACK_REGISTERS = 6
 CURSOR_REGISTERS = 2
-ORDER = find("update_order")[0]
 RECORD_MAX = 9_999  # V1.1b3, 6.15: 0x270F.
 BASIC, REGULAR, EXTENDED, INDIVIDUAL = 1, 2, 3, 4  # Read device id codes, V1.1b3 6.21.
 CONFORMITY = 0x83  # Extended identification, as stream and as single objects.
@@ -67,7 +68,7 @@ class Rs485:
     A handler gives the length of the answer without CRC, or minus the exception code.
     """
 
-    def __init__(self, bus, link: dict, bank, log, clock, on_acknowledge):
+    def __init__(self, bus, link: dict, bank, log, clock):
         self.receiver = Receiver(link["address"])
         self.requests = 0
         self.exceptions = 0
@@ -76,7 +77,7 @@ class Rs485:
         self._bank = bank
         self._log = log
         self._clock = clock
-        self._on_acknowledge = on_acknowledge
+        self.on_acknowledge = _nobody
         self._now = 0
         self._rx = bytearray(RX_BYTES)
         self._tx = bytearray(FRAME_MAX)
@@ -120,12 +121,12 @@ class Rs485:
     def fill(self, bank) -> None:
         """Put the counters of this link into `bank`."""
         receiver = self.receiver
-        bank.put("bus_crc_errors", receiver.crc_errors)
-        bank.put("bus_dropped", receiver.dropped)
-        bank.put("bus_twins", receiver.twins)
-        bank.put("bus_exceptions", self.exceptions)
-        bank.put("bus_requests", self.requests)
-        bank.put("bus_reopened", self.reopened)
+        bank.put(registers.BUS_CRC_ERRORS, receiver.crc_errors)
+        bank.put(registers.BUS_DROPPED, receiver.dropped)
+        bank.put(registers.BUS_TWINS, receiver.twins)
+        bank.put(registers.BUS_EXCEPTIONS, self.exceptions)
+        bank.put(registers.BUS_REQUESTS, self.requests)
+        bank.put(registers.BUS_REOPENED, self.reopened)
 
     def stats(self) -> dict:
         """Counters for the rig."""
@@ -210,7 +211,7 @@ class Rs485:
 
     def _broadcast(self, request, start, length):
         """The clock is all that may be set for every board at once."""
-        if request[start + 1] != WRITE_MULTIPLE or _word(request, start + 2) != CLOCK_SET:
+        if request[start + 1] != WRITE_MULTIPLE or _word(request, start + 2) != CLOCK_UNIX_S:
             return
         self.requests = (self.requests + 1) & 0xFFFF
         self._write_multiple(request, start, length)
@@ -229,11 +230,11 @@ class Rs485:
         """Function 6: an order, or a half of the cursor; the other entries are only written whole."""
         register = _word(request, start + 2)
         value = _word(request, start + 4)
-        if register == CURSOR:
+        if register == LOG_CURSOR:
             self._bank.set_cursor(value << 16 | self._bank.cursor & 0xFFFF)
-        elif register == CURSOR + 1:
+        elif register == LOG_CURSOR + 1:
             self._bank.set_cursor(self._bank.cursor & 0xFFFF0000 | value)
-        elif register == ORDER:
+        elif register == UPDATE_ORDER:
             code = self._order(value)
             return -code if code else self._echo(request, start, 6)
         else:
@@ -248,16 +249,16 @@ class Rs485:
         if not _is_control(register, count):
             return -ILLEGAL_ADDRESS
         at = start + 7
-        if (register, count) == (CLOCK_SET, CLOCK_REGISTERS):
+        if (register, count) == (CLOCK_UNIX_S, CLOCK_REGISTERS):
             done = self._clock.set(_long(request, at), _word(request, at + 4))
-        elif (register, count) == (CURSOR, CURSOR_REGISTERS):
+        elif (register, count) == (LOG_CURSOR, CURSOR_REGISTERS):
             self._bank.set_cursor(_long(request, at))
             done = True
-        elif (register, count) == (ACK, ACK_REGISTERS):
+        elif (register, count) == (ACK_EPOCH, ACK_REGISTERS):
             done = self._log.acknowledge(_long(request, at), _long(request, at + 4), _long(request, at + 8))
             if done:
-                self._on_acknowledge()
-        elif (register, count) == (ORDER, 1):
+                self.on_acknowledge()
+        elif (register, count) == (UPDATE_ORDER, 1):
             code = self._order(_word(request, at))
             return -code if code else self._echo(request, start, 6)
         else:
@@ -341,10 +342,14 @@ class Rs485:
         return count
 
 
+def _nobody():
+    """Nobody wants to hear of acknowledgements."""
+
+
 def _is_control(register, count):
     """Do all of these registers lie in one run of those that can be written?"""
     end = register + count
-    return register >= CLOCK_SET and end <= CLOCK_END or register >= CURSOR and end <= CONTROL_END
+    return register >= CLOCK_UNIX_S and end <= CLOCK_END or register >= LOG_CURSOR and end <= CONTROL_END
 
 
 def _word(data, at):

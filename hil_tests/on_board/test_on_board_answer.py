@@ -72,7 +72,7 @@ class Answer(TestCase):
         bank.set_value(0, 1234, GOOD, 0)
         bank.set_value(1, 400, GOOD, 0)
         self.line = Line()
-        self.link = Rs485(self.line, {"address": ADDRESS}, bank, None, self.clock, None)
+        self.link = Rs485(self.line, {"address": ADDRESS}, bank, None, self.clock)
 
     def test_the_lock_works_where_there_is_one(self):
         if heap_lock is None or heap_unlock is None:

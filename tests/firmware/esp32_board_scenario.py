@@ -1,12 +1,12 @@
 """What hal/esp32 keeps, and a whole board on it, one check a function (see fake_esp32/bench.py)."""
 
 from bench import DEFINITION, again, expect, hal_of, raises, run
+from fitting import board_of as fitted
 from hal import BROWN_OUT, DEEP_SLEEP, NOT_KNOWN, POWER, RESET, WATCHDOG
 from hal.chip_flash import FlashError
 from hal.esp32 import Hal
 from hal.esp32_flash import Flash
 from hal.esp32_keep import KEEP_BYTES_MAX
-from main import Board
 from slots import Slots
 from world import BLOCK_BYTES, WORLD, Restart
 
@@ -144,7 +144,7 @@ def turns(board, ms):
 def board_of(hal):
     """The firmware on this hal, its sensors at 12 mA and 11 V; the log small enough for the fake flash."""
     WORLD.uv.update({LEVEL: 1_200_000, VIN: 1_000_000})
-    return Board(hal, dict(DEFINITION, log_blocks=16, row_s=10), Slots(hal.root, "a"))
+    return fitted(hal, dict(DEFINITION, log_blocks=16, row_s=10), Slots(hal.root, "a"))
 
 
 def ask(hal, request):

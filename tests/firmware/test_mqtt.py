@@ -50,7 +50,8 @@ class World:
         self.log = BoardLog(NorFlash(blocks), EPOCH)
         self.bank = Bank([QUANTITY_CODES["head_mm"]], {}, 1_000, self.clock, self.hal.ticks_diff)
         self.acked = 0
-        self.link = Mqtt(self.hal, LINK, self.bank, self.log, self.clock, self._acknowledged)
+        self.link = Mqtt(self.hal, LINK, self.bank, self.log, self.clock)
+        self.link.on_acknowledge = self._acknowledged
         self.link.identify_as(bytes.fromhex(DEFINITION)[:8], 3)
         self.append(rows)
         self.states: list[bytes] = []

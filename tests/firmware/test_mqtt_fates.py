@@ -65,7 +65,8 @@ class Life(World):
         self.clock = Clock(hal)
         self.bank = Bank([QUANTITY_CODES["head_mm"]], {}, 1_000, self.clock, hal.ticks_diff)
         link = {"host": "192.168.4.1", "port": 1883, "station": STATION}
-        self.link = Mqtt(hal, link, self.bank, self.log, self.clock, self._acknowledged)
+        self.link = Mqtt(hal, link, self.bank, self.log, self.clock)
+        self.link.on_acknowledge = self._acknowledged
         self.turns = 0
 
     def live(self, turns: int = 1) -> None:

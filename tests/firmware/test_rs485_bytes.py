@@ -57,7 +57,7 @@ def made():
     log = BoardLog(NorFlash(4), 0x01020304)
     bank = Bank([QUANTITY_CODES["head_mm"]], {"level": 0}, 1000, clock, hal.ticks_diff)
     line = Line()
-    link = Rs485(line, {"address": ADDRESS}, bank, log, clock, lambda: None)
+    link = Rs485(line, {"address": ADDRESS}, bank, log, clock)
     link.identify_as("esp32-rs485", bytes.fromhex(SERIAL))
     return hal, clock, line, link
 

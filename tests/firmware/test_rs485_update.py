@@ -47,7 +47,7 @@ class Master:
         self.bank = board.bank = Bank([QUANTITY_CODES["head_mm"]], {}, 1000, clock, hal.ticks_diff)
         board.restart()
         self.line = Line()
-        self.link = Rs485(self.line, {"address": ADDRESS}, self.bank, log, clock, lambda: None)
+        self.link = Rs485(self.line, {"address": ADDRESS}, self.bank, log, clock)
         self.link.serve_update(board.update)
 
     def ask(self, request: ModbusPDU) -> ModbusPDU:
@@ -185,7 +185,7 @@ def test_whatever_follows_function_21_gets_an_answer_and_writes_nothing(tmp_path
 
 
 def test_a_link_without_an_update_knows_no_function_21(master):
-    link = Rs485(master.line, {"address": ADDRESS}, master.bank, None, Clock(Hal()), None)
+    link = Rs485(master.line, {"address": ADDRESS}, master.bank, None, Clock(Hal()))
     master.link = link
     assert code(master.chunk(0)) == 1
     assert code(master.order(ORDER_DROP)) == 3

@@ -6,15 +6,28 @@ import pytest
 from bank import Bank
 from board_log import BoardLog
 from clock import Clock
+from fitting import columns_of
 from hal import POWER
 from health import FlashGuard, Kept
 from hypothesis import given
 from hypothesis import strategies as st
-from sampler import Column, Sampler, codes_of
+from sampler import Column, Sampler
 
 from tests.firmware.fake_hal import FakeHal, FakeKeep
 from tests.firmware.nor_flash import NorFlash
-from wire.reading import FAIL, GOOD, MISSING, NEVER, NOT_EVALUATED, QUANTITY_CODES, RAIN_WRAP_UM, SUSPECT, SYNCED
+from wire.reading import (
+    FAIL,
+    GOOD,
+    MISSING,
+    NEVER,
+    NOT_EVALUATED,
+    QUANTITY_CODES,
+    RAIN_WRAP_UM,
+    SUSPECT,
+    SYNCED,
+    VALUE_MAX,
+    VALUE_MIN,
+)
 from wire.row import ANCHOR, DATA, TIPS_MAX, split, unpack
 
 NOON = 1_800_000_000
@@ -65,11 +78,11 @@ class World:
         self.keep = FakeKeep(keep)
         self.kept = Kept(self.keep, self.log, 0)
         self.clock = Clock(self.hal)
-        columns = codes_of([name for driver in drivers for name in driver.quantities])
-        self.bank = Bank(columns, {}, scan_ms, self.clock, self.hal.ticks_diff)
+        columns = columns_of([name for driver in drivers for name in driver.quantities])
+        self.bank = Bank([code for code, _, _ in columns], {}, scan_ms, self.clock, self.hal.ticks_diff)
         self.guard = FlashGuard(supply_limit_mv, POWER)
         parts = (self.hal, self.clock, self.log, self.bank, self.kept, self.guard)
-        self.sampler = Sampler(*parts, list(drivers), scan_ms, row_s)
+        self.sampler = Sampler(*parts, list(drivers), columns, scan_ms, row_s)
 
     def run(self, seconds, step_ms=100):
         for _ in range(seconds * 1000 // step_ms):
@@ -88,7 +101,7 @@ class World:
 
 
 def closed(code, *scans):
-    column = Column(code, 100)
+    column = Column(code, VALUE_MIN, VALUE_MAX, 100)
     for value, quality in scans:
         column.put(value, quality)
     return column.close(0)
@@ -130,7 +143,7 @@ def test_a_contact_that_closed_once_is_closed_in_the_row_and_rain_is_the_last_co
 
 
 def test_a_column_takes_no_more_scans_than_it_has_room_for():
-    column = Column(TILT, 3)
+    column = Column(TILT, VALUE_MIN, VALUE_MAX, 3)
     for value in (1, 2, 3, 1000, 1000, 1000, 1000):
         column.put(value, GOOD)
     assert column.close(0).value == 2
@@ -325,7 +338,7 @@ def test_a_flash_that_fails_is_counted_and_measuring_goes_on():
 
 def test_a_name_that_is_no_quantity_is_refused():
     with pytest.raises(ValueError, match="no quantity wind_mps"):
-        codes_of(["wind_mps"])
+        columns_of(["wind_mps"])
 
 
 def test_under_a_low_supply_rows_are_withheld_and_counted_and_their_rain_comes_with_the_next():

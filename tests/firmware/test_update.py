@@ -4,13 +4,13 @@ import os
 import random
 
 import pytest
-import update
+import update_course
 import update_files
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 from update import key_of
-from update_files import COMING, ENTRY_COMING, FLUSH_BYTES, MANIFEST, Filling
+from update_files import ENTRY_COMING, FLUSH_BYTES, Filling
 
 from tests.firmware.update_board import (
     CHIP,
@@ -26,7 +26,9 @@ from tests.firmware.update_board import (
 )
 from wire.modbus import BUSY, DEVICE_FAILURE, ILLEGAL_VALUE
 from wire.package import (
+    COMING,
     ENTRY,
+    MANIFEST,
     NO_KEY,
     NO_ROOM,
     NO_SLOT,
@@ -42,10 +44,12 @@ from wire.registers import (
     ORDER_INSTALL,
     UPDATE_CHUNK,
     UPDATE_IDLE,
+    UPDATE_OFFSET,
     UPDATE_READY,
     UPDATE_RECEIVING,
     UPDATE_REFUSED,
     UPDATE_VERIFYING,
+    VERSION_COUNTER,
 )
 
 
@@ -65,14 +69,14 @@ def refused(board: Board, reason: int, package: bytes = PACKAGE, untouched: bool
         assert board.spare() == OLD
     assert board.update.order(ORDER_DROP) == 0
     assert board.state == (UPDATE_IDLE, 0)
-    assert board.registers.words["update_offset"] == 0
+    assert board.registers.words[UPDATE_OFFSET] == 0
 
 
 def test_a_package_is_taken_and_installed_and_its_counter_counts_from_then_on(board):
     assert board.state == (UPDATE_IDLE, 0)
     assert board.send(PACKAGE) == 0
     assert board.state == (UPDATE_READY, 0)
-    assert board.registers.words["update_offset"] == len(PACKAGE)
+    assert board.registers.words[UPDATE_OFFSET] == len(PACKAGE)
     assert board.spare() == {
         **{path: content for path, content in FILES.items() if path != ENTRY},
         ENTRY_COMING: FILES[ENTRY],
@@ -84,7 +88,7 @@ def test_a_package_is_taken_and_installed_and_its_counter_counts_from_then_on(bo
     assert board.spare() == {**FILES, MANIFEST: PACKAGE[:HEAD_END]}
     board.restart("b")
     assert board.slots.trial
-    assert board.registers.words["version_counter"] == COUNTER
+    assert board.registers.words[VERSION_COUNTER] == COUNTER
     assert board.state == (UPDATE_IDLE, 0)
 
 
@@ -290,7 +294,7 @@ def test_nothing_is_written_while_the_supply_is_low(board):
     for at in range(0, HEAD_END, UPDATE_CHUNK):
         board.update.take(at, PACKAGE[at : at + UPDATE_CHUNK])
     board.supply_good = False
-    assert update.WAIT_MS in [board.update.work() for _ in range(200)]
+    assert update_course.WAIT_MS in [board.update.work() for _ in range(200)]
     assert board.spare() == OLD
     assert board.update.take(board.update.offset, b"x") == DEVICE_FAILURE
     board.supply_good = True

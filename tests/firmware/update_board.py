@@ -12,7 +12,7 @@ from update_files import FLUSH_BYTES
 from tests.firmware.fake_hal import FakeHal
 from tools.release import pack, public_of
 from wire.package import ENTRY
-from wire.registers import UPDATE_CHUNK
+from wire.registers import UPDATE_CHUNK, UPDATE_STATE
 
 SECRET = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 CHIP = "rp2040"
@@ -39,10 +39,12 @@ class Registers:
     """The bank, as far as an update tells it anything."""
 
     def __init__(self) -> None:
-        self.words: dict[str, int] = {}
+        self.words: dict[int, int] = {}
 
-    def put(self, name: str, value: int) -> None:
-        self.words[name] = value
+    def put(self, register: int, value: int) -> None:
+        self.words[register] = value
+
+    put_long = put
 
 
 class Board:
@@ -85,7 +87,7 @@ class Board:
 
     @property
     def state(self) -> tuple[int, int]:
-        word = self.registers.words["update_state"]
+        word = self.registers.words[UPDATE_STATE]
         return word & 0xFF, word >> 8
 
     def spare(self) -> dict[str, bytes]:

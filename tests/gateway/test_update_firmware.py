@@ -15,6 +15,7 @@ from tests.gateway.fake_update import KEY, PUBLIC
 from tests.gateway.poll_rig import COLUMNS
 from tests.gateway.update_rig import UpdateRig, run
 from wire.reading import QUANTITY_CODES
+from wire.registers import BOOT, SERIAL, SLOT
 
 TURNS = 40  # Of the board's loop between two requests.
 
@@ -40,13 +41,11 @@ class FirmwareBoard:
         clock = Clock(hal)
         self.bank = self._board.bank = Bank([QUANTITY_CODES[c] for c in COLUMNS], {}, 1000, clock, hal.ticks_diff)
         self._board.restart(slot)
-        self._link = Rs485(
-            self._line, {"address": self.address}, self.bank, BoardLog(NorFlash(4), 7), clock, lambda: None
-        )
+        self._link = Rs485(self._line, {"address": self.address}, self.bank, BoardLog(NorFlash(4), 7), clock)
         self._link.serve_update(self._board.update)
-        self.bank.put("boot", self._board_boot)
-        self.bank.put_text("serial", bytes(7) + b"\x0b")
-        self.bank.put("slot", {"a": 1, "b": 2}[slot] | 0x100 * self._board.slots.trial)
+        self.bank.put(BOOT, self._board_boot)
+        self.bank.put_text(SERIAL, 4, bytes(7) + b"\x0b")
+        self.bank.put(SLOT, {"a": 1, "b": 2}[slot] | 0x100 * self._board.slots.trial)
 
     def __call__(self, frame: bytes) -> bytes | None:
         self.requests += 1

@@ -48,6 +48,7 @@ SOURCES = {
             return found + ["Maß", -LEAST ** 2, registers.MIDDLE, registers.PAIR, registers.PAIR]
     """,
 }
+FORWARD = ("Update", "Callable", "Course")  # Annotations as text: nobody looks them up.
 
 
 def dedented(sources):
@@ -158,7 +159,7 @@ def test_every_value_in_the_firmware_is_the_one_that_cpython_finds():
     seen = 0
     for (file, name), value in constants.values():
         module = file.removeprefix("lib/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        if not module.startswith(("hal.chip", "hal.esp32", "hal.rp2", "hal.posix")):  # They need MicroPython's modules.
+        if not module.startswith(("hal.chip", "hal.esp32", "hal.rp2", "hal.posix", "main")):  # They need MicroPython.
             found = getattr(importlib.import_module(module), name)
             assert (type(found), found) == (type(value), value), name
             seen += 1
@@ -173,7 +174,7 @@ def test_the_folded_firmware_looks_up_no_name_that_is_gone(tmp_path):
         [sys.executable, "-m", "ruff", "check", *looked, "."], cwd=folder, capture_output=True, text=True, check=False
     )
     wrong = [line for line in done.stdout.splitlines() if ": F" in line and "in type annotation" not in line]
-    assert [line for line in wrong if "`Update`" not in line and "`Callable`" not in line] == []
+    assert [line for line in wrong if not any(f"`{name}`" in line for name in FORWARD)] == []
     for file in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module:

@@ -41,12 +41,21 @@ def test_names_are_unique_in_a_block(block):
     assert all(count in (1, 2, 4, 8) for _, count, _ in BLOCKS[block])
 
 
-def test_every_entry_says_what_it_is():
-    entries = [
-        line for line in SOURCE.read_text(encoding="utf-8").splitlines() if re.match(r" +\(0x[0-9A-F]{4}, ", line)
-    ]
-    assert len(entries) == sum(len(block) for block in BLOCKS.values())
-    assert [line for line in entries if not re.search(r"\),  # .*[a-z]{3}", line)] == []
+def test_every_entry_says_what_it_is_and_how_wide():
+    text = SOURCE.read_text(encoding="utf-8")
+    said = {}
+    for name, register, wide, what in re.findall(
+        r"^([A-Z_0-9]+) = (0x[0-9A-F]{4})  # (?:(\d) registers: )?(.*)$", text, re.M
+    ):
+        said[name] = int(register, 16), int(wide or 1), what
+    for block, entries in BLOCKS.items():
+        for register, count, name in entries:
+            capitals = (
+                name.upper() if block != "now" or name not in ("time_quality", "log_head") else f"NOW_{name.upper()}"
+            )
+            assert said[capitals][:2] == (register, count), name
+            assert getattr(registers, capitals) == register
+            assert re.search("[a-z]{3}", said[capitals][2]), name
 
 
 def test_blocks_that_are_read_at_once_fit_one_answer():

@@ -1,32 +1,34 @@
 """A whole board for a week of its own time, on RS-485 and on Wi-Fi: it must not need more memory on the last day.
 
-The script that plays its world is tests/firmware/week_scenario.py; here it is run, and its figures are judged. The heap
-is of 32 bits where the machine has such a MicroPython; the played line or broker, some 10 KB, stands in the same heap.
+Its world is played beside it (week_world.py); tests/firmware/week_scenario.py, which takes the orders, stands in the
+board's own heap. Here both are run, and the figures are judged. The heap is of 32 bits, as a board's is, where the
+machine has such a MicroPython.
 """
 
 import json
 import os
-import re
-import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boards
 from tools.bench.lone_board import interpreter
-from tools.firmware_build import BUILD, build, script
+from tools.firmware_build import BUILD, build, program
 from tools.image.files import BOARD, pack_twin
+from tools.soak.week_world import KEEP, MEASURE, Air, Line, Play, Sensors
 
 SCRIPT = Path(__file__).resolve().parents[2] / "tests" / "firmware" / "week_scenario.py"
 DAYS, DAY_S = 7, 86_400
-HEAP_KIB = {32: 224, 64: 336}
+HEAP_KIB = {32: 128, 64: 192}
 ROW_S = 10
 GROWTH_BYTES_MAX = 512  # What a day's most may differ by: a message more or less under way.
-WEEK_LIMIT_S = 2_400
+MEASURE_EVERY_S = 60
+AWAY_SHARE = 18  # For the last of so many parts of a quarter of a period gateway and broker are away.
+LEAK_EVERY_S = 30
+ADDRESS = 11
 # Together they carry every driver, each eight channels, as many as a row.
 FITS = {"esp32-rs485": ("level", "rain", "tilt", "smoke"), "esp32-wifi": ("gap", "rain", "tilt", "smoke")}
-PERIOD = re.compile(r"^period \d+ live (\d+) low (\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -64,34 +66,42 @@ def run(minutes: float, seed: int, tell: Callable[[str], None], folder: Path) ->
     return {"board_weeks": len(FITS), "heap_bits": interpreter()[1], **figures, "failures": failures}
 
 
-def live(board_type: str, folder: Path, periods: int, period_s: int, more: Sequence[str] = ()) -> Week:
-    """Let a board live through so many periods. RuntimeError, with what it printed, if it does not come to the end."""
+def live(board_type: str, folder: Path, periods: int, period_s: int, *, leak: bool = False) -> Week:
+    """Let a board live through so many periods. RuntimeError, with what it printed, if it does not come to the end.
+
+    `leak`: it keeps two bytes every LEAK_EVERY_S, which must be seen.
+    """
+    found = []
+    with _play(board_type, folder) as play:
+        gateway = Air(play) if board_type.endswith("wifi") else Line(play, ADDRESS)
+        sensors = Sensors()
+        for period in range(periods):
+            most = 0
+            for second in range(period * period_s, (period + 1) * period_s):
+                quarter_s = period_s // 4
+                play.away = second % quarter_s >= quarter_s - quarter_s // AWAY_SHARE
+                play.second(second, sensors.at(second))
+                gateway.second(second)
+                if leak and second % LEAK_EVERY_S == 0:
+                    play.order(KEEP)
+                if second % MEASURE_EVERY_S == MEASURE_EVERY_S - 1:
+                    most = max(most, play.order(MEASURE))
+            found.append(most)
+        stats = play.end()
+    own = {"rows": play.rows, "have": gateway.have, "answers": gateway.answers, "line_errors": gateway.errors}
+    return Week(tuple(found), stats | own)
+
+
+def _play(board_type: str, folder: Path) -> Play:
+    """A board of this type with all that fits, at its start."""
     folder.mkdir(parents=True, exist_ok=True)
-    definition = boards.board_json(board_type, 11, 9_600, "8N1", None, fit=FITS[board_type])
+    definition = boards.board_json(board_type, ADDRESS, 9_600, "8N1", None, fit=FITS[board_type])
     definition["row_s"] = ROW_S
     if board_type.endswith("wifi"):
         definition["link"] = {"kind": "mqtt", "host": "127.0.0.1", "port": 1_883, "station": "WEEK01"}
     (folder / BOARD).write_bytes(pack_twin(1, json.dumps(definition).encode()))
-    program, bits = interpreter()
-    files = [str(folder), str(folder / "flash"), str(folder / "keep")]
-    done = subprocess.run(
-        [
-            str(program),
-            "-X",
-            f"heapsize={HEAP_KIB[bits]}k",
-            str(script(SCRIPT)),
-            *files,
-            str(periods),
-            str(period_s),
-            *more,
-        ],
-        env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
-        capture_output=True,
-        text=True,
-        timeout=WEEK_LIMIT_S,
-        check=False,
-    )
-    found = tuple(int(used) for used, _ in PERIOD.findall(done.stdout))
-    if done.returncode or len(found) != periods:
-        raise RuntimeError(f"{board_type} ended in period {len(found) + 1}: {done.stderr[-600:]}{done.stdout[-600:]}")
-    return Week(found, json.loads(done.stdout.strip().splitlines()[-1]))
+    interpreter_of, bits = interpreter()
+    script = program(SCRIPT)
+    command = [str(interpreter_of), "-X", f"heapsize={HEAP_KIB[bits]}k", "-m", script.stem]
+    command += [str(folder), str(folder / "flash"), str(folder / "keep")]
+    return Play(command, {**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}:{script.parent}"}, folder)

@@ -24,6 +24,8 @@ PATH_PARTS_MAX = 4
 COUNTER_MAX = 0x7FFFFFFF
 CHIPS = ("esp32", "rp2040", "posix")
 ENTRY = "main.mpy"  # Without it nothing can start.
+MANIFEST = "manifest"  # Head and signature in the slot of an application that is whole,
+COMING = "manifest.new"  # and in one that is still being filled.
 
 _SIGNED = b"riverpost package 1\0"
 _SUFFIX = ".mpy"

@@ -27,35 +27,71 @@ HOLDOVER_AFTER_S = 6 * 3600  # 20 ppm of a cheap crystal is 0.4 s in 6 h: below 
 VALUE_MIN = -0x7FFFFFFF  # A value is a 32-bit integer; the most negative one marks "no value" in packed forms.
 VALUE_MAX = 0x7FFFFFFF
 
+# Codes of the quantities.
+GAP_MM = 1
+HEAD_MM = 2
+RAIN_UM = 3
+TILT_X_MDEG = 4
+TILT_Y_MDEG = 5
+CRACK_UM = 6
+SMOKE_MDBM = 7
+SMOKE_CONTACT = 8
+TEMP_CDEG = 9
+SUPPLY_MV = 10
+HUMIDITY_PERMIL = 11
+LEVEL_MM = 12
+DISTANCE_SPREAD_MM = 13
+ACC_X_UG = 20
+ACC_Y_UG = 21
+ACC_Z_UG = 22
+TURN_MDEG = 23
+TURN_MDEG_PER_DAY = 24
+
+SMOKE_LOWEST_MDBM, SMOKE_HIGHEST_MDBM = -500, 20_000  # The chamber's driver keeps to them.
+
 # code: (name, unit of the integer, lowest, highest plausible value, unit a person reads, decimals of the integer).
 # "decimals" is the power of ten between the integer and the person's unit: 12_345 mm is 12.345 m with 3.
 # The range is what any sensor of the field could give; a profile narrows it. Outside it a reading is FAIL.
 QUANTITIES = {
-    1: ("gap_mm", "mm", 0, 60_000, "m", 3),  # Air gap from the sensor down to the water (radar, ultrasonic).
-    2: ("head_mm", "mm", -1_000, 300_000, "m", 3),  # Pressure head of water above the sensor; boreholes are deep.
-    3: ("rain_um", "um", 0, VALUE_MAX, "mm", 3),  # Cumulative rain, wraps at RAIN_WRAP_UM.
-    4: ("tilt_x_mdeg", "mdeg", -90_000, 90_000, "deg", 3),
-    5: ("tilt_y_mdeg", "mdeg", -90_000, 90_000, "deg", 3),
-    6: ("crack_um", "um", -500_000, 500_000, "mm", 3),
-    7: ("smoke_mdbm", "0.001 dB/m", -500, 20_000, "dB/m", 3),  # Obscuration.
-    8: ("smoke_contact", "0/1", 0, 1, "", 0),  # Alarm contact of a certified detector: 1 = alarm.
-    9: ("temp_cdeg", "0.01 degC", -6_000, 15_000, "degC", 2),
-    10: ("supply_mv", "mV", 0, 60_000, "V", 3),
-    11: ("humidity_permil", "permil", 0, 1_000, "%", 1),
-    12: ("level_mm", "mm", -500_000, 9_000_000, "m", 3),  # Elevation over a datum: derived at the gateway only.
-    13: ("distance_spread_mm", "mm", 0, 60_000, "mm", 0),  # Spread of the samples behind a level reading.
+    GAP_MM: ("gap_mm", "mm", 0, 60_000, "m", 3),  # Air gap from the sensor down to the water (radar, ultrasonic).
+    HEAD_MM: ("head_mm", "mm", -1_000, 300_000, "m", 3),  # Pressure head of water above the sensor; boreholes are deep.
+    RAIN_UM: ("rain_um", "um", 0, VALUE_MAX, "mm", 3),  # Cumulative rain, wraps at RAIN_WRAP_UM.
+    TILT_X_MDEG: ("tilt_x_mdeg", "mdeg", -90_000, 90_000, "deg", 3),
+    TILT_Y_MDEG: ("tilt_y_mdeg", "mdeg", -90_000, 90_000, "deg", 3),
+    CRACK_UM: ("crack_um", "um", -500_000, 500_000, "mm", 3),
+    SMOKE_MDBM: ("smoke_mdbm", "0.001 dB/m", SMOKE_LOWEST_MDBM, SMOKE_HIGHEST_MDBM, "dB/m", 3),  # Obscuration.
+    SMOKE_CONTACT: ("smoke_contact", "0/1", 0, 1, "", 0),  # Alarm contact of a certified detector: 1 = alarm.
+    TEMP_CDEG: ("temp_cdeg", "0.01 degC", -6_000, 15_000, "degC", 2),
+    SUPPLY_MV: ("supply_mv", "mV", 0, 60_000, "V", 3),
+    HUMIDITY_PERMIL: ("humidity_permil", "permil", 0, 1_000, "%", 1),
+    LEVEL_MM: ("level_mm", "mm", -500_000, 9_000_000, "m", 3),  # Elevation over a datum: derived at the gateway only.
+    DISTANCE_SPREAD_MM: (
+        "distance_spread_mm",
+        "mm",
+        0,
+        60_000,
+        "mm",
+        0,
+    ),  # Spread of the samples behind a level reading.
     # Acceleration along an axis. A sensor that gives counts of no known scale has 1,000 for each of them.
-    20: ("acc_x_ug", "ug", VALUE_MIN, VALUE_MAX, "g", 6),
-    21: ("acc_y_ug", "ug", VALUE_MIN, VALUE_MAX, "g", 6),
-    22: ("acc_z_ug", "ug", VALUE_MIN, VALUE_MAX, "g", 6),
-    23: ("turn_mdeg", "mdeg", 0, 180_000, "deg", 3),  # From a baseline, whichever way: derived at the gateway only,
-    24: ("turn_mdeg_per_day", "mdeg/d", 0, VALUE_MAX, "deg/d", 3),  # as is how fast.
+    ACC_X_UG: ("acc_x_ug", "ug", VALUE_MIN, VALUE_MAX, "g", 6),
+    ACC_Y_UG: ("acc_y_ug", "ug", VALUE_MIN, VALUE_MAX, "g", 6),
+    ACC_Z_UG: ("acc_z_ug", "ug", VALUE_MIN, VALUE_MAX, "g", 6),
+    TURN_MDEG: (
+        "turn_mdeg",
+        "mdeg",
+        0,
+        180_000,
+        "deg",
+        3,
+    ),  # From a baseline, whichever way: derived at the gateway only,
+    TURN_MDEG_PER_DAY: ("turn_mdeg_per_day", "mdeg/d", 0, VALUE_MAX, "deg/d", 3),  # as is how fast.
 }
 DERIVED = ("level_mm", "turn_mdeg", "turn_mdeg_per_day")  # No sensor measures these.
 QUANTITY_CODES = {row[0]: code for code, row in QUANTITIES.items()}
 
 # Rows carry low, high and spread of these only: waves make one number of a level row too little (decision 13).
-WITH_STATS = (QUANTITY_CODES["gap_mm"], QUANTITY_CODES["head_mm"])
+WITH_STATS = (GAP_MM, HEAD_MM)
 
 # 99,999.9 mm and then 0 again: SL 651-2014 table 5 gives the counter six digits of 0.1 mm.
 RAIN_WRAP_UM = 100_000_000

@@ -10,41 +10,9 @@ whole. A row of a minute differs from the one before in a fifth to a third of it
 """
 
 from wire.row import RowError, measure
+from wire.row_pack import DIFFERENCE, shorten
 
-DIFFERENCE = 1
-
-
-def shorten(row, before, out, at: int, room: int) -> int:
-    """Write `row` into out[at:at + room] as its difference from `before`; both packed, row[0] bytes long.
-
-    Bytes written; 0 if they are of different length, or it would not fit or not be shorter than the row itself.
-    """
-    length = row[0]
-    used = 1 + (length + 7) // 8
-    most = min(room, length - 1)
-    if before[0] != length or used > most:
-        return 0
-    out[at] = DIFFERENCE
-    mask_at = at + 1
-    mask = 0
-    bit = 0x80
-    i = 0
-    while i < length:
-        differs = row[i] ^ before[i]
-        if differs:
-            if used == most:
-                return 0
-            mask |= bit
-            out[at + used] = differs
-            used += 1
-        bit >>= 1
-        i += 1
-        if not bit or i == length:
-            out[mask_at] = mask
-            mask_at += 1
-            mask = 0
-            bit = 0x80
-    return used
+__all__ = ["DIFFERENCE", "shorten", "split_short"]
 
 
 def split_short(data: bytes) -> list[bytes]:

@@ -1,0 +1,275 @@
+"""The course of an update: takes a package in pieces, proves it, and puts it into the slot that is to spare.
+
+Rules of this file: nothing is written before the signature is verified, and nothing while the supply is low. Whatever
+a power cut leaves is gone on with at the next start, or counts as nothing. What takes long is done in steps: `work`
+spends STEP_MS in a turn of the loop, and a step of it takes less.
+"""
+
+from modules import let_go
+from update_files import Filling, head_in
+
+from wire.modbus import BUSY, DEVICE_FAILURE, ILLEGAL_VALUE
+from wire.package import (
+    HEADER_BYTES,
+    NO_KEY,
+    NO_ROOM,
+    NO_SLOT,
+    NOT_A_PACKAGE,
+    NOT_NEWER,
+    OTHER_CHIP,
+    READ_BACK,
+    SIGNATURE_BYTES,
+    WRONG_FILE,
+    WRONG_SIGNATURE,
+    PackageError,
+    head_bytes,
+    manifest_of,
+    signed_message,
+)
+from wire.registers import (
+    ORDER_DROP,
+    ORDER_INSTALL,
+    UPDATE_CHUNK,
+    UPDATE_IDLE,
+    UPDATE_READY,
+    UPDATE_RECEIVING,
+    UPDATE_REFUSED,
+    UPDATE_VERIFYING,
+)
+
+STEP_MS = 20
+WAIT_MS = 1_000  # Until the supply is looked at again.
+
+
+class Course:
+    """What is here of a package; see update.Update, which tells and asks. A package must have a greater `counter`.
+
+    `restart_due`: an order to install was carried out.
+    """
+
+    def __init__(self, hal, slots, key: bytes, chip: str, may_write, counter: int):
+        self._hal = hal
+        self._slots = slots
+        self._key = key
+        self._chip = chip
+        self._may_write = may_write
+        self.restart_due = False
+        self._counter = counter
+        self._nothing()
+
+    @property
+    def offset(self) -> int:
+        """Where the package goes on: a whole number of chunks, or its end."""
+        have = self._have
+        return have if self._filling is not None and self._filling.whole else have - have % UPDATE_CHUNK
+
+    @property
+    def word(self) -> int:
+        """The register update_state."""
+        return self.reason << 8 | self.state
+
+    @property
+    def idle(self) -> bool:
+        """There is nothing of a package, and nobody has to be told why."""
+        return self.state == UPDATE_IDLE and self._job is None
+
+    def resume(self) -> None:
+        """Go on with what lies in the spare slot, if there is anything."""
+        self._head = head_in(self._slots.path(self._slots.spare))
+        if self._head:
+            self._begin(self._resumed())
+
+    def take(self, offset: int, data: bytes) -> int:
+        """Take `data`, which stands at `offset` of the package; 0, or the exception code of what is wrong with it."""
+        if self._job is not None:
+            return BUSY
+        if self.state == UPDATE_REFUSED or offset > self._have:
+            return ILLEGAL_VALUE
+        known = min(len(data), len(self._head) - offset)
+        if known > 0 and data[:known] != bytes(self._head[offset : offset + known]):
+            return ILLEGAL_VALUE  # Another package than the one that is here.
+        fresh = data[self._have - offset :]
+        if not fresh or self.state == UPDATE_READY:
+            return 0
+        if not self._key:
+            self._refuse(NO_KEY)
+            return ILLEGAL_VALUE
+        try:
+            self._take(fresh)
+        except OSError:
+            self._refuse(NO_ROOM)
+            return DEVICE_FAILURE
+        return ILLEGAL_VALUE if self.state == UPDATE_REFUSED else 0
+
+    def order(self, what: int) -> int:
+        """Carry out ORDER_DROP or ORDER_INSTALL; 0, or the exception code of why not."""
+        install = what == ORDER_INSTALL and self.state == UPDATE_READY
+        if what != ORDER_DROP and not install:
+            return ILLEGAL_VALUE
+        if not self._may_write():
+            return DEVICE_FAILURE
+        filling = self._filling
+        if self._job is not None and filling is None:
+            return BUSY  # Whether there is anything in the slot that would have to go is not known yet.
+        try:
+            if install:
+                filling.complete()
+                self._slots.switch(self._slots.spare)
+                self.restart_due = True
+                filling.settle()
+            else:
+                self._nothing()
+                if filling is not None:
+                    filling.forget()
+        except OSError:
+            self._refuse(NO_ROOM)
+            return DEVICE_FAILURE
+        return 0
+
+    def work(self) -> int:
+        """Go on with what is under way, for STEP_MS; milliseconds until there is more to do, -1 = nothing is."""
+        hal, job = self._hal, self._job
+        if job is None:
+            return -1
+        begin = hal.ticks_ms()
+        wait_ms = 0
+        try:
+            while not wait_ms and hal.ticks_diff(hal.ticks_ms(), begin) < STEP_MS:
+                wait_ms = next(job) or 0
+        except StopIteration:
+            if self._job is job:
+                self._job = None
+        except OSError:
+            self._refuse(NO_ROOM)
+        return wait_ms if self._job is not None else -1
+
+    # What comes
+
+    def _take(self, data):
+        if self._filling is not None:
+            self._write(data)
+            return
+        self.state = UPDATE_RECEIVING
+        try:
+            for end_of in (_header_end, _head_end):
+                count = max(0, end_of(self._head) - len(self._head))
+                self._head += data[:count]
+                data = data[count:]
+                if len(self._head) < end_of(self._head):
+                    break
+            else:
+                self._begin(self._admitted(data))
+        except PackageError:
+            self._refuse(NOT_A_PACKAGE)
+        self._have = len(self._head)
+
+    def _write(self, data):
+        filling = self._filling
+        if not filling.write(data):
+            self._refuse(WRONG_FILE)
+            return
+        self._have = len(self._head) + filling.have
+        if filling.whole:
+            self._begin(self._read_back())
+
+    # Jobs: generators that give None, or the milliseconds for which there is nothing to do.
+
+    def _begin(self, job):
+        self.state = UPDATE_VERIFYING
+        self._job = job
+
+    def _admitted(self, rest):
+        """The head is here: prove it, make room, and go on with `rest` of the bytes that came with it."""
+        reason = yield from self._proved()
+        if reason:
+            self._refuse(reason)
+            return
+        for _ in self._filling.empty():
+            yield from self._supply()
+        yield from self._supply()
+        self._slots.clear(self._slots.spare)
+        self._filling.begin(self._head)
+        self.state = UPDATE_RECEIVING
+        self._write(rest)
+
+    def _supply(self):
+        yield
+        while not self._may_write():
+            yield WAIT_MS
+
+    def _proved(self):
+        """Returns 0 if the head is one that this board may take, and then has a filling; else the reason."""
+        from ed25519 import verify  # 6 KB of memory, for as long as it takes.
+
+        head, signature = self._head[:-SIGNATURE_BYTES], self._head[-SIGNATURE_BYTES:]
+        right = yield from verify(self._key, signed_message(head), bytes(signature))
+        let_go("ed25519")
+        if not right:
+            return WRONG_SIGNATURE
+        try:
+            manifest = manifest_of(head)
+        except PackageError:
+            return NOT_A_PACKAGE
+        if manifest.chip != self._chip:
+            return OTHER_CHIP
+        if manifest.counter <= self._counter:
+            return NOT_NEWER
+        if not self._slots.spare:
+            return NO_SLOT
+        self._filling = Filling(self._slots.path(self._slots.spare), manifest)
+        return 0
+
+    def _resumed(self):
+        """Go on with what lies in the spare slot since before the start, if it is one that this board may take."""
+        reason = NO_KEY
+        try:
+            if self._key and len(self._head) > HEADER_BYTES and _head_end(self._head) == len(self._head):
+                reason = yield from self._proved()
+        except PackageError:
+            reason = NOT_A_PACKAGE
+        if reason:
+            self._nothing()  # It stays where it is, as whatever else a spare slot may hold.
+            return
+        filling = self._filling
+        yield from filling.find()
+        self._have = len(self._head) + filling.have
+        self.state = UPDATE_READY if filling.whole else UPDATE_RECEIVING
+
+    def _read_back(self):
+        """All is written: is it what the flash gives?"""
+        right = yield from self._filling.read_back()
+        if right:
+            self.state = UPDATE_READY
+        else:
+            self._refuse(READ_BACK)
+
+    # Ends
+
+    def _refuse(self, reason):
+        """It is not taken; until somebody orders it to be dropped, nothing is."""
+        filling = self._filling
+        self._nothing()
+        self.state = UPDATE_REFUSED
+        self.reason = reason
+        if filling is not None:
+            try:
+                filling.forget()
+            except OSError as error:  # The next start finds what is left, and proves it again.
+                print("update:", error)
+
+    def _nothing(self):
+        self.state = UPDATE_IDLE
+        self.reason = 0
+        self._job = None
+        self._head = bytearray()
+        # From the moment on when the head is proved.
+        self._filling: "Filling" = None  # pyright: ignore[reportAttributeAccessIssue]
+        self._have = 0  # Bytes of the package that are here.
+
+
+def _header_end(_head):
+    return HEADER_BYTES
+
+
+def _head_end(head):
+    return head_bytes(head) + SIGNATURE_BYTES
