@@ -27,7 +27,7 @@ COUNTER = 7
 ROW_S = 10
 ORDER = ["waiting", "sending", "verifying", "ready", "installing", "trial", "confirmed"]
 CALM_RATE = 5.0  # At which a busy machine skips no scan.
-SENT_BYTES = 50_000  # Of a package, before something happens to it.
+CUT_AT_BYTES, KILLED_AT_BYTES = 20_000, 50_000  # Of a package, before something happens to it.
 UNFLUSHED_BYTES = 4_096 + 1_024  # What a board's power cut costs of it at most.
 EXIT_RESET, EXIT_POWER_CUT = 10, 13
 LIMIT_S = 30  # Real; of what takes a few seconds.
@@ -124,13 +124,13 @@ class Shelf:
         offset = (self.told().get("update") or {}).get("offset")
         return -1 if offset is None else offset
 
-    def wait_sent(self) -> None:
-        """Until SENT_BYTES are there, and that it is being sent is written down."""
+    def wait_sent(self, size: int) -> None:
+        """Until more than `size` bytes are there, and that it is being sent is written down."""
 
         def sent() -> bool:
-            return self.state() == "sending" and self.offset() > SENT_BYTES
+            return self.state() == "sending" and self.offset() > size
 
-        self.rig.station.wait_for(sent, LIMIT_S, f"{SENT_BYTES} bytes at {self.board}")
+        self.rig.station.wait_for(sent, LIMIT_S, f"{size} bytes at {self.board}")
 
     def runs(self, slot: str, counter: int) -> None:
         """Until the gateway says that the board runs so."""
@@ -220,27 +220,11 @@ def test_a_package_comes_over_the_stations_broker_to_a_board_on_wifi(rig):
     whole(rig)
 
 
-def test_a_gateway_that_is_killed_while_it_sends_goes_on_where_the_board_is(rig):
-    shelf = Shelf(rig, "level")
-    shelf.drop(package())
-    shelf.wait_sent()
-    rig.station.gateway.kill()
-    sent = shelf.offset()
-    rig.station.status_file.unlink()
-    rig.station.gateway.start()
-    rig.station.wait_for(lambda: shelf.offset() >= 0, LIMIT_S, "the gateway to know what the board has")
-    assert shelf.offset() >= sent
-    shelf.wait("confirmed")
-    shelf.runs("b", COUNTER)
-    assert len(shelf.events("update begun")) == 1
-    whole(rig)
-
-
-def test_a_board_that_loses_its_power_while_it_is_sent_a_package_loses_a_block_of_it_at_most(rig):
+def test_a_board_without_power_and_a_gateway_that_is_killed_cost_a_block_of_a_package_at_most(rig):
     rig.need("power-cut")
     shelf, board = Shelf(rig, "level"), rig.boards["level"]
     shelf.drop(package())
-    shelf.wait_sent()
+    shelf.wait_sent(CUT_AT_BYTES)
     sent = shelf.offset()
     board.power_cut(ops=3, part_permil=500)
     assert board.wait_down() == EXIT_POWER_CUT
@@ -251,8 +235,16 @@ def test_a_board_that_loses_its_power_while_it_is_sent_a_package_loses_a_block_o
 
     rig.station.wait_for(found, LIMIT_S, "the gateway to know what the board has")
     assert shelf.offset() >= sent - UNFLUSHED_BYTES
+    shelf.wait_sent(KILLED_AT_BYTES)
+    rig.station.gateway.kill()
+    sent = shelf.offset()
+    rig.station.status_file.unlink()
+    rig.station.gateway.start()
+    rig.station.wait_for(lambda: shelf.offset() >= 0, LIMIT_S, "the gateway to know what the board has")
+    assert shelf.offset() >= sent
     shelf.wait("confirmed")
     shelf.runs("b", COUNTER)
+    assert len(shelf.events("update begun")) == 1
     whole(rig)
 
 

@@ -234,6 +234,24 @@ def test_what_became_of_the_last_one_is_told_before_the_next(gateway, call):
     assert "Before       0.2.8, counter 8: it did not pass its trial" in out
 
 
+def test_a_station_file_that_the_gateway_does_not_run_is_told(gateway, call):
+    assert "Station" not in call("--dry-run", data=package())[1]
+    gateway.more = {"config": gateway.config.version ^ 1}
+    gateway.say()
+    assert "Station      station.toml was changed after the gateway started" in call("--dry-run", data=package())[1]
+
+
+def test_a_board_that_was_not_heard_or_runs_its_safe_application_can_be_updated(gateway, call):
+    gateway.counter = None
+    gateway.say()
+    assert "Runs         not known" in call("--dry-run", data=package())[1]
+    safe = {"name": "level", "version": "0.1.0", "version_counter": 0, "slot": "safe", "last_words": "main:2 OSError"}
+    gateway.more = {"boards": [safe]}
+    gateway.say()
+    code, out, _ = call("--dry-run", data=package())
+    assert (code, "its safe application, measures nothing; last words: main:2 OSError" in out) == (0, True)
+
+
 def test_a_package_that_the_board_runs_and_has_confirmed_is_done(gateway, call):
     assert call(data=package())[0] == 0
     gateway.counter = 8
