@@ -38,7 +38,7 @@ def printed(rows, hints, lang):
     out = io.StringIO()
     show.table(rows, lang, out)
     show.line_hints(hints, lang, out)
-    show.result(rows, hints, course.following(rows, hints, lang), lang, out)
+    show.result(rows, hints, course.following(call(), rows, hints, lang), lang, out)
     return out.getvalue()
 
 

@@ -40,6 +40,22 @@ def test_a_board_with_another_definition_is_to_be_provisioned():
     assert keys(rows[11]) == ["in_station", "definition_other"]
 
 
+def following(rows, hints):
+    return course.following(call(LEVEL), list(rows.values()), list(hints.values()), "en")
+
+
+@pytest.mark.parametrize(
+    ("definition", "step"),
+    [
+        (PLAIN[:16], "riverpost check --station station.toml"),
+        ("ab" * 8, "riverpost provision level --station station.toml"),
+    ],
+)
+def test_the_next_step_is_one_that_can_be_copied(definition, step):
+    rows, hints, _ = scan(Line(Device(Board(11, definition=definition).answer)), call(LEVEL))
+    assert following(rows, hints) == step
+
+
 def test_without_a_station_a_definition_is_compared_with_boards():
     line = Line(Device(Board(11, definition=PLAIN[:16]).answer), Device(Board(12).answer))
     rows, _, _ = scan(line, call(station=False))
@@ -108,7 +124,7 @@ def test_who_is_expected_and_silent_fails_and_is_asked_patiently():
     asked = [request[0] for _, request in line.requests]
     assert asked.count(21) == 4
     assert asked.count(20) == 1
-    assert course.following(list(rows.values()), list(hints.values()), "en") == phrase("next_cable", "en")
+    assert following(rows, hints) == phrase("next_cable", "en")
 
 
 def test_a_slow_device_is_heard_while_the_next_is_asked():

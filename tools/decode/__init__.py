@@ -1,4 +1,4 @@
-"""`riverpost decode`: what some bytes are, in plain words: a frame, a row, a message, a log dump, a package.
+"""`riverpost decode`: what some bytes are, in plain words: a frame, a row, a message, a log dump, a package, a bus.
 
 Rules of this file: nothing is written but what `--json` names; no bytes make it fail otherwise than with a sentence.
 """
@@ -21,7 +21,7 @@ EXAMPLE = """example:
 A file or standard input may hold the bytes themselves, or hex. An answer is
 read by the request that stands before it. --json: the first line says what it
 is, each further line is a row, a frame or a file of it."""
-KINDS = ("modbus", "row", "telemetry", "local", "dump", "package")
+KINDS = ("modbus", "row", "telemetry", "local", "dump", "package", "bus")
 LIMIT = 20
 U32 = 0xFFFFFFFF
 

@@ -7,12 +7,12 @@ two. A reason against a kind is kept, so that one can see why.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tools.decode import dump_kind, local_kind, modbus_kind, package_kind, row_kind, telemetry_kind
+from tools.decode import bus_kind, dump_kind, local_kind, modbus_kind, package_kind, row_kind, telemetry_kind
 from tools.decode.found import Ask, Found, NotThis
 
 Reader = Callable[[bytes, Ask], Found]
 READERS: dict[str, Reader] = {
-    one.KIND: one.read for one in (modbus_kind, row_kind, telemetry_kind, local_kind, dump_kind, package_kind)
+    one.KIND: one.read for one in (modbus_kind, row_kind, telemetry_kind, local_kind, dump_kind, package_kind, bus_kind)
 }
 
 

@@ -42,8 +42,8 @@ def read(data: bytes, ask: Ask) -> Found:
     before: Frame | None = None
     for frame in frames:
         side = side_of(frame, before)
-        asked = before if side == "answer" and before and _answers(frame.data, before.data) else None
-        parts.append(_found(frame.data, side, asked, ask))
+        asked = before if side == "answer" and before and answers(frame.data, before.data) else None
+        parts.append(told(frame.data, side, asked, ask))
         before = None if side == "answer" else frame
     wrong = (
         ask.say("no_frame_from", byte=end) if end < len(data) else next((one.wrong for one in parts if one.wrong), "")
@@ -79,7 +79,7 @@ def split(data: bytes) -> tuple[list[Frame], int]:
 def frames_at(data: bytes, at: int) -> list[Frame]:
     """The frames that begin at `at`, one for each length that is right."""
     sides: dict[int, tuple[str, ...]] = {}
-    for side, length in _lengths(data, at).items():
+    for side, length in lengths(data, at).items():
         if _is_sealed(data[at : at + length], length):
             sides[length] = (*sides.get(length, ()), side)
     return [Frame(data[at : at + length], one) for length, one in sides.items()]
@@ -87,16 +87,16 @@ def frames_at(data: bytes, at: int) -> list[Frame]:
 
 def side_of(frame: Frame, before: Frame | None) -> str:
     """Request or answer; what can be both is an answer behind a request to the same address for the same function."""
-    if before and "answer" in frame.sides and _answers(frame.data, before.data):
+    if before and "answer" in frame.sides and answers(frame.data, before.data):
         return "answer"
     return frame.sides[0] if len(frame.sides) == 1 else "either"
 
 
-def _answers(answer: bytes, request: bytes) -> bool:
+def answers(answer: bytes, request: bytes) -> bool:
     return answer[0] == request[0] and answer[1] & 0x7F == request[1]
 
 
-def _lengths(data: bytes, at: int) -> dict[str, int]:
+def lengths(data: bytes, at: int) -> dict[str, int]:
     """Length by side, of the frame that may begin at `at`."""
     found = {}
     if (length := request_length(data, at, len(data))) > 0:
@@ -138,33 +138,33 @@ def _alone(data: bytes, ask: Ask) -> Found:
         title = ask.say("foreign_frame", function=data[1], address=data[0])
         facts = [(ask.say("Data"), data[2:-2].hex(" ") or "—"), ("CRC", ask.say("crc_fits"))]
         return Found(KIND, title, facts, {"address": data[0], "function": data[1], "data": data[2:-2].hex()})
-    sides = tuple(side for side, length in _lengths(data, 0).items() if length == len(data))
+    sides = tuple(side for side, length in lengths(data, 0).items() if length == len(data))
     if not sides:
         raise _not_whole(data, ask)
-    return _found(data, side_of(Frame(data, sides), None), None, ask)
+    return told(data, side_of(Frame(data, sides), None), None, ask)
 
 
 def _not_whole(data: bytes, ask: Ask) -> NotThis:
     """Why no frame begins here; what is followed by good frames is one whose CRC is wrong."""
-    for length in _lengths(data, 0).values():
+    for length in lengths(data, 0).values():
         if FRAME_MIN <= length < len(data) and split(data[length:])[0]:
             crc = ask.say("crc_should", is_=data[length - 2 : length].hex(" "), should=_crc(data[:length]).hex(" "))
             return NotThis(ask.say("first_crc", crc=crc), near=True)
     return NotThis(ask.say("no_frame"))
 
 
-def _found(data: bytes, side: str, before: Frame | None, ask: Ask) -> Found:
+def told(data: bytes, side: str, before: Frame | None, ask: Ask) -> Found:
     right = _crc(data) == data[-2:]
     crc = ask.say("crc_fits") if right else ask.say("crc_should", is_=data[-2:].hex(" "), should=_crc(data).hex(" "))
-    told = frame_facts.facts(data, side, before.data if before else None, ask)
+    facts = frame_facts.facts(data, side, before.data if before else None, ask)
     document = {
         "address": data[0],
         "function": data[1] & 0x7F,
         "side": side,
         "bytes": data.hex(),
         "crc_right": right,
-        **told.document,
+        **facts.document,
     }
     if not right:
-        return Found(KIND, told.title, told.facts, document, f"CRC {crc}", told.lines)
-    return Found(KIND, told.title, [*told.facts, ("CRC", crc)], document, told.wrong, told.lines)
+        return Found(KIND, facts.title, facts.facts, document, f"CRC {crc}", facts.lines)
+    return Found(KIND, facts.title, [*facts.facts, ("CRC", crc)], document, facts.wrong, facts.lines)

@@ -10,6 +10,8 @@ PHRASES = {
     "kind_modbus": ("Modbus RTU 帧", "Modbus RTU frame"),
     "kind_row": ("打包的记录", "packed row"),
     "kind_dump": ("闪存记录转储", "log dump"),
+    "kind_bus": ("总线记录", "recording of a bus"),
+    "no_recording": ("不以总线记录的首行开始", "it does not begin as a recording of a bus does"),
     "kind_package": ("更新包", "update package"),
     "kind_telemetry": ("站点与中心间的消息", "message between station and center"),
     "kind_local": ("Wi-Fi 采集板与网关间的消息", "message between a Wi-Fi board and its gateway"),

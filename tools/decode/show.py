@@ -99,6 +99,20 @@ def write_json(path: Path, guessed: Guess, limit: int | None, lang: str) -> None
         raise fault("unwritable", lang, seen=error.strerror or str(error), file=path) from None
 
 
+def write_lines(path: Path, documents: Iterator[dict], lang: str) -> None:
+    """`documents` as JSON lines to `path`, or to standard output for "-". `Failure`."""
+    try:
+        if str(path) == "-":
+            _put(sys.stdout, documents)
+        else:
+            with _whole(path) as file:
+                _put(file, documents)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise fault("unwritable", lang, seen=error.strerror or str(error), file=path) from None
+
+
 def _told(rows: int, lang: str) -> contextlib.AbstractContextManager[None]:
     """A step that is told, where writing takes long enough for a person to wonder."""
     return Steps(1, lang).step("write") if rows >= TOLD_FROM_ROWS else contextlib.nullcontext()

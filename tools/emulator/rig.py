@@ -66,6 +66,8 @@ class Rig:
 
     `row_s` above 0: the boards make a row so often, not as often as their definition says. Who needs many rows gets
     them at a rate of time that is honest.
+
+    `tap`: there is `tap_port`, a second port on the line, for somebody who listens.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Rig:
         row_s: int = 0,
         station_id: str = "RIG",
         update_key: str = "",
+        tap: bool = False,
     ) -> None:
         names = [spec.name for spec in (*boards, *sensors)]
         if len(set(names)) != len(names):
@@ -111,7 +114,9 @@ class Rig:
         self._true_ms = 0  # true time minus the station's clock
         self._units: dict[tuple[str, int], Board] = {}  # and all that ever did
         self._ends: list[socket.socket] = []
-        self._slave: int | None = None
+        self._slaves: list[int] = []
+        self._tap = tap
+        self.tap_port = ""
         self._rate_lock = threading.Lock()
 
     def __enter__(self) -> "Rig":
@@ -169,9 +174,8 @@ class Rig:
         for end in self._ends:
             end.close()
         self._ends.clear()
-        if self._slave is not None:
-            os.close(self._slave)
-            self._slave = None
+        while self._slaves:
+            os.close(self._slaves.pop())
 
     def set_rate(self, rate: float) -> None:
         """From now on the station's time runs `rate` times as fast as the world's, the line included."""
@@ -248,10 +252,18 @@ class Rig:
             self.boards[name].fault(kind, quantity)
 
     def _start_line(self) -> None:
-        master, self._slave, self.port = open_port()
+        master, slave, self.port = open_port()
+        self._slaves.append(slave)
+        masters = [master]
         arguments = ["--master", str(master), "--baud", str(self._baud), "--framing", self._framing]
         arguments += ["--rate", str(self.rate), "--turn-us", str(self._sensor_turn_us)]
         files = [master]
+        if self._tap:
+            tap, slave, self.tap_port = open_port()
+            self._slaves.append(slave)
+            masters.append(tap)
+            files.append(tap)
+            arguments += ["--device", f"tap:0:{tap}"]
         lines: list[socket.socket] = []
         for spec in self._board_specs:
             if spec.wifi:
@@ -270,7 +282,8 @@ class Rig:
         self._keeper.call(self.line.start, arguments, tuple(files))
         for end in lines:
             end.close()
-        os.close(master)  # Now a dead line is a hung-up port, as an unplugged adapter is.
+        for end in masters:
+            os.close(end)  # Now a dead line is a hung-up port, as an unplugged adapter is.
         self.line.stats()  # It answers: it has started.
 
     def _add_unit(self, spec: BoardSpec, line_end: socket.socket | None, unit: int = 1) -> Board:

@@ -1,4 +1,6 @@
-"""`riverpost replay`: history judged by the gateway's own code, before a threshold set goes live."""
+"""`riverpost replay`: history judged by the gateway's own code, before a threshold set goes live; and a recording of a
+bus, printed or answered out of.
+"""
 
 import argparse
 import json
@@ -7,11 +9,13 @@ from pathlib import Path
 
 from tools.failure import EXIT_DONE, EXIT_WRONG_CALL, Failure
 
-HELP = "judge a recording by a station's rules: rehearse thresholds"
+HELP = "judge a recording by a station's rules; replay a bus"
 EXAMPLE = """example:
   ./riverpost replay --csv river.csv --time time --value stage --quantity level --unit m \\
       --zone Asia/Shanghai --station station.toml --html replay.html
   ./riverpost replay --all --json out.json
+  ./riverpost replay --bus bus.jsonl --address 11         what passed on a bus
+  ./riverpost replay --bus bus.jsonl --as-devices         answer out of it
 
 exit codes: 0 done, 1 --all or --scenario found a difference, 2 wrong call or file"""
 
@@ -23,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--csv", type=Path, metavar="FILE", help="a recording, columns named in its first line")
     what.add_argument("--all", action="store_true", help="every known recording, against what was worked out by hand")
     what.add_argument("--scenario", metavar="NAME", help="a scenario with its table, such as cuntan-2020")
+    what.add_argument("--bus", type=Path, metavar="FILE", help="a recording of a bus (riverpost record): print it")
+    _add_bus(parser)
     parser.add_argument("--time", metavar="COLUMN", help="column of the times")
     parser.add_argument(
         "--value", metavar="COLUMN", action="append", default=[], help="column of values; may be repeated"
@@ -47,11 +53,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lang", choices=("zh", "en"), help="language; else LANG decides")
 
 
+def _add_bus(parser: argparse.ArgumentParser) -> None:
+    from tools.scan.settings import addresses
+
+    group = parser.add_argument_group("a recording of a bus")
+    group.add_argument("--address", type=addresses, metavar="A", help="only these: 11, or 11,12,20-30")
+    group.add_argument("--as-devices", action="store_true", help="answer on a port as the recorded devices did")
+    group.add_argument("--port", metavar="P", help="where they answer; else at a new pseudo-terminal, which is named")
+    group.add_argument(
+        "--pace", choices=("recorded", "next"), default="recorded",
+        help="what was answered at that time (recorded), or one answer after the other, at once",
+    )  # fmt: skip
+
+
 def run(args: argparse.Namespace) -> int:
     """0: done; 1: a difference from what was expected; 2: wrong call or file."""
     from gateway import words
 
     lang = words.language(args.lang)
+    if args.bus:
+        from tools.replay import bus
+
+        return bus.serve(args, lang) if args.as_devices else bus.show(args, lang)
+    if args.as_devices or args.address or args.port:
+        from tools.replay.recording import wrong
+
+        example = "riverpost replay --bus bus.jsonl --as-devices"
+        raise wrong("there is no recording of a bus", "no --bus", "a part of the call is missing", example)
     if args.all:
         from tools.replay.every import run_all
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_STOPPED
-from tools.scan.settings import ADDRESSES, FRAMINGS, addresses
+from tools.scan.settings import ADDRESSES, addresses
 
 if TYPE_CHECKING:
     from tools.scan.call import Call
@@ -27,15 +27,11 @@ Stop the gateway before: it asks on the same line. Exit codes: 0 all right,
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take where, how and whom to ask."""
+    from tools import bus_place
+
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLE
-    parser.add_argument("--port", metavar="P", help="serial port; else that of the station's bus, or the only one")
-    parser.add_argument(
-        "--station", type=Path, metavar="FILE", help="a station.toml; else ./station.toml, if it is there"
-    )
-    parser.add_argument("--bus", metavar="NAME", help="which bus of the station, where it has several")
-    parser.add_argument("--baud", type=int, metavar="N", help="rate; else that of the bus, or 9600")
-    parser.add_argument("--framing", choices=FRAMINGS, help="framing; else that of the bus, or 8N1")
+    bus_place.add_arguments(parser)
     parser.add_argument("--all", action="store_true", help="ask at every usual rate and framing (takes minutes)")
     parser.add_argument(
         "--addresses", type=addresses, default=ADDRESSES, metavar="A", help="whom to ask: 1-247, or 11,12,20-30"
@@ -89,6 +85,6 @@ def _tell(args: argparse.Namespace, call: "Call", scan: "Scan", lang: str) -> in
     show.line_hints(hints, lang, out)
     if scan.stopped:
         return EXIT_STOPPED
-    show.result(rows, hints, following(rows, hints, lang), lang, out)
+    show.result(rows, hints, following(call, rows, hints, lang), lang, out)
     right = all(one.state == "ok" for one in [*rows, *hints])
     return EXIT_DONE if right else EXIT_NOT_RIGHT

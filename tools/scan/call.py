@@ -1,6 +1,6 @@
-"""What a call of `riverpost scan` means: which port, which settings, which addresses, which station.
+"""What a call of `riverpost scan` means: which bus, which settings, which addresses.
 
-Rules of this file: what a person says wins over station.toml; nothing is opened here.
+Rules of this file: nothing is opened here.
 """
 
 import argparse
@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.config import Bus
-from tools.faults import fault
-from tools.flash import ports
-from tools.scan.settings import USUAL, Setting, every
-from tools.station_now import read_station
-
-STATION = Path("station.toml")
+from tools.bus_place import read_place
+from tools.scan.settings import Setting, every
 
 
 @dataclass(frozen=True)
@@ -45,25 +41,6 @@ class Call:
 
 def read_call(args: argparse.Namespace, lang: str) -> Call:
     """`Failure` where it names nothing that could be asked."""
-    path = args.station or (STATION if STATION.is_file() else None)
-    bus = _bus(path, args.bus, args.port, lang) if path else None
-    usual = Setting(bus.baud, bus.framing) if bus else USUAL
-    setting = Setting(args.baud or usual.baud, args.framing or usual.framing)
-    if not 300 <= setting.baud <= 1_000_000:
-        raise fault("bus_baud", lang, seen=str(setting.baud))
-    port = args.port or (bus.port if bus else ports.choose(None, lang))
-    settings = every(setting) if args.all else [setting]
-    return Call(port, setting, tuple(settings), args.addresses, args.wait / 1000, bus, path)
-
-
-def _bus(path: Path, name: str | None, port: str | None, lang: str) -> Bus:
-    """The bus that is meant: by its name, its port, or because there is no other."""
-    buses = read_station(path, lang).buses
-    listed = "\n".join(f"{bus.name}: {bus.port}, {bus.baud} {bus.framing}" for bus in buses)
-    if name:
-        buses = tuple(bus for bus in buses if bus.name == name)
-    elif len(buses) > 1:
-        buses = tuple(bus for bus in buses if bus.port == port)
-    if len(buses) != 1:
-        raise fault("bus_which", lang, seen=listed, file=path)
-    return buses[0]
+    place = read_place(args, lang)
+    settings = every(place.setting) if args.all else [place.setting]
+    return Call(place.port, place.setting, tuple(settings), args.addresses, args.wait / 1000, place.bus, place.station)

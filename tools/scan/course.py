@@ -5,7 +5,7 @@ Rules of this file: stopped by hand, what was found so far is told.
 
 from pathlib import Path
 
-from tools.__main__ import commands
+from tools.bus_place import STATION
 from tools.failure import Failure
 from tools.faults import fault
 from tools.flash import ports
@@ -105,13 +105,15 @@ def judged(call: Call, scan: Scan) -> tuple[list[Row], list[Hint]]:
     return found, told
 
 
-def following(found: list[Row], told: list[Hint], lang: str) -> str:
+def following(call: Call, found: list[Row], told: list[Hint], lang: str) -> str:
     """What to do next, in words; "" = nothing that a command or a hand could do."""
     wanted = {row.next for row in found} | ({"line"} if any(hint.state == "FAIL" for hint in told) else set())
     right = all(one.state == "ok" for one in [*found, *told])
-    steps = [key for key in NEXT if key in wanted] or (["check"] if right else [])
-    known = commands()
-    return next((phrase(f"next_{key}", lang) for key in steps if key not in ("check", "provision") or key in known), "")
+    key = next((key for key in NEXT if key in wanted), "check" if right else "")
+    if not key:
+        return ""
+    board = next((row.name for row in found if row.next == key and row.name), "NAME")
+    return phrase(f"next_{key}", lang, board=board, file=call.station or STATION)
 
 
 def nothing(scan: Scan, told: list[Hint], lang: str) -> Failure:

@@ -94,8 +94,11 @@ PHRASES = {
     ),
     "echo": ("适配器回送自己的字节：已去掉", "the adapter hears its own bytes: they were taken off"),
     # What comes next.
-    "next_check": ("riverpost check", "riverpost check"),
-    "next_provision": ("riverpost provision", "riverpost provision"),
+    "next_check": ("riverpost check --station {file}", "riverpost check --station {file}"),
+    "next_provision": (
+        "riverpost provision {board} --station {file}",
+        "riverpost provision {board} --station {file}",
+    ),
     "next_cable": (
         "查无应答设备的供电、A/B 和地址，再 riverpost scan",
         "look at power, A/B and address of what is silent",
