@@ -49,6 +49,7 @@ class UltrasonicUart(Struct, frozen=True):
     min_mm: Millimetre = 30
     max_mm: Millimetre = 7_500
     quiet_scans: Annotated[int, Meta(ge=1, le=60, description="scans without a frame until lost, 1 to 60")] = 3
+    points: Points = ()
 
 
 class TippingBucket(Struct, frozen=True):

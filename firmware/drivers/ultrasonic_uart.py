@@ -7,7 +7,7 @@ a reader that lost one byte would stay with that one.
 A distance at or below `min_mm` or above `max_mm` is the sensor's way of saying "no echo": no number comes of it.
 """
 
-from drivers.integers import median
+from drivers.integers import checked_points, corrected, median
 from wire.reading import GOOD, MISSING
 
 FRAME_LENGTH = 4
@@ -23,11 +23,14 @@ class UltrasonicUart:
 
     `uart`: readinto(buffer) -> bytes read, 0 or None when there are none. `unit_mm`: 1, or 10 for a sensor in cm.
     A scan without any frame repeats the last gap, until `quiet_scans` such scans in a row: then nothing is known.
+    `points`: [(gap as the sensor says, true gap)] in mm, from known distances; the range is judged before it.
     """
 
     quantities = ("gap_mm",)
 
-    def __init__(self, uart, unit_mm: int = 1, min_mm: int = 30, max_mm: int = 7_500, quiet_scans: int = 3) -> None:
+    def __init__(
+        self, uart, unit_mm: int = 1, min_mm: int = 30, max_mm: int = 7_500, quiet_scans: int = 3, points=()
+    ) -> None:
         if unit_mm <= 0 or max_mm <= min_mm or quiet_scans < 1:
             raise ValueError("unit, range and scans until lost must be above 0")
         self._uart = uart
@@ -35,6 +38,7 @@ class UltrasonicUart:
         self._min_mm = min_mm
         self._max_mm = max_mm
         self._quiet_scans = quiet_scans
+        self._points = checked_points(points)
         self._quiet = 0
         self._chunk = bytearray(CHUNK_LENGTH)
         self._window = bytearray(FRAME_LENGTH)  # The newest bytes that belong to no frame yet.
@@ -91,7 +95,8 @@ class UltrasonicUart:
         if 2 * self._echoes < self._frames:
             self._result[0] = _NOTHING
         else:
-            self._result[0] = (median(self._gaps_mm[: min(self._echoes, FRAMES_MAX)]), GOOD)
+            gap_mm = median(self._gaps_mm[: min(self._echoes, FRAMES_MAX)])
+            self._result[0] = (corrected(self._points, gap_mm), GOOD)
 
 
 def make(config: dict, hal) -> UltrasonicUart:
@@ -101,4 +106,5 @@ def make(config: dict, hal) -> UltrasonicUart:
         config.get("min_mm", 30),
         config.get("max_mm", 7_500),
         config.get("quiet_scans", 3),
+        config.get("points", ()),
     )

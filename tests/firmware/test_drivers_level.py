@@ -265,7 +265,16 @@ def test_a_babbling_line_does_not_hold_the_scan():
     assert sensor.dropped == READS_MAX * CHUNK_LENGTH - 4
 
 
+def test_a_gap_follows_the_line_through_two_known_distances():
+    points = [(508, 500), (3_020, 3_000)]
+    for counts, gap_mm in ((508, 500), (3_020, 3_000), (1_764, 1_750), (400, 392), (4_000, 3_980)):
+        assert UltrasonicUart(Wire(frame(counts)), points=points).read(0) == [(gap_mm, GOOD)]
+    assert UltrasonicUart(Wire(frame(7_501)), points=points).read(0) == NOTHING, "the range is the sensor's own"
+
+
 def test_settings_of_the_uart_sensor_that_cannot_be_are_refused():
     for settings in ({"unit_mm": 0}, {"min_mm": 9, "max_mm": 9}, {"quiet_scans": 0}):
         with pytest.raises(ValueError):
             UltrasonicUart(Wire(), **settings)
+    with pytest.raises(ValueError):
+        UltrasonicUart(Wire(), points=[(2, 2), (1, 1)])
