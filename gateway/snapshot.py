@@ -41,7 +41,9 @@ def channels_now(points: Points, now_ms: int, unix_ms: int, zone: ZoneInfo) -> l
 
 
 def channel_now(point: Point, now_ms: int) -> dict[str, object]:
-    """A channel: `value` as judged in the quantity's sub-unit, `unit` and `decimals` as a person reads it."""
+    """A channel: `value` as judged in the quantity's sub-unit, `unit` and `decimals` as a person reads it; `raw` as it
+    was `measured`.
+    """
     channel = point.channel
     name, _, _, _, unit, decimals = QUANTITIES[point.quantity]
     age_ms = None if point.sample_ms is None else now_ms - point.sample_ms
@@ -50,6 +52,7 @@ def channel_now(point: Point, now_ms: int) -> dict[str, object]:
         "source": channel.source,
         "quantity": name,
         "measured": channel.quantity,
+        "raw": None if point.value is None else point.raw,
         "value": point.value,
         "unit": unit,
         "decimals": decimals,

@@ -1,5 +1,6 @@
 """`riverpost calibrate` at a whole station: what is planted wrong is found, taken out, and can be taken back."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -7,12 +8,17 @@ from binascii import crc32
 
 import pytest
 
+from tools.emulator.board_files import files_image
+from tools.emulator.stimulus import Stimulus
+from tools.emulator.terminal import Terminal
+from tools.image import config
 from wire.telemetry import EVENT_CODES
 
 RIVER_MM = 3_210
 PLANTED_MM = 340  # The level says so much too much.
 READINGS = 8
 STILL_MS = 40_000  # A gateway looks at 30 samples before it takes a baseline.
+SEEN_MS = 15_000  # More than a scan, and than a state of the gateway is old at the rig's rate.
 CALIBRATED_MM = 10  # So near it has to be afterwards.
 
 
@@ -129,3 +135,106 @@ def test_a_baseline_is_taken_anew_by_the_gateway_and_refused_while_the_sensor_mo
     assert abs(found["after"][0]["vector"][0] - 200) <= 5
     rig.station.wait_for(lambda: len(events(rig, "re-zero undone")) == 1, 20, "both events at the center")
     assert events(rig, "baseline re-zeroed") == [("07",)]
+
+
+BENT = ((0, 30_000), (150_000, 142_000), (1_100_000, 1_098_000), (2_000_000, 1_960_000), (2_450_000, 2_330_000))
+PROBE = {"zero_na": 4_036_000, "full_na": 19_950_000}  # What this probe really gives at no head and at full scale.
+
+
+@contextlib.contextmanager
+def asked(rig, *words):
+    """`calibrate` in a terminal, whose questions the test answers."""
+    station = rig.station
+    more = ("--station", station.station_file, "--status", station.status_file, "--lang", "en", "--by", "07")
+    terminal = Terminal("calibrate", *words, *more)
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def provision(rig, name):
+    """The board gets the settings that station.toml means, as riverpost provision would put them onto it."""
+    board = rig.boards[name]
+    setting = config.from_station(rig.station.station_file, name, board.spec.board_type, "en")
+    board.stop_power()
+    board.files_file.write_bytes(files_image(setting.definition))
+    board.start()
+    start_anew(rig)
+    digest = setting.definition["definition"][:16]
+    runs = lambda: {one["name"]: one.get("definition") for one in rig.station.status()["boards"]}[name]  # noqa: E731
+    rig.station.wait_for(lambda: runs() == digest, 30, "the board with its new settings")
+
+
+@pytest.fixture
+def bent(rig):
+    """A station in mode test whose level board has a converter that is not straight, and a probe that is not by the
+    book; its station.toml knows nothing of either.
+    """
+    rig.prepare().start()
+    board = rig.boards["level"]
+    usual = config.from_station(rig.station.station_file, "level", board.spec.board_type, "en").definition
+    sensors = [one | (PROBE if one["driver"] == "pressure_420" else {}) for one in usual["sensors"]]
+    board.stimulus = Stimulus({**usual, "sensors": sensors}, bent=BENT)
+    rig.wait_for_values()
+    return rig
+
+
+def test_a_bent_converter_and_a_probe_that_is_off_are_found_and_taken_out(bent):
+    rig = bent
+    rig.set("level", "head_mm", 8_000)
+    rig.station.wait_for(lambda: rig.channel("river").get("raw", 0) > 7_000, 20, "the high water")
+    assert abs(rig.channel("river")["raw"] - 8_000) > 100, "nothing to find"
+    calibrate_converter(rig)
+    provision(rig, "level")
+    calibrate_probe(rig)
+    provision(rig, "level")
+    for head_mm in (200, 4_000, 9_500):
+        rig.set("level", "head_mm", head_mm)
+        rig.wait_for_value("river", head_mm, CALIBRATED_MM)
+    usual = ("--by", "08", "--yes")
+    calibrate(rig, "two-point", "river", *usual, "--undo")
+    calibrate(rig, "table", "level", "--adc", 0, *usual, "--undo")
+    document = rig.station.station_file.read_text()
+    assert "calibration.adc.0 = [[0, 0], [2_450_000, 2_450_000]]" in document
+    assert "zero_na" not in document.partition("[[calibration]]")[0]
+
+
+def calibrate_converter(rig):
+    """Known voltages at the terminal, one after another: the head of the emulated probe is chosen to make them."""
+    with asked(rig, "table", "level", "--adc", 0, "--readings", 5) as terminal:
+        for number, voltage_uv in enumerate((400_000, 1_100_000, 1_600_000, 2_010_000), start=1):
+            current_na = voltage_uv * 10
+            head_mm = (current_na - PROBE["zero_na"]) * 10_000 / (PROBE["full_na"] - PROBE["zero_na"])
+            rig.set("level", "head_mm", round(head_mm))
+            settle(rig)
+            terminal.expect("Voltage at the terminal", times=number)
+            terminal.type(f"{voltage_uv / 1_000} mV\r")
+            terminal.expect(f"{voltage_uv / 1_000:.3f} mV shows")
+        terminal.expect("Enter: no more", times=2)
+        terminal.type("\r")
+        terminal.expect("[y/N]")
+        terminal.type("y\r")
+        assert terminal.finish() == 0, terminal.seen
+    assert "riverpost provision level --station" in terminal.seen
+
+
+def calibrate_probe(rig):
+    """The probe at two known heads."""
+    with asked(rig, "two-point", "river", "--readings", 5) as terminal:
+        for question, head_mm in (("First known state", 0), ("Second one", 9_000)):
+            terminal.expect(question)
+            terminal.type(f"{head_mm} mm\r")
+            rig.set("level", "head_mm", head_mm)
+            settle(rig)
+            terminal.expect(f"Put it to {head_mm / 1_000:.3f} m")
+            terminal.type("\r")
+        terminal.expect("[y/N]")
+        terminal.type("y\r")
+        assert terminal.finish() == 0, terminal.seen
+
+
+def settle(rig):
+    """Until the station has seen what was put to a sensor."""
+    seen_ms = rig.station.status()["unix_ms"]
+    rig.station.wait_for(lambda: rig.station.status()["unix_ms"] > seen_ms + SEEN_MS, 30, "a look at the sensor")

@@ -18,6 +18,10 @@ from tools.faults import fault
 STALE_S = 5.0  # The gateway renews it twice a second.
 
 
+LEVEL_MIN = 3  # From orange on, nobody plays with the sensors of a station.
+BLIND = ("lost", "fault", "storage")  # Rules whose alarms are not about what is measured.
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take which station, and where its gateway says how it is."""
     parser.add_argument("--station", type=Path, metavar="FILE", default=Path("station.toml"), help="its station.toml")
@@ -32,6 +36,17 @@ def read_station(path: Path, lang: str) -> Station:
         return load(path)
     except ConfigError as error:
         raise fault("bad_station", lang, seen="\n".join(error.problems), file=path) from None
+
+
+def real_alarms(document: dict[str, Any]) -> str:
+    """The alarms of a real event that stand in a state, one a line; "" = none: sensors may be played with."""
+    standing = [
+        one
+        for one in document["alarms"]
+        if one["level"] >= LEVEL_MIN and one["mode"] == "actual" and one["kind"] not in BLIND
+        and one["state"] != "out of service"
+    ]  # fmt: skip
+    return "\n".join(f"{one['rule']}: {one['word']}, {one['state']}" for one in standing)
 
 
 class StationNow:

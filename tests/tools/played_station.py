@@ -43,12 +43,17 @@ class PlayedStation:
         self.orders: list[Action] = []
         self.answer: Callable[[Action], str] = lambda action: ""
         self.mode = "actual"
+        self.alarms: list[Told] = []
+        self.runs: dict[str, str] = {}  # board: definition; {} = all run what station.toml means
         self.renewals = 0
-        self.start_anew()
+        self._lock = threading.Lock()
+        self.config = load(self.file)
 
     def start_anew(self) -> None:
-        """The gateway runs what station.toml says now."""
-        self.config = load(self.file)
+        """The gateway runs what station.toml says now, and its state says so."""
+        with self._lock:
+            self.config = load(self.file)
+        self._write()
 
     def command(self, *words: object) -> list[str]:
         """A call of `riverpost calibrate` at this station."""
@@ -77,12 +82,16 @@ class PlayedStation:
             self._write()
 
     def _write(self) -> None:
-        self.renewals += 1
-        document = {"station": self.config.id, "config": self.config.version, "mode": self.mode}
-        document |= {"unix_ms": START_MS + self.renewals * STEP_MS, "channels": self.channels(self.renewals)}
-        partial = self.status.with_suffix(".part")
-        partial.write_text(json.dumps(document))
-        partial.replace(self.status)
+        with self._lock:
+            self.renewals += 1
+            document = {"station": self.config.id, "config": self.config.version, "mode": self.mode, "local": None}
+            document["alarms"] = self.alarms
+            document |= {"unix_ms": START_MS + self.renewals * STEP_MS, "channels": self.channels(self.renewals)}
+            runs = self.runs or {source.name: source.definition[:16] for source in self.config.sources}
+            document["boards"] = [{"name": name, "definition": definition} for name, definition in runs.items()]
+            partial = self.status.with_suffix(".part")
+            partial.write_text(json.dumps(document))
+            partial.replace(self.status)
 
     def _serve(self, over: threading.Event) -> None:
         def act(number: int, action: Action) -> tuple[str, str]:

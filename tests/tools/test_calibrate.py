@@ -1,5 +1,7 @@
 """Levels, baselines and what is shown of them, at a station whose gateway is played."""
 
+import argparse
+import contextlib
 import json
 import tomllib
 
@@ -10,6 +12,8 @@ from tests.gateway.station_toml import GOOD
 from tests.tools.played_station import PlayedStation, told
 from tools.__main__ import main
 from tools.calibrate import readings
+from tools.calibrate.level import SPREAD_MM, check
+from tools.calibrate.readings import Readings
 from tools.failure import EXIT_NOT_RIGHT, EXIT_REFUSED
 from wire.reading import FAIL, NOT_EVALUATED, SUSPECT
 
@@ -135,7 +139,6 @@ def test_whoever_stops_it_by_hand_is_told_which_file_is_there(station, capsys, m
 
 REFUSED = {
     "a staff that is far off": (177_140, {}, ("--staff", "178.20 m"), EXIT_REFUSED, "differ by more than 0.500 m"),
-    "waves": ("rough", {}, ("--staff", "177.2"), EXIT_REFUSED, "too far apart"),
     "water that rises": ("rising", {}, ("--staff", "177.2"), EXIT_REFUSED, "The water moves"),
     "a sensor that fails": (177_140, {"quality": FAIL}, ("--staff", "177.2"), EXIT_NOT_RIGHT, "fail"),
     "a doubt": (177_140, {"quality": SUSPECT, "flags": ("span",)}, ("--staff", "177.2"), EXIT_NOT_RIGHT, "span"),
@@ -152,9 +155,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_nothing_is_written_by(station, capsys, name):
     water, more, words, code, said = REFUSED[name]
-    if water == "rough":
-        station.channels = lambda n: [told("river", 177_140 + 40 * (n % 3))]
-    elif water == "rising":
+    if water == "rising":
         station.channels = lambda n: [told("river", 177_000 + n)]
     else:
         stand(station, water, **more)
@@ -165,6 +166,31 @@ def test_nothing_is_written_by(station, capsys, name):
     assert said in err
     assert "nothing was changed" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("values", "key"),
+    [
+        ([0, 31, 62] * 20, "calibrate_restless"),
+        (list(range(60)), "calibrate_moves"),
+        ([0] * 20 + [300] * 20 + [0] * 20, "calibrate_restless"),
+        ([0, 10, 30] * 20, ""),
+        ([0] * 59 + [900], ""),  # One boat is no wave.
+    ],
+)
+def test_only_calm_water_that_stands_is_taken(values, key):
+    refused = []
+
+    class Session:
+        args = argparse.Namespace(spread_mm=SPREAD_MM)
+
+        def fault(self, name, seen):
+            refused.append(name)
+            return RuntimeError(seen)
+
+    with pytest.raises(RuntimeError) if key else contextlib.nullcontext():
+        check(Session(), Readings(values))  # pyright: ignore[reportArgumentType] - what it uses of one
+    assert refused == [key] * bool(key)
 
 
 def test_what_only_the_calibration_cures_is_no_hindrance(station):

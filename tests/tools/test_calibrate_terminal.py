@@ -7,7 +7,7 @@ import pytest
 from gateway.load import load
 from gateway.words import columns
 from tests.tools.played_station import PlayedStation, told
-from tests.tools.terminal import CTRL_C, Terminal
+from tools.emulator.terminal import CTRL_C, Terminal
 
 ASKED = {"en": "Staff gauge reads", "zh": "水尺读数"}
 

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.load import load
 from gateway.words import columns
-from tests.tools.terminal import CTRL_C, Terminal
+from tools.emulator.terminal import CTRL_C, Terminal
 from tools.site import answers as kept
 
 # What is typed where Enter is not enough, by a piece of the question.

@@ -13,8 +13,8 @@ from gateway.level import metres
 from gateway.load_calibration import LEVEL
 from tools.calibrate import targets
 from tools.calibrate.readings import Readings
-from tools.calibrate.record import Shown, Target, day_of, in_force, undo, write
-from tools.calibrate.talk import Session, refused
+from tools.calibrate.record import Shown, Target, day_of, finish, in_force, undo
+from tools.calibrate.talk import Session, amount_in, refused
 from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT
 from tools.orders import TIER, carry_out
 from tools.phrases import phrase as common
@@ -28,10 +28,9 @@ def run(session: Session) -> int:
     """0: written, or agreed; 1: looked at, and sensor and staff do not agree. `Failure` otherwise."""
     channel, level = find(session)
     target = targets.level(session, channel.name)
-    command = f"calibrate level {channel.name}"
     if session.args.undo:
-        return undo(session, target, f"{command} --verify --by WHO")
-    by = session.who()
+        return undo(session, target)
+    session.who()
     session.look()
     due = session.due()
     if channel.uncalibrated:
@@ -55,19 +54,10 @@ def run(session: Session) -> int:
         when=_when(session, target, level),
     )  # fmt: skip
     session.facts(("Change", change))
-    found = {"kind": LEVEL, "channel": channel.name, "median_mm": readings.median, "spread_mm": readings.spread}
-    found |= {"left_out": readings.left_out, "staff_mm": staff_mm, "offset_mm": level.offset_mm + difference_mm}
-    if session.args.dry_run:
-        session.tell(session.say("dry"))
-        session.json({**found, "written": False})
-        return EXIT_DONE
-    if not session.agree(session.say("write_as", by=by)):
-        return EXIT_DONE
+    found = {"median_mm": readings.median, "spread_mm": readings.spread, "left_out": readings.left_out}
+    found |= {"staff_mm": staff_mm, "offset_mm": level.offset_mm + difference_mm}
     shown = Shown(value, f"{readings.spread} mm", readings.count, metres(staff_mm))
-    session.json({**found, **write(session, target, dict(after), [shown], due)})
-    what = f"{channel.name} offset = {after['offset']}"
-    session.written(what, following=f"{command} --verify --by {by}", undo=f"{command} --undo --by {by}")
-    return EXIT_DONE
+    return finish(session, target, found, dict(after), [shown], due)
 
 
 def find(session: Session) -> tuple[Channel, Level]:
@@ -129,7 +119,7 @@ def _staff(session: Session, level: Level, datum: str) -> int:
     """What the staff reads, as an elevation in millimetres."""
     args = session.args
     key = "ask_over_zero" if args.over_zero else "ask_staff"
-    read_mm = session.ask(session.say(key, datum=datum), "--staff", args.staff, "length", "m")
+    read_mm = session.ask(session.say(key, datum=datum), "--staff", args.staff, amount_in("length", "m"))
     if not args.over_zero:
         session.facts(("Staff", session.say("staff_level", value=metres(read_mm), datum=datum)))
         return read_mm

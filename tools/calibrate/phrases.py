@@ -54,6 +54,52 @@ PHRASES = {
         "已停止。指令若已交给网关，它会执行一次；用 riverpost calibrate show 查看。",
         "Stopped. What the gateway had taken already, it does once: see riverpost calibrate show.",
     ),
+    # Two points.
+    "ask_low_loop": (
+        "第一个已知状态，m 或 mA（如 0 m，或 4 mA）：",
+        "First known state, m or mA (such as 0 m, or 4 mA): ",
+    ),
+    "ask_high_loop": ("第二个，较大（如 1.000 m，或 20 mA）：", "Second one, higher (such as 1.000 m, or 20 mA): "),
+    "ask_low_gap": ("第一个已知距离，m：", "First known distance, m: "),
+    "ask_high_gap": ("第二个，较大，m：", "Second one, larger, m: "),
+    "put_it_so": (
+        "请置于 {state}，稳定后按回车：",
+        "Put it to {state}, wait until it stands, press Enter: ",
+    ),
+    "now_raw": ("{value}（{count} 个读数，离散 {spread} mm）", "{value} ({count} readings, spread {spread} mm)"),
+    "then_shows": ("{there} 时示 {shows}，改后示 {after}", "{there} shows {shows}, then {after}"),
+    "setting": ("{name} 改为 {after}（原为 {before}）", "{name} becomes {after} (was {before})"),
+    "ask_test": (
+        "本站处于实况：置于传感器的状态会引发告警。转入测试 1 小时？[y/N] ",
+        "The station is in actual mode: what is put to its sensors may raise alarms. Put it into test for 1 h? [y/N] ",
+    ),
+    "actual_again": ("本站已恢复实况。", "The station is in actual mode again."),
+    "test_goes_on": (
+        "本站仍在测试，1 小时后自动结束。",
+        "The station stays in test and leaves it by itself after 1 h.",
+    ),
+    "water_stays": (
+        "倒入的水仍在更长的雨量时段内。",
+        "The water that was poured stays in its longer rain windows.",
+    ),
+    # Buckets.
+    "ask_water": ("要倒入的水，mL：", "Water that is poured, mL: "),
+    "ask_funnel": ("承雨口直径，mm：", "Width of the funnel, mm: "),
+    "pour": ("慢慢倒水，翻斗停止后按回车：", "Pour it slowly; when the bucket has stopped, press Enter: "),
+    "poured": ("{depth} 的水，{tips} 次翻斗，示 {shown}", "{depth} of water, {tips} tips, shows {shown}"),
+    "tip_is": (
+        "每次 {um} µm，即 {left}；一次之差为 {share} %",
+        "{um} um a tip, which makes {left}; one tip more or less is {share} %",
+    ),
+    # Tables.
+    "ask_voltage": ("{terminal} 端子上的电压，V：", "Voltage at the terminal {terminal}, V: "),
+    "ask_voltage_or_end": (
+        "{terminal} 端子上的电压，V（回车结束）：",
+        "Voltage at the terminal {terminal}, V (Enter: no more): ",
+    ),
+    "shows": ("{there} 时示 {shows}", "{there} shows {shows}"),
+    "straight": ("与直线最大相差 {off}", "no further than {off} from a straight line"),
+    "table_change": ("{count} 点（原为 {before}）", "{count} points (was {before})"),
     # Verify.
     "differs": ("传感器减水尺 {value} mm，允许 ±{limit} mm", "sensor minus staff {value} mm, ±{limit} mm are allowed"),
     "agrees": ("一致。", "They agree."),

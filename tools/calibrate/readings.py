@@ -60,7 +60,22 @@ class Readings:
 class Collector:
     """Reads the channel `name` of a station at its running gateway."""
 
-    def __init__(self, now: StationNow, name: str, lang: str) -> None:
+    def __init__(
+        self,
+        now: StationNow,
+        name: str,
+        lang: str,
+        *,
+        key: str = "value",
+        take: Callable[[dict[str, Any]], bool] | None = None,
+        bad: str = "calibrate_not_good",
+    ) -> None:
+        """`key`: "value" as judged, or "raw" as measured; `take`: which samples count (`good`); `bad`: what is told of
+        too many that do not.
+        """
+        self._key = key
+        self._take = take or good
+        self._bad = bad
         self._now = now
         self._name = name
         self._lang = lang
@@ -92,12 +107,12 @@ class Collector:
                 time.sleep(LOOK_S)
                 continue
             end_s = time.monotonic() + quiet_s
-            if good(channel):
-                values.append(channel["value"])
+            if self._take(channel):
+                values.append(channel[self._key])
                 continue
             left_out += 1
             if left_out > max(LEFT_OUT_LEAST, count // LEFT_OUT_PART):
-                raise self._fault("calibrate_not_good", _words(channel, f"{len(values)}/{len(values) + left_out}"))
+                raise self._fault(self._bad, _words(channel, f"{len(values)}/{len(values) + left_out}"))
         show(count, count)
         return Readings(values, left_out)
 

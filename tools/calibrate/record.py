@@ -13,20 +13,27 @@ from zoneinfo import ZoneInfo
 from gateway.config import Calibration, Station
 from tools.calibrate.edit import Spot, Value
 from tools.calibrate.talk import Session
+from tools.failure import EXIT_DONE
 
 ARRAY = "calibration"
 
 
 class Target(NamedTuple):
-    """What is calibrated: the keys that name it in a record, its name in `Calibration.thing`, and where a value of it
-    stands. `board`: the one that has to get a new configuration afterwards.
+    """What is calibrated: the keys that name it in a record, its name in `Calibration.thing`, where a value of it
+    stands, and how it is called on the command line. `board`: the one that has to get its settings anew afterwards.
     """
 
     kind: str
     thing: str
     names: dict[str, str]
     spot: Callable[[str], Spot]
+    command: str
     board: str = ""
+
+    @property
+    def following(self) -> str:
+        """What comes after a change of it."""
+        return f"provision {self.board}" if self.board else f"calibrate {self.command} --verify --by WHO"
 
     def record(self, at: datetime, by: str) -> dict[str, Value]:
         return {"kind": self.kind, **self.names, "at": at, "by": by}
@@ -44,19 +51,39 @@ class Shown(NamedTuple):
         return {"shows": self.shows, "spread": self.spread, "count": self.of, "is": self.there}
 
 
-def write(
-    session: Session, target: Target, after: dict[str, Value], readings: list[Shown], due: date | None
-) -> dict[str, Any]:
-    """Write the values `after` and the record of it; the record. `Failure` where a gateway would refuse the file."""
+def finish(
+    session: Session,
+    target: Target,
+    found: dict[str, Any],
+    after: dict[str, Value | None],
+    readings: list[Shown],
+    due: date | None,
+) -> int:
+    """Agree and write the values `after` (None: the key goes) with the record of it; the exit code. `found`: what else
+    a machine is told. `Failure` where a gateway would refuse the file.
+    """
+    found = {"kind": target.kind, "thing": target.thing, **found}
+    if session.args.dry_run:
+        session.tell(session.say("dry"))
+        session.json({**found, "written": False})
+        return EXIT_DONE
+    by = session.who()
+    if not session.agree(session.say("write_as", by=by)):
+        return EXIT_DONE
     before = _values(session, target, list(after))
-    record = target.record(session.at(), session.who())
+    record = target.record(session.at(), by)
     if due is not None:
         record["due"] = due
-    record |= {"readings": [reading.table() for reading in readings], "before": before, "after": after}
-    return _save(session, target, record)
+    new = {key: value for key, value in after.items() if value is not None}
+    record |= {"readings": [reading.table() for reading in readings], "before": before, "after": new}
+    session.json({**found, **_save(session, target, record)})
+    session.written(
+        target.thing, target.following, board=target.board, undo=f"calibrate {target.command} --undo --by {by}"
+    )
+    return EXIT_DONE
 
 
-def undo(session: Session, target: Target, command: str) -> int:
+def undo(session: Session, target: Target) -> int:
     """Take the last calibration of `target` back, as the person who asks agrees to; the exit code."""
     stack = in_force(session.config, target)
     if not stack:
@@ -77,16 +104,16 @@ def undo(session: Session, target: Target, command: str) -> int:
     if session.args.dry_run:
         session.tell(session.say("dry"))
         session.json({"kind": target.kind, "thing": target.thing, "written": False})
-        return 0
+        return EXIT_DONE
     if not session.agree(session.say("write_as", by=by)):
-        return 0
+        return EXIT_DONE
     record = target.record(session.at(), by) | {"undoes": old["at"], "before": old["after"], "after": old["before"]}
     if under is not None and under.due:
         record["due"] = date.fromisoformat(under.due)
     session.json(_save(session, target, record))
     what = session.say("undone", day=day_of(session.config, last))
-    session.written(what, following=command, board=target.board)
-    return 0
+    session.written(what, target.following, board=target.board)
+    return EXIT_DONE
 
 
 def in_force(config: Station, target: Target) -> list[Calibration]:

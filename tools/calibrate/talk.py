@@ -8,9 +8,10 @@ import shutil
 import sys
 import time
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from gateway import words
@@ -31,6 +32,13 @@ from tools.steps import Steps
 STATION = "station.toml"  # Where nobody says otherwise.
 ANSWER_COLUMNS = 10  # Left for what is typed.
 TRIES = 3  # A slip of the finger is asked again.
+
+
+T = TypeVar("T")
+
+
+class Declined(Exception):
+    """Whoever sits there said no; it has been told."""
 
 
 class Session:
@@ -106,26 +114,37 @@ class Session:
         self._unix_ms = collector.unix_ms
         return found
 
-    def ask(self, question: str, option: str, given: str | None, dimension: str, unit: str) -> int:
-        """An amount in the sub-unit of `dimension`: as `given` by the `option`, else by whoever sits there.
+    def newest(self, channel: str, **how: Any) -> int:
+        """The next good reading of `channel`. `Failure`."""
+        collector = Collector(self.now, channel, self.lang, **how)
+        found = collector.collect(1, lambda done, count: None).values[0]
+        self._unix_ms = collector.unix_ms
+        return found
 
-        A bare number is meant in `unit`. `Failure` where nobody sits there.
+    def ask(self, question: str, option: str, given: str | None, read: Callable[[str], T]) -> T:
+        """What `read` makes of the text `given` by the `option`, else of what whoever sits there types.
+
+        `read` raises AmountError. `Failure` where nobody sits there, or only slips come.
         """
         if given is not None:
             try:
-                return _amount(given, dimension, unit)
+                return read(_plain(given))
             except AmountError as error:
                 raise self.fault("calibrate_bad_amount", seen=str(error), option=option) from None
-        if not sys.stdin.isatty():
-            raise self.fault("calibrate_ask", seen="stdin: -", option=option)
+        self._needs_terminal(option)
         said = ""
         for _ in range(TRIES):
             try:
-                return _amount(self._line(question), dimension, unit)
+                return read(self._line(question))
             except AmountError as error:
                 said = str(error)
                 print(*wrapped(said, max(_room() - 1, ROOM_LEAST)), sep="\n", file=sys.stderr, flush=True)
         raise self.fault("calibrate_bad_amount", seen=said, option=option)
+
+    def ready(self, question: str, option: str) -> None:
+        """Wait for Enter. `Failure` where nobody sits there: then `option` says what would have been read."""
+        self._needs_terminal(option)
+        self._line(question)
 
     def agree(self, question: str) -> bool:
         """Does whoever sits there say yes? `--yes` does. `Failure` where nobody sits there."""
@@ -138,11 +157,7 @@ class Session:
         self.tell(self.say("declined"))
         return False
 
-    def save(self) -> None:
-        """Write the file."""
-        self.station.save()
-
-    def written(self, what: str, *, following: str, undo: str = "", board: str = "") -> None:
+    def written(self, what: str, following: str, *, undo: str = "", board: str = "") -> None:
         """The last lines: what was written, what has to be done with it, and how it is taken back."""
         file = self.args.station.name
         lines = [
@@ -155,8 +170,9 @@ class Session:
 
     def command(self, words_of: str) -> str:
         """A command that a person may copy: `riverpost` and the options of this call that tell the station."""
-        more = "" if self.args.station == Path(STATION) else f" --station {self.args.station}"
-        if self.args.status is not None and "calibrate" in words_of:
+        ours = words_of.startswith("calibrate")
+        more = "" if ours and self.args.station == Path(STATION) else f" --station {self.args.station}"
+        if self.args.status is not None and ours:
             more += f" --status {self.args.status}"
         return f"riverpost {words_of}{more}"
 
@@ -166,13 +182,17 @@ class Session:
         key = "stopped_gateway" if order else "stopped_old" if whole else "stopped_new"
         print(f"\n{self.say(key, file=self.args.station.name)}", file=sys.stderr)
 
+    def _needs_terminal(self, option: str) -> None:
+        if not sys.stdin.isatty():
+            raise self.fault("calibrate_ask", seen="stdin: -", option=option)
+
     def _line(self, question: str) -> str:
         *before, last = wrapped(question, max(_room() - ANSWER_COLUMNS, ROOM_LEAST))
         print(*before, last.rstrip(), sep="\n", end=" ", file=sys.stderr, flush=True)
         line = sys.stdin.readline()
         if not line:  # The terminal went away.
             raise KeyboardInterrupt
-        return unicodedata.normalize("NFKC", line).strip()
+        return _plain(line)
 
 
 def _room() -> int:
@@ -180,11 +200,19 @@ def _room() -> int:
     return shutil.get_terminal_size().columns
 
 
-def _amount(text: str, dimension: str, unit: str) -> int:
-    """An amount; a bare number is meant in `unit`."""
-    text = unicodedata.normalize("NFKC", text).strip().replace("−", "-")
-    bare = text.lstrip("+-").replace(".", "", 1).isdigit()
-    return amount(f"{text} {unit}" if bare else text, dimension)
+def amount_in(dimension: str, unit: str) -> Callable[[str], int]:
+    """Reads an amount in the sub-unit of `dimension`; a bare number is meant in `unit`."""
+
+    def read(text: str) -> int:
+        bare = text.lstrip("+-").replace(".", "", 1).isdigit()
+        return amount(f"{text} {unit}" if bare else text, dimension)
+
+    return read
+
+
+def _plain(text: str) -> str:
+    """As typed on any keyboard: full-width digits and a true minus are meant as the plain ones."""
+    return unicodedata.normalize("NFKC", text).strip().replace("−", "-")
 
 
 def refused(session: Session, reason: str) -> Failure:

@@ -11,14 +11,17 @@ PAIRS = "pairs"
 def level(session: Session, channel: str) -> Target:
     """The offset of a level channel, and the day of it."""
     path = session.editor.channel(channel)
-    return Target(LEVEL, channel, {"channel": channel}, lambda key: Spot(path, (key,)))
+    command = f"level {channel}"
+    return Target(LEVEL, channel, {"channel": channel}, lambda key: Spot(path, (key,)), command)
 
 
 def two_point(session: Session, board: str, driver: str) -> Target:
     """The settings of a board's sensor."""
     path = session.editor.source(board)
     names = {"board": board, "sensor": driver}
-    return Target(TWO_POINT, f"{board} {driver}", names, lambda key: Spot(path, ("calibration", driver, key)), board)
+    command = f"two-point {board} --sensor {driver}"
+    spot = lambda key: Spot(path, ("calibration", driver, key))  # noqa: E731
+    return Target(TWO_POINT, f"{board} {driver}", names, spot, command, board)
 
 
 def converter(session: Session, board: str, number: str) -> Target:
@@ -26,4 +29,4 @@ def converter(session: Session, board: str, number: str) -> Target:
     path = session.editor.source(board)
     names = {"board": board, "port": f"adc {number}"}
     spot = Spot(path, ("calibration", "adc", number))
-    return Target(TABLE, f"{board} adc {number}", names, lambda _: spot, board)
+    return Target(TABLE, f"{board} adc {number}", names, lambda _: spot, f"table {board} --adc {number}", board)

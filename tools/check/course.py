@@ -6,7 +6,6 @@ is put back, and the result says that it was stopped.
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 from tools.check.mode import TestMode
 from tools.check.person import Person
@@ -17,10 +16,9 @@ from tools.check.step import FAIL, LOOK, OK, SKIP, STATES, STOP, Outcome, Skippe
 from tools.check.still import local_time, skipped
 from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_STOPPED, Failure
 from tools.faults import fault
+from tools.station_now import real_alarms
 
 ACCEPTED, IN_ORDER, NOT_ACCEPTED, STOPPED = "accepted", "in order", "not accepted", "stopped"
-LEVEL_MIN = 3  # From orange on, nobody plays with the sensors of a station.
-BLIND = ("lost", "fault", "storage")  # Rules whose alarms are not about what is measured.
 ATTEMPTS_MAX = 9
 
 
@@ -178,12 +176,5 @@ def refuse_other_file(site: Site, lang: str) -> None:
 
 def refuse_while_alarmed(site: Site, lang: str) -> None:
     """`Failure` where an alarm of a real event stands: a check with hands would cover the next one."""
-    standing: list[dict[str, Any]] = [
-        one
-        for one in site.began["alarms"]
-        if one["level"] >= LEVEL_MIN and one["mode"] == "actual" and one["kind"] not in BLIND
-        and one["state"] != "out of service"
-    ]  # fmt: skip
-    if standing:
-        seen = "\n".join(f"{one['rule']}: {one['word']}, {one['state']}" for one in standing)
+    if seen := real_alarms(site.began):
         raise fault("check_alarm", lang, seen=seen)

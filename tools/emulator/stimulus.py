@@ -5,6 +5,7 @@ never from the drivers, so that a wrong formula on either side shows. Numbers ar
 """
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 FRAME_START = 0xFF  # A02YYUW class: FF, high, low, low byte of the sum.
@@ -45,7 +46,9 @@ class Stimulus:
     missing (wire off, no echo, chip gone), noise (UART frames among random bytes), crc, whoami, status (SPI chip).
     """
 
-    def __init__(self, definition: dict[str, Any], seed: int = 1) -> None:
+    def __init__(self, definition: dict[str, Any], seed: int = 1, bent: tuple[tuple[int, int], ...] = ()) -> None:
+        """`bent`: (there, shown) in uV of the chip's converter; () = it is bent as the calibration says."""
+        self._bent = bent
         self._sensors = {s["driver"]: s for s in definition["sensors"]}
         self._random = random.Random(seed)
         self._truth: dict[str, int | None] = {}
@@ -107,11 +110,13 @@ class Stimulus:
         sensor = self._sensors[driver]
         value = self._seen(quantity)
         if driver == "pressure_420":
-            return _converter(sensor, 0 if value is None else _loop_uv(sensor, value))
+            return self._converter(sensor, 0 if value is None else _loop_uv(sensor, value))
         if driver == "supply":
-            return _converter(sensor, None if value is None else value * 1_000_000 // sensor["ratio_permil"])
+            return self._converter(sensor, None if value is None else value * 1_000_000 // sensor["ratio_permil"])
         if quantity == "smoke_mdbm":
-            return _converter(sensor, 0 if value is None else sensor["clear_uv"] + value * sensor["uv_per_dbm"] // 1000)
+            return self._converter(
+                sensor, 0 if value is None else sensor["clear_uv"] + value * sensor["uv_per_dbm"] // 1000
+            )
         if quantity == "smoke_contact":
             active = sensor.get("contact_active", 1)
             return {"pin": {sensor["contact"]: active if value else 1 - active}}
@@ -160,6 +165,11 @@ class Stimulus:
             return value + span * SPIKE_PERMIL // 1000 * (1 if value < span // 2 else -1)
         return value
 
+    def _converter(self, sensor: dict[str, Any], there_uv: int | None) -> dict[str, Any]:
+        pairs = [(shown, there) for there, shown in self._bent] or sensor.get("adc_points") or ()
+        shown_uv = _backwards(pairs, there_uv) if there_uv is not None and pairs else there_uv
+        return {"adc": {str(sensor["adc"]): shown_uv}}
+
     def _chip(self) -> dict[str, Any]:
         """The inclinometer's state: a chip measures all or is gone."""
         kinds = {self._faults.get(name, "") for name in DRIVERS["scl3300"]}
@@ -181,16 +191,11 @@ def _loop_uv(sensor: dict[str, Any], head_mm: int) -> int:
     return round(current_na * sensor["shunt_mohm"] / 1_000_000)
 
 
-def _converter(sensor: dict[str, Any], there_uv: int | None) -> dict[str, Any]:
-    """What a converter shows of `there_uv` when its calibration table is right: the table read backwards."""
-    shown_uv = there_uv
-    pairs = sensor.get("adc_points") or ()
-    if there_uv is not None and pairs:
-        if there_uv <= pairs[0][1]:
-            shown_uv = there_uv - pairs[0][1] + pairs[0][0]
-        elif there_uv >= pairs[-1][1]:
-            shown_uv = there_uv - pairs[-1][1] + pairs[-1][0]
-        else:
-            low, high = next(two for two in zip(pairs, pairs[1:], strict=False) if two[0][1] <= there_uv <= two[1][1])
-            shown_uv = round(low[0] + (there_uv - low[1]) * (high[0] - low[0]) / (high[1] - low[1]))
-    return {"adc": {str(sensor["adc"]): shown_uv}}
+def _backwards(pairs: Sequence[Sequence[int]], there_uv: int) -> int:
+    """What a converter shows of `there_uv` whose table of (shown, there) is right."""
+    if there_uv <= pairs[0][1]:
+        return there_uv - pairs[0][1] + pairs[0][0]
+    if there_uv >= pairs[-1][1]:
+        return there_uv - pairs[-1][1] + pairs[-1][0]
+    low, high = next(two for two in zip(pairs, pairs[1:], strict=False) if two[0][1] <= there_uv <= two[1][1])
+    return round(low[0] + (there_uv - low[1]) * (high[0] - low[0]) / (high[1] - low[1]))

@@ -1,0 +1,148 @@
+"""The table of a board's converter: what it shows of known voltages at its terminal.
+
+Rules of this file: what the converter itself shows is read out of the sensor's value with the settings that the board
+runs, and only where that is exact; else over the board's console. Pairs rise on both sides and lie near a straight
+line, or somebody says that they really are so.
+"""
+
+import argparse
+import contextlib
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from boards import load_board
+from boards.chips import CHIPS
+from boards.converters import PAIRS_MAX
+from gateway.config import Source
+from tools.calibrate import arithmetic, targets
+from tools.calibrate.boards_now import find_board
+from tools.calibrate.record import Shown, finish, undo
+from tools.calibrate.rehearsal import in_test
+from tools.calibrate.talk import Session, amount_in
+from tools.calibrate.voltages import AtStation, Voltages
+from tools.failure import Failure
+from tools.phrases import room
+
+PAIRS_LEAST = 3
+BENT_UV = 60_000  # Further from the straight line no converter bends.
+OFF_UV = 200_000  # Further from what is there it is another terminal.
+TRIES = 10  # So many voltages may be beyond the sensor before somebody looks closer.
+AGAIN = ("RP-K25", "RP-K28")  # Not steady, no value: the next voltage may be better.
+END = -1
+SPREAD_UV = 20_000  # Between the quartiles: the source of the voltage is none, or the wire is loose.
+
+
+class Pair(NamedTuple):
+    """One known voltage."""
+
+    shows_uv: int
+    there_uv: int
+    told: Shown
+
+
+def run(session: Session) -> int:
+    """0: written. `Failure` otherwise."""
+    board, number = find_board(session, session.args.board), session.args.adc
+    ports = {port.number: port for port in load_board(board.board_type).ports if port.kind == "adc"}
+    if number not in ports:
+        known = ", ".join(f"{port.number} ({port.terminal})" for port in ports.values())
+        raise session.fault("calibrate_no_port", seen=known, name=board.name, port=str(number))
+    target = targets.converter(session, board.name, str(number))
+    if session.args.undo:
+        return undo(session, target)
+    session.who()
+    session.look()
+    due = session.due()
+    pairs = sorted(_pairs(session, board, ports[number].terminal), key=lambda pair: pair.there_uv)
+    _check(session, pairs, CHIPS[load_board(board.board_type).chip].adc_top_uv)
+    table = [[pair.shows_uv, pair.there_uv] for pair in pairs]
+    before = session.editor.get(target.spot(targets.PAIRS))
+    change = session.say("table_change", count=len(table), before=len(before) if before else session.say("not_set"))
+    session.facts(("Change", change))
+    return finish(session, target, {}, {targets.PAIRS: table}, [pair.told for pair in pairs], due)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the board, its port and, where they were measured elsewhere, the pairs."""
+    parser.add_argument("board", metavar="BOARD", help="name or address of the board")
+    parser.add_argument("--adc", type=int, required=True, metavar="PORT", help="number of the converter port")
+    parser.add_argument(
+        "--point", nargs=2, action="append", default=[], metavar=("SHOWS", "IS"),
+        help='a pair that was measured elsewhere, such as "142 mV" "150 mV"; again for each',
+    )  # fmt: skip
+    parser.add_argument("--far", action="store_true", help="take pairs that are far from a straight line")
+    parser.add_argument("--undo", action="store_true", help="take the last table of this port back")
+
+
+def _pairs(session: Session, board: Source, terminal: str) -> list[Pair]:
+    """The pairs: as they were given, or measured now, one voltage after another."""
+    read = amount_in("fine_voltage", "V")
+    given = []
+    for shows, there in session.args.point:
+        shows_uv, there_uv = (session.ask("", "--point", text, read) for text in (shows, there))
+        given.append(_pair(shows_uv, 0, 1, there_uv))
+    if given:
+        return given
+    voltages = AtStation(session, board, session.args.adc)
+    with in_test(session) if voltages.wakes else contextlib.nullcontext():
+        return _measured(session, voltages, terminal, read)
+
+
+def _measured(session: Session, voltages: Voltages, terminal: str, read: Callable[[str], int]) -> list[Pair]:
+    """Ask for known voltages until there are enough; Enter ends. One that cannot be read is told, and asked again."""
+    pairs: list[Pair] = []
+    tries = 0
+    while len(pairs) < PAIRS_MAX:
+        enough = len(pairs) >= PAIRS_LEAST
+        question = session.say("ask_voltage_or_end" if enough else "ask_voltage", terminal=terminal)
+        there_uv = session.ask(question, "--point", None, partial(_or_end, read) if enough else read)
+        if there_uv == END:
+            break
+        try:
+            shows = voltages.read()
+            if shows.spread_uv > SPREAD_UV:
+                raise session.fault("calibrate_unsteady", seen=f"{_mv(shows.spread_uv)} > {_mv(SPREAD_UV)}")
+        except Failure as failure:
+            tries += 1
+            if tries == TRIES or failure.code not in AGAIN:
+                raise
+            session.tell(failure.text(room()))
+            continue
+        pair = _pair(shows.uv, shows.spread_uv, shows.of, there_uv)
+        session.facts(("Now", session.say("shows", there=pair.told.there, shows=pair.told.shows)))
+        pairs = [other for other in pairs if other.there_uv != there_uv] + [pair]  # Once more is meant instead.
+    return pairs
+
+
+def _or_end(read: Callable[[str], int], text: str) -> int:
+    return read(text) if text else END
+
+
+def _pair(shows_uv: int, spread_uv: int, count: int, there_uv: int) -> Pair:
+    return Pair(shows_uv, there_uv, Shown(_mv(shows_uv), _mv(spread_uv), count, _mv(there_uv)))
+
+
+def _mv(uv: int) -> str:
+    return f"{uv / 1_000:.3f} mV"
+
+
+def _check(session: Session, pairs: list[Pair], top_uv: int) -> None:
+    """`Failure` for pairs that are no table of a converter."""
+    seen = ", ".join(f"{_mv(pair.shows_uv)} / {_mv(pair.there_uv)}" for pair in pairs)
+    if len(pairs) < PAIRS_LEAST:
+        raise session.fault("calibrate_few_pairs", seen=seen or "-", least=str(PAIRS_LEAST))
+    for before, after in zip(pairs, pairs[1:], strict=False):
+        if after.shows_uv <= before.shows_uv or after.there_uv <= before.there_uv:
+            raise session.fault("calibrate_not_rising", seen=seen)
+    if pairs[0].there_uv <= 0 or pairs[-1].there_uv > top_uv:
+        raise session.fault("calibrate_beyond", seen=seen, top=_mv(top_uv))
+    line = arithmetic.nearest_line([(pair.shows_uv, pair.there_uv) for pair in pairs])
+    far = [
+        f"{_mv(pair.shows_uv)} / {_mv(pair.there_uv)}"
+        for pair, off in zip(pairs, line.off, strict=True)
+        if abs(off) > BENT_UV or abs(pair.shows_uv - pair.there_uv) > OFF_UV
+    ]
+    session.facts(("Result", session.say("straight", off=_mv(round(max(map(abs, line.off)))))))
+    if far and not session.args.far:
+        raise session.fault("calibrate_bent", seen=", ".join(far), limit=_mv(BENT_UV))
