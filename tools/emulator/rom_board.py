@@ -65,6 +65,7 @@ class RomBoard:
         self.program = Program(folder, self.chip, around or Surroundings())
         self.unplug_after: int | None = None  # Bytes from the host, counted from when it was plugged in.
         self.at_byte: tuple[int, Callable[[], object]] | None = None  # What to do when so many have come.
+        self.each_turn: Callable[[], dict[str, Any]] | None = None  # What comes to its pins by itself.
         self.received = 0
         self.garbled = 0  # Bytes that came at another baud rate than the chip's.
         self.console = ""
@@ -144,10 +145,6 @@ class RomBoard:
         if self._alive:
             self._do(lambda: self._tell(pins))
 
-    def close_contact(self, pin: int, times: int = 1) -> None:
-        """A contact at `pin` closes: an edge each time, as it comes now."""
-        self._do(lambda: self._tell({"edges": [pin] * times}))
-
     @property
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
@@ -206,6 +203,8 @@ class RomBoard:
         if self._stop_read in ready:
             os.read(self._stop_read, 1)
             return self._jobs.get_nowait()()
+        if self.each_turn is not None:
+            self.program.send(self.each_turn())
         self._say(self.program.take(ready))
         return self._take() if self._master in ready else True
 

@@ -94,7 +94,7 @@ class Program:
 
     def send(self, message: dict[str, Any]) -> None:
         """What changes around the chip: see esp32/chip.py."""
-        if self._control is not None:
+        if self._control is not None and message:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 self._control.sendall(json.dumps(message).encode() + b"\n")
 
