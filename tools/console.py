@@ -34,6 +34,22 @@ MARK = "RP1 "  # As snippets/prelude.py has it.
 NAMES = {"board": "/board", "boot": "/boot"}  # Where the firmware keeps them, in two copies (board_json.py, slots.py).
 RESET = 1  # hal: a restart that was meant.
 FAMILIES = {"esp32": "esp32", "rp2": "rp2040"}  # sys.platform -> chip, as boards/ calls it.
+# As snippets/prelude.py would; where that has not come yet, at least what kept memory says of it is right.
+RESTART = f"""
+try:
+    restart({RESET})
+except NameError:
+    import sys
+    sys.path[:0] = ["/safe", "/safe/lib"]
+    try:
+        import hal
+        hal.port().open_keep([]).end({RESET})
+    except Exception as error:
+        print(error)
+    import machine
+    machine.reset()
+"""
+INTERRUPT = b"\r\x03\x03"
 STOP_TRIES = 4  # While a board starts it does not hear Ctrl-C.
 STOP_LIMIT_S = 3
 READ_LIMIT_S = 3
@@ -87,7 +103,8 @@ class Console:
     def close(self) -> None:
         """Let go of the port; a board that still stands is restarted first, as far as it can be reached."""
         if self._stopped:
-            with contextlib.suppress(Failure, *DEAD):
+            with contextlib.suppress(Failure, _NoRepl, *DEAD):
+                self._interrupt()
                 self._restart_now()
         link, self._link = self._link, None
         if link is not None:
@@ -137,7 +154,10 @@ class Console:
         """Restart the board and wait until it says one of `wanted`; False where it does not. Its port may come back
         under its name meanwhile.
         """
-        self._restart_now()
+        try:
+            self._restart_now()
+        except _NoRepl as reason:
+            raise self._failed(str(reason)) from None
         self.words = b""
         limit_s += time.monotonic()
         gone = False
@@ -192,7 +212,14 @@ class Console:
             if not link.in_raw_repl:
                 with contextlib.redirect_stdout(io.StringIO()):
                     link.enter_raw_repl(soft_reset=False, timeout_overall=STOP_LIMIT_S)
-            link.exec_raw_no_follow(f"restart({RESET})" if self.platform else "import machine\nmachine.reset()")
+            link.exec_raw_no_follow(RESTART)
+
+    def _interrupt(self) -> None:
+        """Whatever is under way on the board ends; a command that came half is none."""
+        link = self._open_link()
+        with self._explained():
+            link.serial.write(INTERRUPT)
+            link.in_raw_repl = False
 
     def _run(self, code: str, limit_s: int) -> str:
         """What the board prints while it runs `code`."""

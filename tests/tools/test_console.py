@@ -15,6 +15,8 @@ from tools.emulator.rom_board import RomBoard
 from tools.failure import Failure
 from tools.image.files import pack, unpack
 
+pytestmark = pytest.mark.long
+
 BY_ITSELF, SOFT, POWER_ON = 2, 5, 1
 READY_S = 10.0
 

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.words import columns
+from tools import self_test_phrases
 from tools.faults import fault, left, table
 from tools.phrases import PHRASES, phrase, wrapped
+from tools.provision import phrases as provision_phrases
 
 
 def names(text):
@@ -21,6 +23,14 @@ def test_both_languages_tell_the_same_facts(key):
     zh, en = PHRASES[key]
     assert names(zh) == names(en)
     assert phrase(key, "zh", **dict.fromkeys(names(zh), 1))
+
+
+@pytest.mark.parametrize("said", [self_test_phrases, provision_phrases], ids=["self-test", "provision"])
+def test_a_commands_own_phrases_tell_the_same_in_both_languages(said):
+    for key, (zh, en) in said.PHRASES.items():
+        assert names(zh) == names(en), key
+        assert said.phrase(key, "zh", **dict.fromkeys(names(zh), 1))
+        assert "预警" not in zh
 
 
 @pytest.mark.parametrize("key", sorted(table()["fault"]))

@@ -14,6 +14,8 @@ from tools.image.files import unpack, unpack_twin
 from wire.reading import SYNCED
 from wire.row import Reading, Row
 
+pytestmark = pytest.mark.long
+
 LOG_AT = 0x400000
 VFS_AT, VFS_BYTES = 0x200000, 0x200000
 SERIAL = "0000a0b765123456"
@@ -66,7 +68,7 @@ def test_a_new_board_gets_the_settings_of_the_station_and_once_more_changes_noth
     assert provision(board, station, "level", "--by", "07", "--label", station.parent / "l.svg") == 0
     out, err = capsys.readouterr()
     assert "the board has no settings yet" in out
-    assert f"serial {SERIAL}, goes into station.toml" in out
+    assert f"{SERIAL}, goes into station.toml" in out
     assert f"serial {SERIAL}" in (station.parent / "l.svg").read_text()
     assert [line.split()[1] for line in err.splitlines()[2:]] == ["write", "verify", "test", "start"]
     assert re.search(r"Pressure head +look +5.00 m  not evaluated", out)
@@ -199,7 +201,7 @@ def test_another_unit_on_wifi_gets_secrets_of_its_own_and_the_old_ones_go(tmp_pa
     old, new = links
     assert (old["username"], new["username"]) == (SERIAL, OTHER_SERIAL)
     assert not {old["password"], old["wifi_key"]} & {new["password"], new["wifi_key"]}
-    assert f"serial {OTHER_SERIAL}; station.toml has {SERIAL}, which this one replaces" in out
+    assert f"{OTHER_SERIAL}; station.toml has {SERIAL}, which this one replaces" in out
     assert f"those of {SERIAL} are withdrawn" in out
     folder = station.parent / "secrets"
     assert [path.name for path in folder.glob("*.json")] == [f"{OTHER_SERIAL}.json"]
