@@ -17,6 +17,7 @@ from wire.reading import FAIL, GOOD, MISSING, NOT_EVALUATED, SUSPECT
 LIMIT_S = 60  # The log of a full board is looked through.
 NAME_COLUMNS = 15
 STATE_COLUMNS = 7
+INDENT = 6  # Of what was seen, where a terminal is too narrow for it to stand aside.
 FED_MV_MIN = 2_500  # As firmware/health.py: no chip of ours runs from less, so it is not connected.
 QUALITY_KEYS = {GOOD: "good", NOT_EVALUATED: "unjudged", SUSPECT: "suspect", FAIL: "failed", MISSING: "nothing"}
 AXES = {"tilt_x_mdeg": " X", "tilt_y_mdeg": " Y"}
@@ -42,12 +43,14 @@ def lines(found: list[dict[str, Any]], lang: str) -> list[str]:
     """One line for each part, as a person reads it."""
     told = []
     for one in found:
-        text = "  "
+        head = "  "
         for word, wide in ((_name(one, lang), NAME_COLUMNS), (phrase(one["state"], lang), STATE_COLUMNS)):
-            text += word + " " * max(1, wide - words.columns(word))
-        first, *more = wrapped(_seen(one, lang), max(ROOM_LEAST, room() - words.columns(text) - 1))
-        told += [(text + first).rstrip(), *(" " * words.columns(text) + line for line in more)]
-    return told
+            head += word + " " * max(1, wide - words.columns(word))
+        aside = words.columns(head) if room() - words.columns(head) > ROOM_LEAST else INDENT
+        first, *more = wrapped(_seen(one, lang), room() - aside - 1)
+        told += [(head + first).rstrip()] if aside > INDENT else [head.rstrip(), " " * aside + first]
+        told += [" " * aside + line for line in more]
+    return [line for line in told if line.strip()]
 
 
 def _state(one: dict[str, Any], board: Board) -> str:

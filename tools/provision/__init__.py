@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 HELP = "put a station's settings and keys onto a board"
 EXAMPLE = """example:
   riverpost provision level --station station.toml --dry-run
-  riverpost provision level --station station.toml --port /dev/ttyUSB0 --by 07 --label level.svg
+  riverpost provision level --station station.toml --by 07 --label level.svg
 
-The board was flashed before (riverpost flash) and is connected by its USB port. The same once more changes nothing."""
+The board was flashed before (riverpost flash) and is connected by its USB port.
+The same once more changes nothing."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +97,7 @@ def _provision(args: argparse.Namespace, course: "Course", console: "Console", l
     course.print_test(talk)
     _finish(args, course, lang, talk, ready)
     course.check_result(console, ready)
-    print(phrase("done", lang, seconds=f"{time.monotonic() - began_s:.0f}"), course.next_step(), sep="   ", file=talk)
+    _last(phrase("done", lang, seconds=f"{time.monotonic() - began_s:.0f}"), course.next_step(), talk)
     return EXIT_DONE
 
 
@@ -105,14 +106,28 @@ def _nothing_written(args: argparse.Namespace, course: "Course", lang: str, talk
     from tools.provision.phrases import phrase
 
     if args.dry_run:
-        print(phrase("dry", lang), phrase("next_call", lang), sep="   ", file=talk)
+        _last(phrase("dry", lang), phrase("next_call", lang), talk)
         _tell(args, course, lang, written=False)
         return EXIT_DONE
     course.keep_access()
     _print_label(args, course, lang, talk)
     _tell(args, course, lang, written=False)
-    print(phrase("nothing_to_do", lang), course.next_step(), sep="   ", file=talk)
+    _last(phrase("nothing_to_do", lang), course.next_step(), talk)
     return EXIT_DONE
+
+
+def _last(result: str, next_step: str, talk: Any) -> None:
+    """The last line: what came of it, and what is next; below each other where a terminal is too narrow."""
+    from gateway.words import columns
+    from tools.failure import COMMANDS, wrapped
+    from tools.phrases import room
+
+    line = f"{result}   {next_step}"
+    short = "\n" not in line and columns(line) < room()
+    lines = [line] if short else [result, *next_step.split("\n")]
+    for one in lines:
+        copied = any(word in one for word in COMMANDS)
+        print(*([one] if copied else wrapped(one, room() - 1)), sep="\n", file=talk)
 
 
 def _restart(console: "Console", course: "Course", lang: str) -> None:

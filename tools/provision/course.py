@@ -178,7 +178,7 @@ class Course:
         if self._wifi:
             key = "keys_new" if self._new_keys else "keys_kept"
             told.append(("Keys", phrase(key, lang, folder=f"{self._keys.folder.name}/")))
-            if self._before not in ("", self._serial):
+            if self._before != self._serial and self._before in self._keys.serials():
                 told.append(("Keys", phrase("keys_withdrawn", lang, serial=self._before)))
             if self._station.local is not None and not gateway_password(self._station.local, self._lang):
                 told.append(("Keys", phrase("no_gateway", lang)))

@@ -7,11 +7,11 @@ from gateway import words
 
 PHRASES = {
     "board": ("{name}，{title}（{type}）", "{name}, {title} ({type})"),
-    "same_unit": ("序列号 {serial}，与 station.toml 相同", "serial {serial}, as in station.toml"),
-    "new_unit": ("序列号 {serial}，将写入 station.toml", "serial {serial}, goes into station.toml"),
+    "same_unit": ("{serial}，与 station.toml 相同", "{serial}, as in station.toml"),
+    "new_unit": ("{serial}，将写入 station.toml", "{serial}, goes into station.toml"),
     "other_unit": (
-        "序列号 {serial}；station.toml 里是 {before}，将改为这一块",
-        "serial {serial}; station.toml has {before}, which this one replaces",
+        "{serial}；station.toml 里是 {before}，将改为这一块",
+        "{serial}; station.toml has {before}, which this one replaces",
     ),
     "blank": ("板上还没有配置", "the board has no settings yet"),
     "sensors": ("传感器：{fitted}", "sensors: {fitted}"),
@@ -46,12 +46,16 @@ PHRASES = {
         "Next: put the label on, connect the bus, riverpost scan",
     ),
     "next_wifi": (
-        "下一步：把 {folder} 里的文件交给网关：\n"
-        "  mosquitto   按 mosquitto.conf 里的几行设好，然后 sudo systemctl reload mosquitto（SIGHUP）\n"
-        "  hostapd     wpa_psk_file=…/wpa_psk，然后 sudo systemctl reload hostapd（SIGHUP）",
-        "Next: give the files in {folder} to the gateway:\n"
-        "  mosquitto   with the lines of mosquitto.conf, then sudo systemctl reload mosquitto (SIGHUP)\n"
-        "  hostapd     wpa_psk_file=…/wpa_psk, then sudo systemctl reload hostapd (SIGHUP)",
+        "下一步：贴好标签，把 {folder} 里的文件交给网关：\n"
+        "  mosquitto  passwords、rights、mosquitto.conf 里的几行\n"
+        "  hostapd    wpa_psk（wpa_psk_file=）\n"
+        "  两者在 SIGHUP 时重新读取：\n"
+        "  sudo systemctl reload mosquitto hostapd",
+        "Next: put the label on, give the files in {folder} to the gateway:\n"
+        "  mosquitto  passwords, rights, the lines of mosquitto.conf\n"
+        "  hostapd    wpa_psk (wpa_psk_file=)\n"
+        "  both read them again on SIGHUP:\n"
+        "  sudo systemctl reload mosquitto hostapd",
     ),
     "no_gateway": (
         "注意：station.toml 的 [local] 没有 username 和 password_file：站内 mosquitto 会拒绝网关",
