@@ -59,7 +59,7 @@ def _boards(answers: Answers, file: Path, step: Make) -> Iterator[Step]:
         key = "hold" if device.board.chip == "rp2040" else "flash"
         yield step(key, f"riverpost flash {device.type} {station} --name {name}", name=device.name, type=device.type)
         label = _quoted(f"{device.name}.svg")
-        yield step("provision", f"riverpost provision {name} {station} --label {label} {BY}", name=device.name)
+        yield step("provision", f"{_provision(device.name, file)} --label {label}", name=device.name)
     if on_wifi(answers):
         yield from _broker(file.parent / KEYS / BROKER, step)
 
@@ -80,12 +80,23 @@ def _after(answers: Answers, file: Path, waiting: Sequence[Waiting], step: Make)
     if on_line(answers):
         yield step("scan", f"riverpost scan --station {_quoted(file)}")
     yield step("gateway", f"riverpost gateway {_quoted(file)}")
+    boards = {device.name: device.board for device in devices(answers) if device.kind == BOARD}
+    for board, port in dict.fromkeys((one.board, one.port) for one in waiting):
+        terminal = next(one.terminal for one in boards[board].ports if one.key == f"adc {port}")
+        command = f"riverpost calibrate table {_quoted(board)} --adc {port} --station {_quoted(file)} {BY}"
+        yield step("table", command, board=board, port=port, terminal=terminal)
+    for board in dict.fromkeys(one.board for one in waiting):
+        yield step("again", _provision(board, file), name=board)
+    if waiting:
+        yield step("enable", f"riverpost site enable {_quoted(file)}")
     for level in levels(answers):
         command = f"riverpost calibrate level {_quoted(level.channel)} --station {_quoted(file)} {BY}"
         yield step("level", command, channel=level.channel)
-    if waiting:
-        yield step("enable", f"riverpost site enable {_quoted(file)}")
     yield step("check", f"riverpost check --station {_quoted(file)}")
+
+
+def _provision(name: str, file: Path) -> str:
+    return f"riverpost provision {_quoted(name)} --station {_quoted(file)} {BY}"
 
 
 def _quoted(text: object) -> str:

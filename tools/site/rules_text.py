@@ -17,12 +17,12 @@ STORE_FULL = "80 %"
 TURN_WINDOW = "60 s"
 
 
-def write_rules(lines: Lines, answers: Answers, command: str) -> None:
-    """All rules of the site; `command` switches on what waits."""
+def write_rules(lines: Lines, answers: Answers) -> None:
+    """All rules of the site."""
     for level in levels(answers):
         _marks(lines, answers, level)
     for level in levels(answers):
-        _flood(lines, answers, level, command)
+        _flood(lines, answers, level)
         _fault(lines, level.channel, _numbered("fault", level.channel, level.number))
     several = devices(answers)
     for place, device in enumerate(_having(several, "rain_um"), start=1):
@@ -30,10 +30,10 @@ def write_rules(lines: Lines, answers: Answers, command: str) -> None:
     for place, device in enumerate(_having(several, "tilt_x_mdeg"), start=1):
         _tilt(lines, answers, device, place)
     for place, device in enumerate(_having(several, "smoke_mdbm"), start=1):
-        _smoke(lines, answers, device, place, command)
+        _smoke(lines, answers, device, place)
     for place, device in enumerate(_having(several, "supply_mv"), start=1):
-        _supply(lines, answers, device, place, command)
-    lines.rule("storage", "storage", "storage", "", None, command)
+        _supply(lines, answers, device, place)
+    lines.rule("storage", "storage", "storage", "")
     lines.texted("yellow", STORE_FULL, "storage_step")
     lines.end()
     lines.blank()
@@ -65,12 +65,12 @@ def _marks(lines: Lines, answers: Answers, level: Level) -> None:
         lines.texted(mark, at, mark)
 
 
-def _flood(lines: Lines, answers: Answers, level: Level, command: str) -> None:
+def _flood(lines: Lines, answers: Answers, level: Level) -> None:
     if not level.marks:
         return
     name = _numbered("flood", level.channel, level.number)
     waiting = _waiting(name, level.channel, level.device, level.quantity)
-    lines.rule("flood", name, "high", level.channel, waiting, command)
+    lines.rule("flood", name, "high", level.channel, waiting)
     lines.plain(f"thresholds = {quoted(set_id(answers, level))}")
     lines.texted("deadband", DEADBAND, "deadband")
     lines.texted("on_delay", ON_DELAY, "on_delay")
@@ -79,16 +79,16 @@ def _flood(lines: Lines, answers: Answers, level: Level, command: str) -> None:
 
 
 def _fault(lines: Lines, channel: str, name: str) -> None:
-    lines.rule("fault", name, "fault", channel, None, "")
+    lines.rule("fault", name, "fault", channel)
     lines.texted("level", "orange", "fault_level")
     lines.end()
 
 
 def _rain(lines: Lines, answers: Answers, device: Device, place: int) -> None:
     channel = f"{device.name}.rain"
-    lines.rule("storm", _numbered("storm", device.name, place), "storm", channel, None, "")
+    lines.rule("storm", _numbered("storm", device.name, place), "storm", channel)
     lines.end()
-    lines.rule("hour", _numbered("heavy-rain", device.name, place), "rain_sum", channel, None, "")
+    lines.rule("hour", _numbered("heavy-rain", device.name, place), "rain_sum", channel)
     lines.texted("window", "1 h", "window")
     lines.texted("orange", answers["rain.hour"], "hour_step")
     lines.end()
@@ -97,13 +97,13 @@ def _rain(lines: Lines, answers: Answers, device: Device, place: int) -> None:
 def _tilt(lines: Lines, answers: Answers, device: Device, place: int) -> None:
     channel = f"{device.name}.tilt_x"
     axes = f"[{quoted(channel)}, {quoted(f'{device.name}.tilt_y')}]"
-    lines.rule("turn", _numbered("tilt", device.name, place), "tilt", channel, None, "")
+    lines.rule("turn", _numbered("tilt", device.name, place), "tilt", channel)
     lines.value("axes", axes, "axes")
     lines.texted("window", TURN_WINDOW, "median")
     lines.texted("on_delay", "60 s", "on_delay")
     lines.steps(LEVELS, [f"{one} deg" for one in answers["tilt.turn"].split()], ["steps"] * 4)
     lines.end()
-    lines.rule("rate", _numbered("creep", device.name, place), "tilt_rate", channel, None, "")
+    lines.rule("rate", _numbered("creep", device.name, place), "tilt_rate", channel)
     lines.value("axes", axes, "axes")
     lines.texted("window", str(DEFAULT_RULES["tilt"][1]["window"]), "rate_window")
     lines.steps(LEVELS, [f"{one} deg/d" for one in answers["tilt.rate"].split()], ["steps"] * 4)
@@ -111,11 +111,11 @@ def _tilt(lines: Lines, answers: Answers, device: Device, place: int) -> None:
     lines.end()
 
 
-def _smoke(lines: Lines, answers: Answers, device: Device, place: int, command: str) -> None:
+def _smoke(lines: Lines, answers: Answers, device: Device, place: int) -> None:
     name = _numbered("smoke", device.name, place)
     channel = f"{device.name}.smoke"
     waiting = _waiting(name, channel, device, "smoke_mdbm")
-    lines.rule("smoke", name, "smoke", channel, waiting, command)
+    lines.rule("smoke", name, "smoke", channel, waiting)
     lines.steps(
         ("yellow", "red"), [f"{one} dB/m" for one in answers["smoke.levels"].split()], ("smoke_pre", "smoke_alarm")
     )
@@ -133,10 +133,10 @@ def _smoke(lines: Lines, answers: Answers, device: Device, place: int, command: 
     lines.value("red", "1", "contact_step")
 
 
-def _supply(lines: Lines, answers: Answers, device: Device, place: int, command: str) -> None:
+def _supply(lines: Lines, answers: Answers, device: Device, place: int) -> None:
     name = f"supply-{device.name}"
     channel = f"{device.name}.supply"
-    lines.rule("supply", name, "low", channel, _waiting(name, channel, device, "supply_mv"), command)
+    lines.rule("supply", name, "low", channel, _waiting(name, channel, device, "supply_mv"))
     volts = answers["power.volts"]
     lines.texted("yellow", SUPPLY_LOW[volts], "supply_step", volts=volts)
     lines.texted("off_delay", "60 s", "off_delay")

@@ -3,6 +3,7 @@
 Rules of this file: every answer stands in the file once; what is not known is said to be missing, never filled in.
 """
 
+import shlex
 from pathlib import Path
 
 from gateway.amounts import amount
@@ -20,8 +21,8 @@ GATEWAY_NAME = "gateway"  # at the station's own broker
 
 def station_toml(answers: Answers, file: Path, lang: str) -> tuple[str, list[Waiting]]:
     """(text, rules that wait in it)."""
-    lines = Lines(lang)
-    lines.note("head", id=answers["station.id"], check=f"riverpost gateway {file} --check")
+    lines = Lines(lang, shlex.quote(file.name))
+    lines.note("head", id=answers["station.id"])
     waits_at = len(lines.text().splitlines())
     _station(lines, answers)
     _center(lines, answers)
@@ -29,11 +30,11 @@ def station_toml(answers: Answers, file: Path, lang: str) -> tuple[str, list[Wai
     _siren(lines, answers)
     _bus(lines, answers)
     _local(lines, answers)
-    write_rules(lines, answers, enable := f"riverpost site enable {file}")
+    write_rules(lines, answers)
     text = lines.text()
     if lines.waiting:
-        head = Lines(lang)
-        head.note("waits_head", command=enable)
+        head = Lines(lang, lines.file)
+        head.note("waits_head")
         parts = text.splitlines()
         text = "\n".join([*parts[:waits_at], *head.text().splitlines(), *parts[waits_at:]]) + "\n"
     return text, lines.waiting
@@ -114,7 +115,7 @@ def _local(lines: Lines, answers: Answers) -> None:
     if not on_wifi(answers):
         return
     lines.blank()
-    lines.note("local", file=PASSWORD_FILE)
+    lines.note("local", password=PASSWORD_FILE)
     lines.table("[local]")
     lines.texted("host", "127.0.0.1", "local_host")
     lines.texted("board_host", answers["local.host"], "board_host")
@@ -143,7 +144,9 @@ def _board(lines: Lines, answers: Answers, device: Device, place: str) -> None:
         lines.note("smoke_fit")
     if device.waiting:
         ports = sorted(set(device.waiting.values()))
-        lines.note("no_table", ports=", ".join(f"adc {port}" for port in ports))
+        lines.note(
+            "no_table", ports=", ".join(f"adc {port}" for port in ports), board=shlex.quote(device.name), port=ports[0]
+        )
         for port in ports:
             lines.note("no_table_row", port=port)
     if device.wifi and not {"rain", "smoke"} & set(device.fit):

@@ -4,6 +4,7 @@ Rules of this file: what is written loads (gateway.load); a rule that may not ju
 the reason above it.
 """
 
+import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -27,10 +28,11 @@ class Waiting(NamedTuple):
 
 
 class Lines:
-    """Lines of a station.toml while they are written. `note`: a key of comments.toml."""
+    """Lines of a station.toml while they are written. `note`: a key of comments.toml; `file`: its name in commands."""
 
-    def __init__(self, lang: str) -> None:
+    def __init__(self, lang: str, file: str) -> None:
         self.lang = lang
+        self.file = file
         self.waiting: list[Waiting] = []
         self._lines: list[str] = []
         self._before = ""
@@ -68,12 +70,11 @@ class Lines:
         """The same of a text."""
         self.value(key, quoted(text), note, **facts)
 
-    def rule(self, note: str, name: str, kind: str, channel: str, waiting: Waiting | None, command: str) -> None:
+    def rule(self, note: str, name: str, kind: str, channel: str, waiting: Waiting | None = None) -> None:
         """The head of a rule; where it is `waiting`, all of it up to `end` stands behind WAITS."""
         self.blank()
         if waiting is not None:
-            facts = {"channel": waiting.channel, "board": waiting.board, "port": waiting.port, "command": command}
-            self.note("waits", **facts)
+            self.note("waits", channel=waiting.channel, board=shlex.quote(waiting.board), port=waiting.port)
             self.waiting.append(waiting)
             self._before = WAITS
         self.plain(f"# {self._said(note, {})}")
@@ -92,8 +93,10 @@ class Lines:
             self.texted(name, value, note)
 
     def _said(self, key: str, facts: dict[str, object]) -> str:
-        return said("comments", "note", key, self.lang, **facts)
+        return said("comments", "note", key, self.lang, file=self.file, **facts)
 
     def _comment(self, text: str) -> None:
         room = WIDE - columns(self._before) - 2
-        self._lines += [f"{self._before}# {line}" for line in wrapped(text, room)]
+        for part in text.split("\n"):  # A command has a line of its own, to be copied.
+            lines = [part] if part.startswith(" ") else wrapped(part, room)
+            self._lines += [f"{self._before}# {line}" for line in lines]
