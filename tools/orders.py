@@ -17,6 +17,7 @@ from tools.station_now import StationNow
 from wire.telemetry import K_ACTION, K_CONFIG, K_EXPIRES_MS, K_ID, K_MAJOR, K_REASON, K_STATUS, MAJOR, STATUSES
 
 WAIT_S = 10.0
+LASTS_S = 60.0  # An order that nobody took back ends by itself: a tool that died wants nothing any more.
 POLL_S = 0.05
 TIER = "station"
 
@@ -24,10 +25,11 @@ TIER = "station"
 def carry_out(now: StationNow, action: Action, lang: str, wait_s: float = WAIT_S) -> str:
     """Have the gateway do it: "" when it is done, else why it refuses. `Failure` where no answer comes in `wait_s`.
 
-    `action.tier` should be TIER. The order ends with the wait; a station.toml that the gateway does not run is refused.
+    `action.tier` should be TIER. An order is taken back when the wait is over; one for a station.toml that the gateway
+    does not run is refused.
     """
     folder = now.config.order_folder
-    expires_ms = int(now.read()["unix_ms"] + wait_s * 1000)
+    expires_ms = int(now.read()["unix_ms"] + max(wait_s, LASTS_S) * 1000)
     number = secrets.randbits(32)
     message = {K_MAJOR: MAJOR, K_ID: number, K_EXPIRES_MS: expires_ms, K_ACTION: action_map(action)}
     content = cbor2.dumps(message | {K_CONFIG: now.config.version}, canonical=True)

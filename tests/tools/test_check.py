@@ -112,6 +112,7 @@ def test_what_is_not_right_is_named(played, name):
 def counted(played, **later):
     """What CountStep says of a station whose state was as it is, and is then as `later` changes it."""
     began = copy.deepcopy(played.state)
+    began["buses"][0]["scans"] = 50
     latest = copy.deepcopy(began)
     (bus,) = latest["buses"]
     bus["scans"] += 100

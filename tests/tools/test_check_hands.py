@@ -227,7 +227,7 @@ def test_an_exercise_that_stood_before_stands_again_in_the_name_of_who_began_it(
 
 def test_an_exercise_that_would_be_over_by_now_does_not_begin_anew(played, hands):
     with played.lock:
-        soon_s = played.state["unix_ms"] // 1000 + 20
+        soon_s = played.state["unix_ms"] // 1000 + 5
         played.state |= {"mode": "exercise", "mode_by": "05", "mode_until_s": soon_s, "mode_siren": False}
     check(played)
     assert (played.orders[-1].mode, played.orders[-1].until_ms) == (0, None)

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     station_now.add_arguments(parser)
     parser.add_argument("--by", metavar="NAME", help="who checks it, for events and report; else your login")
     parser.add_argument(
-        "--only", metavar="NAME", action="append", default=[], help="this channel, source or siren alone"
+        "--only", metavar="NAME", action="append", default=[], help="this channel, source or step alone"
     )
     nobody = parser.add_mutually_exclusive_group()
     nobody.add_argument("--unattended", action="store_true", help="only what needs no person; the mode stays as it is")
@@ -79,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
     lang = words.language(args.lang)
     config = station_now.read_station(args.station, lang)
     plan = make_plan(config, Wanted(tuple(args.only), args.pour, args.funnel, args.polls))
-    unknown = [name for name in args.only if name not in names_of(config)]
+    steps = [step.id for step in make_plan(config, Wanted()).steps]
+    unknown = [name for name in args.only if name not in (*names_of(config), *steps)]
     if unknown:
         raise fault("check_no_name", lang, seen=", ".join(unknown), names=", ".join(names_of(config)))
     screen = Screen(lang, out=sys.stderr if str(args.json) == "-" else sys.stdout)

@@ -160,8 +160,7 @@ def result_lines(course: Course, report: str, lang: str) -> list[str]:
     elif course.result == IN_ORDER:
         lines.append(tell(said("next_whole"), lang))
     elif course.failed:
-        names = {name for done in course.failed for name in [done.step.id.partition("/")[0]] if "/" in done.step.id}
-        call = " ".join(["riverpost check", *(f"--only {name}" for name in sorted(names))])
+        call = " ".join(["riverpost check", *(f"--only {done.step.id}" for done in course.failed)])
         lines.append(tell(said("next_again", call=call), lang))
     return lines
 

@@ -6,6 +6,7 @@ it was asked for. Enter is the safe answer.
 
 import codecs
 import os
+import re
 import select
 import sys
 import termios
@@ -20,7 +21,7 @@ from tools.check.screen import Screen
 from tools.check.step import Skipped, Step, Stopped, Text
 
 ENTER, ERASE, END = "\r\n", "\x7f\b", "\x04"
-ESCAPE = b"\x1b"
+ESCAPED = re.compile(r"\x1b(?:\[[0-9;]*[A-Za-z~]|O[A-Z])?")  # An arrow, or another key that writes nothing.
 LETTERS_MAX = 100
 METRES_MAX = 9_000
 YES, NO = ("y", "Y", "是"), ("n", "N", "否")
@@ -46,15 +47,14 @@ class Terminal(Person):
         return ""
 
     def watch(self, step: Step, prompt: Text, look: Look, limit_s: float) -> str:
-        self._ask(step, prompt)
+        hint = self._ask(step, prompt, "keys_watch")
         end_s = time.monotonic() + limit_s
         while True:
             live, left_s = look(), end_s - time.monotonic()
             if live.over or left_s <= 0:
                 self.screen.clear()
                 return OVER if live.over else TIME
-            hint = tell(said("keys_watch"), self.screen.lang)
-            self.screen.draw(f"{tell(live.said, self.screen.lang)}  {left_s:.0f} s  {hint}")
+            self.screen.draw(f"{left_s:3.0f} s  {tell(live.said, self.screen.lang)}  {hint}")
             key = self._key()
             if key and key in ENTER:
                 self.screen.clear()
@@ -62,11 +62,11 @@ class Terminal(Person):
             self._leave(step, key)
 
     def number(self, step: Step, prompt: Text, look: Look, usual: int | None) -> int:
-        self._ask(step, prompt)
-        hint, wrong, typed = said("keys_number"), "", ""
+        hint = self._ask(step, prompt, "keys_number")
+        wrong = typed = ""
         while True:
             live = look()
-            told = wrong or f"{tell(live.said, self.screen.lang)}  {tell(hint, self.screen.lang)}"
+            told = wrong or f"{tell(live.said, self.screen.lang)}  {hint}"
             self.screen.draw(f"> {typed}_  {told}")
             key = self._key()
             if not key:
@@ -85,9 +85,9 @@ class Terminal(Person):
                 typed, wrong = typed + key, ""
 
     def yes(self, step: Step, prompt: Text, again: Callable[[], None]) -> bool:
-        self._ask(step, prompt)
+        hint = self._ask(step, prompt, "keys_yes")
         while True:
-            self.screen.draw(tell(said("keys_yes"), self.screen.lang))
+            self.screen.draw(f"? {hint}")
             key = self._key()
             if key in YES or key in NO:
                 self.screen.clear()
@@ -130,10 +130,16 @@ class Terminal(Person):
             elif key.isprintable() and len(typed) < LETTERS_MAX:
                 typed += key
 
-    def _ask(self, step: Step, prompt: Text) -> None:
-        self.screen.prompt(step, prompt)
+    def _ask(self, step: Step, prompt: Text, keys: str) -> str:
+        """Ask, and say what the keys do: for the line that is drawn anew, or once where that is too short."""
         self._typed = ""
         termios.tcflush(self._fd, termios.TCIFLUSH)
+        self.screen.prompt(step, prompt)
+        hint = tell(said(keys), self.screen.lang)
+        if not self.screen.narrow:
+            return hint
+        self.screen.hint(hint)
+        return ""
 
     def _key(self) -> str:
         """The next key, "" if none came within POLL_S."""
@@ -147,9 +153,7 @@ class Terminal(Person):
                 content = b""
             if not content:
                 raise Stopped  # The terminal is gone.
-            if content.startswith(ESCAPE):
-                return ""  # An arrow, or another key that writes nothing.
-            self._typed = self._decoder.decode(content)
+            self._typed = ESCAPED.sub("", self._decoder.decode(content))
         key, self._typed = self._typed[:1], self._typed[1:]
         return key
 

@@ -202,8 +202,8 @@ PHRASES = {
     "do_tilt": ("沿该轴用力压传感器，停 3 秒，放手", "Lean on the sensor along this axis for 3 s, let go"),
     "do_crack": ("轻拉测杆 1 mm，停 3 秒，放手", "Pull the rod by 1 mm for 3 s, let go"),
     "at_rest": ("先看静止值，请勿触碰", "Looking where it stands: do not touch it"),
-    "moved_so_far": ("{value}  变化 {far} / {need}", "{value}  moved {far} of {need}"),
-    "coming_back": ("{value}  变化 {far}，等它回来", "{value}  moved {far}, now back"),
+    "moved_so_far": ("{value}  {far} / {need}", "{value}  {far} of {need}"),
+    "coming_back": ("{value}  {far}，等它回来", "{value}  {far}, now back"),
     "rest_value": ("静止值", "At rest"),
     "moved_by": ("最大变化", "Moved by"),
     "ended_off": ("最后相差", "Ended off by"),
@@ -278,7 +278,6 @@ PHRASES = {
     "keys_repeat": ("r 再做一次  回车 继续  q 停止", "r again  Enter go on  q stop"),
     "why_skip": ("跳过的原因（空 = 不跳过）：", "Why (nothing = go on with it):"),
     "no_number": ("请输入米数，例如 177.20", "type metres, such as 177.20"),
-    "time_left": ("还需 {seconds} 秒", "{seconds} s left"),
     # The whole.
     "head": ("{name} {id}，{time}，检查人 {by}", "{name} {id}, {time}, by {by}"),
     "mode_test_until": (

@@ -33,6 +33,11 @@ class Screen:
         self._shown = 0  # Columns of the line that is drawn anew.
 
     @property
+    def narrow(self) -> bool:
+        """Too narrow for what is said beside what is drawn?"""
+        return self.columns < NARROW
+
+    @property
     def columns(self) -> int:
         """Columns of the terminal."""
         return max(20, shutil.get_terminal_size().columns)
@@ -78,20 +83,22 @@ class Screen:
         parts = wrapped(text, self._room(NUMBER_COLUMNS)) if self._drawn else [text]
         print("".join(f"{' ' * NUMBER_COLUMNS}{part}\n" for part in parts), end="", file=self._talk, flush=True)
 
+    def hint(self, text: str) -> None:
+        """What keys do, below a prompt."""
+        print("".join(f"{part}\n" for part in wrapped(text, self._room())), end="", file=self._talk, flush=True)
+
     def live(self, text: object, left_s: float = 0.0) -> None:
         """Draw the line that shows how it is now."""
         if not self._drawn:
             return
-        line = tell(text, self.lang)
-        if left_s > LEFT_AFTER_S:
-            line += "  " + tell(said("time_left", seconds=f"{left_s:.0f}"), self.lang)
-        self.draw(line)
+        left = f"{left_s:3.0f} s  " if left_s > LEFT_AFTER_S else ""
+        self.draw(left + tell(text, self.lang))
 
     def draw(self, line: str) -> None:
         """The same with its text as it is."""
         if not self._drawn:
             return
-        line = cut(" " * NUMBER_COLUMNS + line, self.columns - 1)
+        line = cut(line if self.narrow else " " * NUMBER_COLUMNS + line, self.columns - 1)
         taken = words.columns(line)
         self._talk.write("\r" + line + " " * max(0, self._shown - taken))
         self._talk.flush()
@@ -123,7 +130,7 @@ class Screen:
         return f"{number:>{NUMBER_COLUMNS - 1}} {name}" + " " * max(1, NAME_COLUMNS - words.columns(name))
 
     def _wide(self) -> bool:
-        return not self._out.isatty() or self.columns >= NARROW
+        return not self._out.isatty() or not self.narrow
 
     def _room(self, indent: int = 0) -> int:
         return max(20, min(self.columns - 1, WIDE_MOST - 1) - indent)
