@@ -66,6 +66,12 @@ PHRASES = {
         "Next: make its image with --station and --name, and flash it again",
     ),
     "next_scan": ("下一步：接上总线，贴好标签", "Next: put the label on, connect the bus"),
+    "Bus": ("总线", "Bus"),
+    "Tells": ("可做", "Takes"),
+    "next_bench": (
+        '运行中，Ctrl-C 结束。下一步，在另一个终端：riverpost rig {folder} --tell "…"',
+        'Runs until Ctrl-C. Next, in another terminal: riverpost rig {folder} --tell "…"',
+    ),
     "next_call": ("下一步：同一命令，不带 --dry-run", "Next: the same without --dry-run"),
     "done": ("完成，{seconds} 秒。", "Done, {seconds} s."),
     "only_port": ("{port}（只找到这一个）", "{port} (only one found)"),

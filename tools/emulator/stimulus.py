@@ -124,6 +124,13 @@ class Stimulus:
             return {"spi": {str(sensor["spi"]): self._chip()}}
         return {}
 
+    def voltage(self, adc: int, there_uv: int) -> dict[str, Any]:
+        """A known voltage at the converter's port `adc`, in its sensor's place. KeyError without a sensor there."""
+        for sensor in self._sensors.values():
+            if sensor.get("adc") == adc:
+                return self._converter(sensor, there_uv)
+        raise KeyError(f"nothing is wired to the converter's port {adc}")
+
     def frames(self) -> dict[str, Any]:
         """One frame of the UART sensor, as it sends them by itself; {} without such a sensor or when it is silent."""
         sensor = self._sensors.get("ultrasonic_uart")
