@@ -130,7 +130,8 @@ def counted(played, **later):
 COUNTS = {
     "no error": ({}, "ok", "0 errors in 100 polls"),
     "one in a hundred": ({"errors": {"crc": 1}}, "look", "level: wrong CRC: 1"),
-    "two in a hundred": ({"errors": {"crc": 1, "no_answer": 1}}, "FAIL", "level: wrong CRC: 1, no answer: 1"),
+    "two in a hundred": ({"errors": {"crc": 1, "no_answer": 1}}, "look", "level: wrong CRC: 1, no answer: 1"),
+    "three in a hundred": ({"errors": {"crc": 1, "no_answer": 2}}, "FAIL", "level: wrong CRC: 1, no answer: 2"),
     "asked less than half as often": ({"missed": 60}, "FAIL", "level was asked 40 times"),
     "one scan skipped": ({"scans_skipped": 1}, "look", "Scans skipped: 1"),
     "two scans skipped": ({"scans_skipped": 2}, "FAIL", "Scans skipped: 2"),

@@ -85,8 +85,8 @@ PHRASES = {
     "no_broker": ("站内 mosquitto 没有应答", "the station's own broker does not answer"),
     "title_polls": ("总线差错，至少 {count} 次轮询", "Errors of the line, over at least {count} polls"),
     "limit_polls": (
-        "没有差错；不超过 {percent} % 为注意",
-        "no errors; up to {percent} % is to be looked at",
+        "没有差错；不超过 2 次或 {percent} % 为注意",
+        "no errors; up to 2, or {percent} %, is to be looked at",
     ),
     "polls_so_far": ("已轮询 {done} / {of} 次，还需 {seconds} 秒", "{done} of {of} polls, {seconds} s left"),
     "polls_too_few": ("只轮询了 {done} / {of} 次", "only {done} of {of} polls were done"),
