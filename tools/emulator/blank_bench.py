@@ -10,12 +10,9 @@ real. Flash and RTC memory stay in the folder: a bench that is started again has
 
 import os
 import socket
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import boards as definitions
 from tools.emulator.line import open_port
@@ -23,14 +20,11 @@ from tools.emulator.line_process import LineError, LineProcess
 from tools.emulator.rom_board import RomBoard
 from tools.emulator.rom_boot import problem
 from tools.emulator.rom_program import Surroundings
+from tools.emulator.rom_sensors import RomSensors
 from tools.emulator.sensors import TURN_NS
-from tools.emulator.stimulus import TIP_GAP_MS, Stimulus
 
 BAUD, FRAMING = 9600, "8N1"
 BOARD_TYPE = "esp32-rs485"
-TIPS_MAX = 1_000
-FRAME_S = 0.25  # Between two frames of an ultrasonic sensor.
-TIP_S = 1.5 * TIP_GAP_MS / 1000
 SENSOR = ("radar", 21, "radar-60ghz")
 
 
@@ -60,12 +54,9 @@ class BlankBench:
         self.boards: dict[str, RomBoard] = {}
         self.port = folder / "ttyRS485"
         self.line = LineProcess(folder / "line.log")
-        self._stimuli: dict[str, Stimulus] = {}
-        self._pins: dict[str, dict[str, dict[str, int]]] = {}  # Board -> kind -> port's number -> pin
+        self._sensors: dict[str, RomSensors] = {}
         self._ends: list[socket.socket] = []
         self._slave = -1
-        self._over = threading.Event()
-        self._speaker = threading.Thread(target=self._speak, name="ultrasonic sensors", daemon=True)
 
     def __enter__(self) -> "BlankBench":
         arguments, files = [], []
@@ -88,29 +79,19 @@ class BlankBench:
         for end in lines:
             end.close()
         self.line.stats()  # It answers: it has started.
-        self._speaker.start()
         return self
 
     def _board(self, name: str, wired: Wired, line_end: socket.socket) -> RomBoard:
-        calibration = {"adc": {"0": [list(pair) for pair in wired.bend]}}
-        definition = definitions.board_json(BOARD_TYPE, 1, BAUD, FRAMING, calibration, fit=wired.fit)
-        self._stimuli[name] = Stimulus(definition)
-        pins: dict[str, dict[str, int]] = {}
-        for port in definitions.load_board(BOARD_TYPE).ports:
-            if "in" in port.pins:
-                pins.setdefault(port.kind, {})[str(port.number if port.name == "" else port.name)] = port.pins["in"]
-        self._pins[name] = pins
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        around = Surroundings(line=line_end)
-        board = RomBoard(folder, mac=wired.mac, runs=True, own_supply=True, around=around)
-        self._show(name, board, self._stimuli[name].everything())
+        board = RomBoard(folder, mac=wired.mac, runs=True, own_supply=True, around=Surroundings(line=line_end))
+        calibration = {"adc": {"0": [list(pair) for pair in wired.bend]}}
+        definition = definitions.board_json(BOARD_TYPE, 1, BAUD, FRAMING, calibration, fit=wired.fit)
+        self._sensors[name] = RomSensors(board, definition)
         board.plug(boot_held=_blank(board))
         return board
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._speaker.join()
         for board in self.boards.values():
             board.__exit__()
         self.line.close()
@@ -134,23 +115,20 @@ class BlankBench:
                 DEEDS[deed](self, name, *values)
             else:
                 (value,) = values
-                self._show(name, self.boards[name], self._stimuli[name].set(deed, value))
+                self._sensors[name].set(deed, value)
         except (KeyError, ValueError, TypeError, LineError) as error:
             raise ValueError(f"{words.strip()}: {error}; {self.possible()}") from None
 
     def possible(self) -> str:
         """What may be told."""
-        told = [f"{name} {'|'.join((*self._stimuli[name].quantities, *DEEDS))}" for name in self.boards]
+        told = [f"{name} {'|'.join((*self._sensors[name].quantities, *DEEDS))}" for name in self.boards]
         return "; ".join([*told, f"{SENSOR[0]} gap_mm"])
 
     def tip(self, name: str, count: int) -> None:
         """The bucket of `name` tips so often, as fast as buckets do."""
-        if not 0 < count <= TIPS_MAX:
-            raise ValueError(f"1 to {TIPS_MAX} tips at once")
-        pin = self._pins[name]["counter"][self._stimuli[name].counter()]
-        for _ in range(count):
-            self.boards[name].close_contact(pin)
-            time.sleep(TIP_S)
+        if "rain_um" not in self._sensors[name].quantities:
+            raise KeyError(f"{name} has no rain gauge")
+        self._sensors[name].tip(count)
 
     def restart(self, name: str, *, boot_held: bool) -> None:
         """Take its power and give it back."""
@@ -159,24 +137,7 @@ class BlankBench:
 
     def voltage(self, name: str, adc: int, there_uv: int) -> None:
         """A known voltage at a terminal of the converter."""
-        self._show(name, self.boards[name], self._stimuli[name].voltage(adc, there_uv))
-
-    def _speak(self) -> None:
-        """Sensors that speak by themselves do so."""
-        while not self._over.wait(FRAME_S):
-            for name, board in self.boards.items():
-                for uart, frame in self._stimuli[name].frames().get("uart", {}).items():
-                    board.send(int(uart), bytes.fromhex(frame))
-
-    def _show(self, name: str, board: RomBoard, message: dict[str, dict[str, Any]]) -> None:
-        """Put what a stimulus says to the chip's pins."""
-        pins = self._pins[name]
-        if "adc" in message:
-            board.set_pins(uv={str(pins["adc"][number]): uv for number, uv in message["adc"].items()})
-        if "pin" in message:
-            board.set_pins(levels={str(pins["input"][port]): level for port, level in message["pin"].items()})
-        if "spi" in message:
-            board.set_pins(spi=message["spi"])
+        self._sensors[name].voltage(adc, there_uv)
 
 
 def _blank(board: RomBoard) -> bool:

@@ -145,15 +145,6 @@ class RomBoard:
         if self._alive:
             self._do(lambda: self._tell(pins))
 
-    def close_contact(self, pin: int, times: int = 1) -> None:
-        """A contact at `pin` closes: an edge each time, as it comes now."""
-        self._do(lambda: self._tell({"edges": [pin] * times}))
-
-    def send(self, uart: int, data: bytes) -> None:
-        """What a sensor on a serial port says by itself."""
-        if self._alive:
-            self._do(lambda: self._tell({"uart": {str(uart): data.hex()}}))
-
     @property
     def _alive(self) -> bool:
         return self._thread is not None and self._thread.is_alive()

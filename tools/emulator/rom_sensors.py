@@ -43,6 +43,14 @@ class RomSensors:
         now_ms = time.monotonic_ns() // 1_000_000
         self._tips.extend(self._stimulus.tips(count, 0, now_ms))
 
+    def voltage(self, adc: int, there_uv: int) -> None:
+        """A known voltage at the converter's port `adc`, in its sensor's place. KeyError without a sensor there."""
+        self._tell(self._stimulus.voltage(adc, there_uv))
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        return self._stimulus.quantities
+
     def _tell(self, message: dict[str, Any]) -> None:
         pins: dict[str, dict[str, Any]] = {}
         for number, uv in message.get("adc", {}).items():
