@@ -9,7 +9,7 @@ import pytest
 
 from gateway.words import columns
 from tests.tools.check_station import Played, step_of
-from tests.tools.terminal import Terminal
+from tests.tools.plain_terminal import Terminal
 
 pytestmark = pytest.mark.long  # A person's pace.
 

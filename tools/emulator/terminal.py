@@ -1,112 +1,74 @@
-"""A real terminal for tests: a program on the far end of a pty, its keys, and what its screen shows.
+"""A command in a terminal of its own: what it shows, what somebody types, Ctrl-C.
 
-What it writes must be plain: a program that needs more than carriage return and newline is not shown right here.
+Rules of this file: nothing sleeps; what is waited for is text that appears, with a limit.
 """
 
 import fcntl
 import os
 import pty
+import re
 import select
-import signal
 import struct
 import subprocess
+import sys
 import termios
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-WAIT_S = 40.0
-LOOK_S = 0.02
+TOP = Path(__file__).resolve().parents[2]
+LIMIT_S = 30.0
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+CTRL_C = "\x03"
 
 
 class Terminal:
-    """`command` in a terminal of `columns` x 200; `with` ends it. `text` is all that it has written."""
+    """`riverpost` with `words` in a terminal of so many columns; `seen` is all that it has shown."""
 
-    def __init__(self, command: list[str], folder: Path, columns: int = 80, **environment: str) -> None:
+    def __init__(self, *words: object, columns: int = 80, lang: str = "en_US.UTF-8") -> None:
         self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 200, columns, 0, 0))
-        self._slave = slave
-        self.before = termios.tcgetattr(slave)
-        self.columns = columns
-        self.raw = b""
-
-        def take_terminal() -> None:
-            os.setsid()
-            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-
-        self.process = subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, cwd=folder, env={**os.environ, **environment},
-            preexec_fn=take_terminal,
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        self.seen = ""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tools", *[str(word) for word in words]],
+            cwd=TOP, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            env={**os.environ, "LANG": lang, "LC_ALL": lang, "TERM": "xterm", "COLUMNS": ""},
         )  # fmt: skip
+        os.close(slave)
 
-    def __enter__(self) -> "Terminal":
-        return self
+    def expect(self, text: str, times: int = 1) -> None:
+        """Until `text` has appeared so often."""
+        end_s = time.monotonic() + LIMIT_S
+        while self.seen.count(text) < times:
+            if not self._read(end_s - time.monotonic()):
+                raise AssertionError(f"{text!r} never came; there was:\n{self.seen}")
 
-    def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(WAIT_S)
-        for end in (self._master, self._slave):
-            os.close(end)
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
 
-    @property
-    def text(self) -> str:
-        return self.raw.decode("utf-8", "replace")
-
-    @property
-    def attributes(self) -> list:
-        """How the terminal is set now."""
-        return termios.tcgetattr(self._slave)
-
-    def type(self, keys: str) -> None:
-        os.write(self._master, keys.encode())
-
-    def signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
-
-    def wait_for(self, words: str, after: str = "") -> None:
-        """Until it has written `words`, behind `after`. AssertionError with the screen where it does not."""
-        self.until(lambda: words in self.text.partition(after)[2] if after else words in self.text, words)
-
-    def end(self) -> int:
-        """Its exit code, once it has ended."""
-        end_s = time.monotonic() + WAIT_S
-        while self.process.poll() is None:
-            assert time.monotonic() < end_s, f"it does not end; the screen:\n{self.shown()}"
-            self._read()
-        while self._read():
+    def finish(self) -> int:
+        """The exit code, with everything seen."""
+        end_s = time.monotonic() + LIMIT_S
+        while self._read(end_s - time.monotonic()):
             pass
-        return self.process.wait()
+        return self._process.wait(max(1.0, end_s - time.monotonic()))
 
-    def until(self, condition: Callable[[], bool], what: str) -> None:
-        """Until `condition` holds; AssertionError with the screen where it does not, or where the program has ended."""
-        end_s = time.monotonic() + WAIT_S
-        while not condition():
-            ended = self.process.poll() is not None
-            if not self._read() and ended and not condition():
-                raise AssertionError(f"it has ended, {self.process.poll()}; no {what!r}:\n{self.shown()}")
-            assert time.monotonic() < end_s, f"waited for {what!r}; the screen:\n{self.shown()}"
+    def close(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._master)
 
-    def screen(self) -> list[str]:
-        """Its lines as they stand: what was drawn over is gone."""
-        lines = []
-        for line in self.text.replace("\r\n", "\n").split("\n"):
-            shown: list[str] = []
-            for part in line.split("\r"):
-                shown[: len(part)] = part
-            lines.append("".join(shown).rstrip())
-        return lines
+    def lines(self) -> list[str]:
+        """What a person sees: of a line that was drawn again, the last state."""
+        return [ESCAPE.sub("", line).split("\r")[-1] for line in self.seen.replace("\r\n", "\n").split("\n")]
 
-    def shown(self) -> str:
-        return "\n".join(self.screen())
-
-    def _read(self) -> bool:
-        """Take what there is; False where nothing came."""
-        if not select.select([self._master], [], [], LOOK_S)[0]:
+    def _read(self, timeout_s: float) -> bool:
+        if timeout_s <= 0 or not select.select([self._master], [], [], timeout_s)[0]:
             return False
         try:
-            content = os.read(self._master, 65_536)
-        except OSError:
+            data = os.read(self._master, 65_536)
+        except OSError:  # The other end is closed: Linux says EIO.
             return False
-        self.raw += content
-        return bool(content)
+        self.seen += data.decode(errors="replace")
+        return bool(data)
