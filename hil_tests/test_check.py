@@ -17,6 +17,8 @@ import pytest
 from hil_tests.conftest import started
 from wire.telemetry import EVENT_CODES, MODES
 
+pytestmark = pytest.mark.long
+
 RATE = 5.0  # At which a busy machine skips no scan.
 LEVEL_MM = 3_000  # Of the water, over the zero of all three sensors that look at it.
 REST = {"level": ("head_mm", 3_000), "gap": ("gap_mm", 4_000), "radar": ("gap_mm", 9_000)}

@@ -13,6 +13,8 @@ import pytest
 
 from tools.emulator.blank_bench import BlankBench
 
+pytestmark = pytest.mark.long
+
 FOLDER = Path(__file__).parent / "first_site"
 TOP = Path(__file__).resolve().parents[1]
 COMMANDS = FOLDER / "commands.sh"

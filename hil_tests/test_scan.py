@@ -16,6 +16,8 @@ from hil_tests.station_text import station_text
 from tools.emulator.rig import BoardSpec, Rig, SensorSpec
 from tools.emulator.whole import WholeStation
 
+pytestmark = pytest.mark.long
+
 TOP = Path(__file__).resolve().parents[1]
 RATE = 5.0
 LIMIT_S = 120
