@@ -123,6 +123,7 @@ GIVEN = {
     "RP-K30": "calibrate_not_rising",
     "RP-K31": "calibrate_beyond",
     "RP-K32": "calibrate_bent",
+    "RP-K33": "calibrate_other_unit",
     "RP-S01": "bad_station",
     "RP-S02": "no_such_board",
     "RP-S03": "other_type",

@@ -34,6 +34,7 @@ A probe is held at two known depths, or fed by a loop calibrator; a sensor of
 distance looks at two known ones; a bucket gets water that was measured.""",
     "table": """example:
   riverpost calibrate table level --adc 0 --by 07
+  riverpost calibrate table smoke --adc 1 --by 07 --port /dev/ttyUSB0
   riverpost calibrate table level --adc 1 --by 07 --point "142 mV" "150 mV" \\
       --point "1098 mV" "1100 mV" --point "2377 mV" "2400 mV"
 

@@ -20,7 +20,7 @@ from tools.calibrate.boards_now import find_board
 from tools.calibrate.record import Shown, finish, undo
 from tools.calibrate.rehearsal import in_test
 from tools.calibrate.talk import Session, amount_in
-from tools.calibrate.voltages import AtStation, Voltages
+from tools.calibrate.voltages import AtConsole, AtStation, Voltages
 from tools.failure import Failure
 from tools.phrases import room
 
@@ -52,7 +52,8 @@ def run(session: Session) -> int:
     if session.args.undo:
         return undo(session, target)
     session.who()
-    session.look()
+    if session.args.port is None:
+        session.look()
     due = session.due()
     pairs = sorted(_pairs(session, board, ports[number].terminal), key=lambda pair: pair.there_uv)
     _check(session, pairs, CHIPS[load_board(board.board_type).chip].adc_top_uv)
@@ -71,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--point", nargs=2, action="append", default=[], metavar=("SHOWS", "IS"),
         help='a pair that was measured elsewhere, such as "142 mV" "150 mV"; again for each',
     )  # fmt: skip
+    parser.add_argument("--port", metavar="P", help="read it over the board's console there, without a gateway")
     parser.add_argument("--far", action="store_true", help="take pairs that are far from a straight line")
     parser.add_argument("--undo", action="store_true", help="take the last table of this port back")
 
@@ -84,7 +86,8 @@ def _pairs(session: Session, board: Source, terminal: str) -> list[Pair]:
         given.append(_pair(shows_uv, 0, 1, there_uv))
     if given:
         return given
-    voltages = AtStation(session, board, session.args.adc)
+    port, number = session.args.port, session.args.adc
+    voltages = AtConsole(session, board, number, port) if port else AtStation(session, board, number)
     with in_test(session) if voltages.wakes else contextlib.nullcontext():
         return _measured(session, voltages, terminal, read)
 

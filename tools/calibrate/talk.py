@@ -23,7 +23,7 @@ from tools.calibrate.readings import Collector, Readings, check_config
 from tools.failure import ROOM_LEAST, Failure, wrapped
 from tools.faults import fault
 from tools.image import write_json
-from tools.phrases import named
+from tools.phrases import NAME_COLUMNS, named
 from tools.phrases import phrase as common
 from tools.station_edit import BEFORE, StationFile
 from tools.station_now import StationNow, read_station
@@ -68,7 +68,16 @@ class Session:
 
     def facts(self, *pairs: tuple[str, str]) -> None:
         """Names, by their keys, and values."""
-        self.tell(named((self.say(key), value) for key, value in pairs))
+        self.lines(*((self.say(key), value) for key, value in pairs))
+
+    def lines(self, *pairs: tuple[str, str]) -> None:
+        """Names and values; a command that is to be copied is never broken."""
+        before = ""
+        for name, value in pairs:
+            told = "" if name == before else name
+            before = name
+            whole = value.startswith("riverpost ")
+            self.tell(told + " " * (NAME_COLUMNS - words.columns(told)) + value if whole else named([(told, value)]))
 
     def json(self, found: dict[str, Any]) -> None:
         """Write the result where `--json` wants it."""
@@ -166,7 +175,7 @@ class Session:
             (self.say("Then"), self.say("start_anew_board" if board else "start_anew", name=board)),
             (self.say("Next"), self.command(following)),
         ]
-        self.tell(named([*lines, (self.say("Undo"), self.command(undo))] if undo else lines))
+        self.lines(*lines, *([(self.say("Undo"), self.command(undo))] if undo else []))
 
     def command(self, words_of: str) -> str:
         """A command that a person may copy: `riverpost` and the options of this call that tell the station."""

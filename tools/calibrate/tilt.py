@@ -18,7 +18,6 @@ from tools.calibrate.readings import LOOK_S, check_config
 from tools.calibrate.talk import Session, refused
 from tools.failure import EXIT_DONE
 from tools.orders import TIER, carry_out
-from tools.phrases import named
 from tools.phrases import phrase as common
 
 SHOWN_S = 3.0
@@ -60,7 +59,7 @@ def run(session: Session) -> int:
     if not args.undo:
         command = session.command(f'calibrate tilt {args.channel} --undo --by {by} --reason "…"')
         lines.append((session.say("Undo"), command))
-    session.tell(named(lines))
+    session.lines(*lines)
     session.json({**found, "after": list(after.values()), "written": True})
     return EXIT_DONE
 
