@@ -49,6 +49,30 @@ def real_alarms(document: dict[str, Any]) -> str:
     return "\n".join(f"{one['rule']}: {one['word']}, {one['state']}" for one in standing)
 
 
+def read_status(path: Path, station: str, lang: str) -> dict[str, Any]:
+    """gateway.health.Health.document() as it was written last; `station`: whose, "" = whoever's. `Failure` where nobody
+    writes it.
+    """
+
+    def failed(key: str, seen: str) -> Exception:
+        return fault(key, lang, seen=seen, file=path, station=station or path.stem)
+
+    try:
+        with path.open("rb") as file:
+            content = file.read()
+            age_s = time.time() - path.stat().st_mtime
+        found = json.loads(content)
+    except OSError as error:
+        raise failed("no_status", error.strerror or str(error)) from None
+    except ValueError as error:
+        raise failed("bad_status", str(error)) from None
+    if not isinstance(found, dict) or "station" not in found or station not in ("", found["station"]):
+        raise failed("bad_status", f"station {found.get('station')!r}" if isinstance(found, dict) else "-")
+    if age_s > STALE_S:
+        raise failed("stale_status", f"{age_s:.0f} s")
+    return found
+
+
 class StationNow:
     """The state of the station `config`, from `path` (None: the usual place)."""
 
@@ -58,21 +82,5 @@ class StationNow:
         self._lang = lang
 
     def read(self) -> dict[str, Any]:
-        """gateway.health.Health.document() as it was written last. `Failure` where nobody writes it."""
-        try:
-            with self.path.open("rb") as file:
-                content = file.read()
-                age_s = time.time() - self.path.stat().st_mtime
-            found = json.loads(content)
-        except OSError as error:
-            raise self._fault("no_status", error.strerror or str(error)) from None
-        except ValueError as error:
-            raise self._fault("bad_status", str(error)) from None
-        if not isinstance(found, dict) or found.get("station") != self.config.id:
-            raise self._fault("bad_status", f"station {found.get('station')!r}" if isinstance(found, dict) else "-")
-        if age_s > STALE_S:
-            raise self._fault("stale_status", f"{age_s:.0f} s")
-        return found
-
-    def _fault(self, key: str, seen: str) -> Exception:
-        return fault(key, self._lang, seen=seen, file=self.path, station=self.config.id)
+        """As `read_status`, of this station. `Failure`."""
+        return read_status(self.path, self.config.id, self._lang)

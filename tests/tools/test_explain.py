@@ -148,6 +148,8 @@ GIVEN = {
     "RP-U11": "update_refused",
     "RP-U12": "update_too_late",
     "RP-U13": "update_gateway_gone",
+    "RP-W01": "watch_which",
+    "RP-W02": "watch_channel",
 }
 GONE: set[str] = set()
 
