@@ -1,8 +1,13 @@
 """Fixtures of whole-station tests: `rig`, chosen by `--rig FILE` (bench.py), and `quick_rig`, which has many rows."""
 
+import signal
+
 import pytest
 
 from hil_tests.bench import Bench, read_rig_file
+
+# Whoever starts the tests in the background ignores Ctrl-C, and so would every program that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RIG_FILE = "rigs/emulated.toml"
 

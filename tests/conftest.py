@@ -1,6 +1,11 @@
 """Settings for all tests that hypothesis drives."""
 
+import signal
+
 from hypothesis import settings
+
+# Whoever starts the tests in the background ignores Ctrl-C, and so would every program that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no failure: the limit of time for a test is pytest's. Each run invents other examples; half of the
 # usual hundred keep the whole folder under a minute.
