@@ -215,6 +215,14 @@ def test_a_sensor_that_says_nothing_new_is_waited_for_no_longer_than_named(stati
     assert 'No new readings of the channel "river"' in capsys.readouterr().err
 
 
+def test_a_file_that_may_not_be_written_is_told_before_anything_is_read(station, capsys, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: path != station.file)
+    level(station, "--staff", "177.20 m", code=2)
+    said = capsys.readouterr()
+    assert "station.toml cannot be written" in said.err
+    assert "readings" not in said.err
+
+
 def test_a_dry_run_shows_the_change_and_writes_nothing(station, capsys):
     before = station.file.read_bytes()
     level(station, "--staff", "177.20 m", "--dry-run", "--json", "-")

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tools.calibrate import arithmetic
-from tools.calibrate.arithmetic import Known
+from tools.calibrate.arithmetic import Known, NoSettings
 from wire.reading import GOOD
 
 SHUNT_MOHM = 100_000
@@ -164,7 +164,7 @@ def test_the_converter_is_read_out_of_a_supply_too(table, raw_uv):
 
 
 def test_a_chamber_that_follows_its_own_zero_says_nothing_of_its_converter():
-    with pytest.raises(ValueError, match="own zero"):
+    with pytest.raises(NoSettings, match="why_own_zero"):
         arithmetic.converter_uv({"driver": "smoke_photo"}, 0)
 
 
@@ -184,15 +184,15 @@ def test_pairs_on_a_line_are_no_distance_from_it(table, off):
 
 def test_what_gives_no_settings_says_why():
     sensor = sensor_of(10_000)
-    with pytest.raises(ValueError, match="not above the first"):
+    with pytest.raises(NoSettings, match="why_order"):
         arithmetic.loop_settings(sensor, Known(0, Fraction(1_000)), Known(9, Fraction(1_000)))
-    with pytest.raises(ValueError, match="does not show more"):
+    with pytest.raises(NoSettings, match="why_still"):
         arithmetic.loop_settings(sensor, Known(9, Fraction(0)), Known(9, Fraction(1_000)))
-    with pytest.raises(ValueError, match="do not rise"):
+    with pytest.raises(NoSettings, match="why_points"):
         arithmetic.gap_points({"points": [[1, 5], [2, 4]]}, Known(0, Fraction(0)), Known(9, Fraction(1)))
-    with pytest.raises(ValueError, match="same to the sensor"):
+    with pytest.raises(NoSettings, match="why_same"):
         arithmetic.gap_points({"points": []}, Known(1_000_000, Fraction(1)), Known(1_000_100, Fraction(2)))
-    with pytest.raises(ValueError, match="show the same"):
+    with pytest.raises(NoSettings, match="why_same"):
         arithmetic.nearest_line([(5, 1), (5, 2)])
-    with pytest.raises(ValueError, match="no tip"):
+    with pytest.raises(NoSettings, match="why_dry"):
         arithmetic.tip_um(Fraction(1), 0)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.words import columns
 from tools import self_test_phrases
+from tools.calibrate import phrases as calibrate_phrases
 from tools.faults import fault, left, table
 from tools.phrases import PHRASES, phrase, wrapped
 from tools.provision import phrases as provision_phrases
@@ -25,7 +26,10 @@ def test_both_languages_tell_the_same_facts(key):
     assert phrase(key, "zh", **dict.fromkeys(names(zh), 1))
 
 
-@pytest.mark.parametrize("said", [self_test_phrases, provision_phrases], ids=["self-test", "provision"])
+OWN = {"self-test": self_test_phrases, "provision": provision_phrases, "calibrate": calibrate_phrases}
+
+
+@pytest.mark.parametrize("said", OWN.values(), ids=OWN)
 def test_a_commands_own_phrases_tell_the_same_in_both_languages(said):
     for key, (zh, en) in said.PHRASES.items():
         assert names(zh) == names(en), key

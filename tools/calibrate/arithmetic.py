@@ -1,7 +1,7 @@
 """From what a sensor showed and what was there to the settings with which it would have shown that.
 
 Rules of this file: pure; fractions all the way, rounded once at the end, as integers of the settings' units. A sensor
-is its entry of board.json. What gives no settings is a ValueError that says why.
+is its entry of board.json. What gives no settings is NoSettings, with why.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,10 @@ from typing import Any, NamedTuple
 IDEAL_ZERO_NA, IDEAL_SPAN_NA = 4_000_000, 16_000_000  # A probe by the book: 4 mA at no head, 20 mA at full scale.
 
 Pairs = Sequence[Sequence[int]]
+
+
+class NoSettings(ValueError):
+    """Why nothing follows: a key of the phrases."""
 
 
 class Known(NamedTuple):
@@ -32,7 +36,7 @@ def before_points(points: Pairs, shown: Fraction) -> Fraction:
     if not points:
         return shown
     if any(after[1] <= before[1] for before, after in zip(points, points[1:], strict=False)):
-        raise ValueError("its present points do not rise: what it measured cannot be told")
+        raise NoSettings("why_points")
     if shown <= points[0][1]:
         return shown - points[0][1] + points[0][0]
     for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
@@ -85,24 +89,24 @@ def gap_points(sensor: dict[str, Any], low: Known, high: Known) -> list[list[int
     measured = [round(before_points(sensor["points"], Fraction(one.shown_milli, 1_000))) for one in (low, high)]
     there = [round(one.there) for one in (low, high)]
     if measured[1] <= measured[0] or there[1] <= there[0]:
-        raise ValueError("the two distances are the same to the sensor")
+        raise NoSettings("why_same")
     return [list(pair) for pair in zip(measured, there, strict=True)]
 
 
 def tip_um(depth_um: Fraction, tips: int) -> int:
     """The rain of one tip."""
     if tips < 1 or depth_um <= 0:
-        raise ValueError("no water, or no tip")
+        raise NoSettings("why_dry")
     return round(depth_um / tips)
 
 
 def there_uv(sensor: dict[str, Any], shown_milli: int) -> Fraction:
-    """The voltage at the converter of which a board's sensor made this value. ValueError where it cannot be told."""
+    """The voltage at the converter of which a board's sensor made this value. NoSettings where it cannot be told."""
     if sensor["driver"] == "pressure_420":
         return loop_na(sensor, shown_milli) * sensor["shunt_mohm"] / 1_000_000
     if sensor["driver"] == "supply":
         return Fraction(shown_milli, 1_000) * 1_000_000 / sensor["ratio_permil"]
-    raise ValueError(f"{sensor['driver']} follows its own zero")
+    raise NoSettings("why_own_zero")
 
 
 def converter_uv(sensor: dict[str, Any], shown_milli: int) -> int:
@@ -111,18 +115,18 @@ def converter_uv(sensor: dict[str, Any], shown_milli: int) -> int:
 
 
 def nearest_line(pairs: Pairs) -> Line:
-    """By least squares. ValueError for fewer than two places."""
+    """By least squares. NoSettings for fewer than two places."""
     count = len(pairs)
     mean_x, mean_y = (Fraction(sum(pair[side] for pair in pairs), max(1, count)) for side in (0, 1))
     wide = sum((pair[0] - mean_x) ** 2 for pair in pairs)
     if not wide:
-        raise ValueError("all of them show the same")
+        raise NoSettings("why_same")
     slope = sum((pair[0] - mean_x) * (pair[1] - mean_y) for pair in pairs) / wide
     return Line(slope, tuple(pair[1] - mean_y - slope * (pair[0] - mean_x) for pair in pairs))
 
 
 def _apart(low: Known, high: Known) -> None:
     if high.there <= low.there:
-        raise ValueError("the second state is not above the first")
+        raise NoSettings("why_order")
     if high.shown_milli <= low.shown_milli:
-        raise ValueError("the sensor does not show more at the second state than at the first")
+        raise NoSettings("why_still")

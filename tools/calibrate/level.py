@@ -32,6 +32,8 @@ def run(session: Session) -> int:
         return undo(session, target)
     session.who()
     session.look()
+    if not session.args.verify:
+        session.may_write()
     due = session.due()
     if channel.uncalibrated:
         port = channel.uncalibrated.rpartition(" ")[2]

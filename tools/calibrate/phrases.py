@@ -68,6 +68,17 @@ PHRASES = {
     ),
     "now_raw": ("{value}（{count} 个读数，离散 {spread} mm）", "{value} ({count} readings, spread {spread} mm)"),
     "then_shows": ("{there} 时示 {shows}，改后示 {after}", "{there} shows {shows}, then {after}"),
+    "why_order": ("第二个状态不高于第一个", "the second state is not above the first"),
+    "why_still": ("传感器在第二个状态的示值不大于第一个", "the sensor does not show more at the second state"),
+    "why_same": ("对传感器来说两者相同", "the two are the same to the sensor"),
+    "why_near": ("两个状态相距不到量程的 {least} %", "the two states are less than {least} % of its scale apart"),
+    "why_points": (
+        "现有的 points 不递增，看不出传感器的示值",
+        "its present points do not rise: what it measured is not known",
+    ),
+    "why_own_zero": ("该传感器自动调零", "this sensor follows its own zero"),
+    "why_dry": ("没有水，或没有翻斗", "no water, or no tip"),
+    "slip": ("“{text}”不是可用的数值：写数字和单位", '"{text}" is no amount: write a number and a unit'),
     "setting": ("{name} 改为 {after}（原为 {before}）", "{name} becomes {after} (was {before})"),
     "ask_test": (
         "本站处于实况：置于传感器的状态会引发告警。转入测试 1 小时？[y/N] ",

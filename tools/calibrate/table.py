@@ -52,6 +52,7 @@ def run(session: Session) -> int:
     if session.args.undo:
         return undo(session, target)
     session.who()
+    session.may_write()
     if session.args.port is None:
         session.look()
     due = session.due()

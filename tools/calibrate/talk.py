@@ -4,6 +4,7 @@ Rules of this file: nothing is asked without a terminal; Enter is no; whoever st
 """
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -97,6 +98,12 @@ class Session:
         check_config(self.now, document, self.lang)
         self._unix_ms = document["unix_ms"]
 
+    def may_write(self) -> None:
+        """`Failure` where the file could not be written in the end: better now than after a minute of readings."""
+        file = self.args.station
+        if not self.args.dry_run and not (os.access(file, os.W_OK) and os.access(file.absolute().parent, os.W_OK)):
+            raise self.fault("unwritable", seen=f"{file.absolute().parent}", file=str(file))
+
     def due(self) -> date | None:
         """Until when it is to hold."""
         if self.args.due is None:
@@ -139,14 +146,15 @@ class Session:
             try:
                 return read(_plain(given))
             except AmountError as error:
-                raise self.fault("calibrate_bad_amount", seen=str(error), option=option) from None
+                raise self.fault("calibrate_bad_amount", seen=self._slip(given, error), option=option) from None
         self._needs_terminal(option)
         said = ""
         for _ in range(TRIES):
+            text = self._line(question)
             try:
-                return read(self._line(question))
+                return read(text)
             except AmountError as error:
-                said = str(error)
+                said = self._slip(text, error)
                 print(*wrapped(said, max(_room() - 1, ROOM_LEAST)), sep="\n", file=sys.stderr, flush=True)
         raise self.fault("calibrate_bad_amount", seen=said, option=option)
 
@@ -190,6 +198,10 @@ class Session:
         whole = self.args.station.read_bytes() == self._before
         key = "stopped_gateway" if order else "stopped_old" if whole else "stopped_new"
         print(f"\n{self.say(key, file=self.args.station.name)}", file=sys.stderr)
+
+    def _slip(self, text: str, error: AmountError) -> str:
+        """What is wrong with an amount; the reader of amounts says it in English, and more exactly."""
+        return str(error) if self.lang == "en" else self.say("slip", text=text[:40])
 
     def _needs_terminal(self, option: str) -> None:
         if not sys.stdin.isatty():

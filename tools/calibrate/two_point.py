@@ -13,7 +13,7 @@ from gateway.amounts import AmountError, amount
 from gateway.level import metres
 from gateway.load_calibration import SENSORS
 from tools.calibrate import arithmetic, bucket, targets
-from tools.calibrate.arithmetic import Known
+from tools.calibrate.arithmetic import Known, NoSettings
 from tools.calibrate.boards_now import Sensor, boards, check_runs, sensors_of
 from tools.calibrate.record import Shown, finish, shown, undo
 from tools.calibrate.rehearsal import in_test
@@ -42,6 +42,7 @@ def run(session: Session) -> int:
         return undo(session, target)
     session.who()
     session.look()
+    session.may_write()
     due = session.due()
     if sensor.channel.uncalibrated:
         port = sensor.channel.uncalibrated
@@ -94,8 +95,8 @@ def _measure(session: Session, sensor: Sensor) -> tuple[dict[str, Any], list[Sho
     try:
         after = _settings(sensor, low, high)
         absurd = _absurd(sensor, after, low, high)
-    except ValueError as error:
-        raise session.fault("calibrate_states", seen=str(error)) from None
+    except NoSettings as why:
+        raise session.fault("calibrate_states", seen=session.say(str(why), least=f"{NEAR_PERMIL / 10:g}")) from None
     for known, told in states:
         with_it = round(_with(sensor, after, known))
         session.facts(("Result", session.say("then_shows", there=told.there, shows=told.shows, after=metres(with_it))))
@@ -140,7 +141,7 @@ def _settings(sensor: Sensor, low: Known, high: Known) -> dict[str, Any]:
     if sensor.driver == "pressure_420":
         scale_mm = sensor.settings["full_scale_mm"]
         if (high.there - low.there) * 1_000 < NEAR_PERMIL * scale_mm:
-            raise ValueError(f"the two states are less than {NEAR_PERMIL / 10:g} % of {metres(scale_mm)} apart")
+            raise NoSettings("why_near")
         found: dict[str, Any] = dict(arithmetic.loop_settings(sensor.settings, low, high))
         return found | ({"points": None} if sensor.settings["points"] else {})
     return {"points": arithmetic.gap_points(sensor.settings, low, high)}
