@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hil_tests.station_text import station_text
+from hil_tests.test_starts import change
 from tools.emulator.rig import BoardSpec, Rig, SensorSpec
 from tools.emulator.whole import WholeStation
 
@@ -111,7 +112,7 @@ def hints(document):
 
 
 def test_everybody_on_the_bus_is_named_and_who_is_missing_too(bus):
-    code, found, text = bus.scan("--addresses", "1-40")
+    code, found, text = bus.scan("--addresses", "5,11-13,21,30", "--wait", "300")
     assert code == 1
     assert states(found) == {"level": "ok", "rain": "ok", "tilt": "FAIL", "radar": "ok", 30: "look"}
     assert hints(found) == {}
@@ -211,6 +212,27 @@ def test_two_boards_with_one_address_are_named(tmp_path):
     assert code == 1
     assert notes(found, 12)[0].startswith("twins")
     assert states(found) == {"level": "ok", "rain": "FAIL", "radar": "ok"}
+
+
+def test_a_board_without_settings_is_found_where_it_disturbs_nobody(tmp_path):
+    with Bus(tmp_path, BOARDS[:1], ()) as bus:
+        board = bus.rig.boards["level"]
+        board.stop_power()
+        change(board, {"board.0": b"", "board.1": b"torn"})
+        board.start()
+        code, found, text = bus.scan("--addresses", "11,247")
+    assert code == 1
+    assert notes(found, 11) == ["silent"]
+    assert {"unprovisioned", "safe"} <= set(notes(found, 247))
+    assert "riverpost provision level" in text
+
+
+def test_interference_is_named_and_not_taken_for_a_twin(bus):
+    bus.rig.line.noise(1.5, seed=3)
+    code, found, _ = bus.scan("--addresses", "11,12,21")
+    assert code == 1
+    assert hints(found) == {"damaged": "look"}
+    assert not any(key.startswith("twins") for address in (11, 12, 21) for key in notes(found, address))
 
 
 def test_a_running_gateway_is_not_disturbed(tmp_path):

@@ -45,7 +45,14 @@ def read_place(args: argparse.Namespace, lang: str) -> Place:
     setting = Setting(args.baud or usual.baud, args.framing or usual.framing)
     if not BAUD_LEAST <= setting.baud <= BAUD_MOST:
         raise fault("bus_baud", lang, seen=str(setting.baud))
-    return Place(args.port or (bus.port if bus else ports.choose(None, lang)), setting, bus, path)
+    return Place(args.port or (bus.port if bus else _only_port(lang)), setting, bus, path)
+
+
+def _only_port(lang: str) -> str:
+    """The adapter that is plugged in. `Failure` where there is none."""
+    if not ports.candidates():
+        raise fault("bus_no_port", lang, seen="/dev/ttyUSB*, /dev/ttyACM*: -")
+    return ports.choose(None, lang)
 
 
 def _bus(path: Path, name: str | None, port: str | None, lang: str) -> Bus:

@@ -32,6 +32,7 @@ GIVEN = {
     "RP-B09": "record_exists",
     "RP-B10": "record_silent",
     "RP-B11": "bad_recording",
+    "RP-B12": "bus_no_port",
     "RP-C01": "unreadable",
     "RP-C02": "unwritable",
     "RP-C03": "ask_first",

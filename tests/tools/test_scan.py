@@ -85,7 +85,8 @@ def test_a_board_that_is_not_as_it_should_be_is_named(board, source, key, state)
 def test_a_board_without_settings_is_found_at_247():
     board = Board(247, definition="00" * 8, words={"slot": 0})
     rows, _, _ = scan(Line(Device(board.answer)), call(LEVEL, whom=(11, 247)))
-    assert rows[247].next == "provision"
+    assert rows[247].next == "settings"
+    assert following(rows, {}) == "riverpost provision level --station station.toml"
     assert {"unprovisioned", "safe"} <= set(keys(rows[247]))
     assert keys(rows[11]) == ["silent"]
 

@@ -99,6 +99,14 @@ def test_what_cannot_be_ends_with_its_code(call, tmp_path, words, exit_code, cod
     assert code in text
 
 
+def test_without_a_station_and_an_adapter_it_says_what_is_missing(call, monkeypatch):
+    monkeypatch.setattr("tools.flash.ports.candidates", list)
+    code, text = call("--lang", "en")
+    assert (code, "RP-B12" in text) == (3, True)
+    monkeypatch.setattr("tools.flash.ports.candidates", lambda: ["/dev/ttyUSB5"])
+    assert "Bus /dev/ttyUSB5, 9600 8N1" in call("--dry-run", "--lang", "en")[1]
+
+
 def test_of_several_buses_one_is_named_or_known_by_its_port(call, tmp_path):
     (tmp_path / "station.toml").write_text(TWO_BUSES)
     code, text = call("--dry-run", "--lang", "en")

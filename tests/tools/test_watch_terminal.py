@@ -20,6 +20,8 @@ from tools.__main__ import main
 from tools.emulator.terminal import CTRL_C, TOP, Terminal
 from wire.reading import MISSING
 
+pytestmark = pytest.mark.long
+
 RENEW_S = 0.1
 LEAVE = "\033[?25h\033[?1049l"  # The cursor is shown, the screen that was there before comes back.
 

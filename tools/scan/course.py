@@ -21,7 +21,15 @@ from tools.steps import Steps
 
 FIRST_FRAMINGS = ("8N1", "8N2")  # A device that answered at the one is not asked at the other.
 MINUTE_S = 90
-NEXT = ("line", "setting", "readdress", "cable", "all", "provision")  # What has to be done first comes first.
+NEXT = (
+    "line",
+    "setting",
+    "readdress",
+    "settings",
+    "cable",
+    "all",
+    "provision",
+)  # What has to be done first comes first.
 
 
 def listed(call: Call, lang: str) -> list[str]:
@@ -112,7 +120,8 @@ def following(call: Call, found: list[Row], told: list[Hint], lang: str) -> str:
     key = next((key for key in NEXT if key in wanted), "check" if right else "")
     if not key:
         return ""
-    board = next((row.name for row in found if row.next == key and row.name), "NAME")
+    named = [row.name for row in found if row.next == ("cable" if key == "settings" else key) and row.name]
+    board = named[0] if len(named) == 1 or (named and key != "settings") else "NAME"
     return phrase(f"next_{key}", lang, board=board, file=call.station or STATION)
 
 

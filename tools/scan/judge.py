@@ -137,7 +137,7 @@ def _board(row: Row, device: Device, source: Source | None, has_station: bool) -
     kind = product(device)
     if source is None and has_station:
         unset = device.address == FACTORY_ADDRESS and device.definition == UNSET
-        row.note("not_in_station", LOOK, "provision" if unset else "")
+        row.note("not_in_station", LOOK, "settings" if unset else "")
     elif source is not None and source.profile:
         row.note("board_for_sensor", FAIL, "", profile=_profile(source))
     elif source is not None and source.board_type != kind:
@@ -161,7 +161,7 @@ def _definition(row: Row, device: Device, source: Source | None, kind: str) -> N
     """Does the board run what is meant?"""
     if device.definition in ("", UNSET):
         if device.definition:
-            row.note("unprovisioned", LOOK, "provision")
+            row.note("unprovisioned", LOOK, "settings")
         return
     if source is not None and source.definition and source.board_type == kind:
         if source.definition.startswith(device.definition):

@@ -99,6 +99,10 @@ PHRASES = {
         "riverpost provision {board} --station {file}",
         "riverpost provision {board} --station {file}",
     ),
+    "next_settings": (  # A board that waits at the address of nobody is likely the one that is silent.
+        "riverpost provision {board} --station {file}",
+        "riverpost provision {board} --station {file}",
+    ),
     "next_cable": (
         "查无应答设备的供电、A/B 和地址，再 riverpost scan",
         "look at power, A/B and address of what is silent",

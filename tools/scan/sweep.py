@@ -18,7 +18,7 @@ FOREIGN_FRAMES = 2  # One may be chance.
 GARBLED_LEAST = 3  # Of Identifier's tries.
 AGAIN = 3
 AGAIN_WAIT_S = 0.5
-CLOSER_WAIT_S = 0.3  # Who is known to be there may take its time.
+CLOSER_WAIT_S = 0.5  # Who is known to be there may take its time.
 CLOSER = 20  # What a look at one device counts in the bar, in addresses.
 
 Shown = Callable[[int, int], None]
