@@ -50,6 +50,7 @@ class Program:
     """The running chip, or one that is off. `starts`: causes of the starts so far; `bites`: of its watchdog."""
 
     def __init__(self, folder: Path, chip: Chip, around: Surroundings) -> None:
+        firmware_build.build()  # The inclinometer's model is read from there; of our own program nothing is.
         self.around = around
         self.starts: list[int] = []
         self.bites = 0
@@ -156,7 +157,6 @@ class Program:
         self._launch(cause, mode)
 
     def _launch(self, cause: int, mode: str) -> None:
-        firmware_build.build()  # The inclinometer's model is read from there; of our own program nothing is.
         mine, its = socket.socketpair()
         its.setblocking(False)
         typed, keys = os.pipe()
