@@ -62,8 +62,8 @@ PHRASES = {
     "dry_flash": ("没有写入任何东西（--dry-run）。", "Nothing was written (--dry-run)."),
     "next_flash": ("下一步：riverpost flash {board} --image {path}", "Next: riverpost flash {board} --image {path}"),
     "next_settings": (
-        "下一步：用 --station 和 --name 重新生成镜像，再写一次",
-        "Next: make its image with --station and --name, and flash it again",
+        "下一步：riverpost provision 板名 --station station.toml",
+        "Next: riverpost provision NAME --station station.toml",
     ),
     "next_scan": ("下一步：接上总线，贴好标签", "Next: put the label on, connect the bus"),
     "Bus": ("总线", "Bus"),
