@@ -173,6 +173,7 @@ def test_a_station_that_follows_every_hand_is_accepted_with_all_its_serials_and_
     assert "http" not in text.replace("http-equiv", "")
 
 
+@pytest.mark.timeout(300)
 def test_what_is_not_right_is_not_accepted_and_each_step_is_named(site):
     """A board that is silent, a rain gauge that loses a tip, a staff 6 cm off, a siren that nobody heard."""
     site.boards["gap"].stop_power()
@@ -250,7 +251,8 @@ def test_boards_on_wifi_are_heard_one_that_sleeps_is_let_sleep_and_other_setting
         assert [name for name in found["failed"] if name != "main/polls"] == ["level/board"], check.told
         quiet = states(found, person=False)
         assert (quiet["local/answers"], quiet["local/heard"], quiet["rain/board"]) == ("ok", "ok", "ok")
-        assert quiet["level/values"] == ("skip" if "asleep" in file else "ok")
+        # A board that sleeps may have been heard just now.
+        assert quiet["level/values"] in (("skip", "ok") if "asleep" in file else ("ok",))
         level = next(board for board in found["boards"] if board["name"] == "level")
         assert level["serial"] == rig.boards["level"].serial.hex()
         assert level["definition"] != level["definition_wanted"]

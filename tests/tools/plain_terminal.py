@@ -19,6 +19,11 @@ WAIT_S = 40.0
 LOOK_S = 0.02
 
 
+def _surroundings() -> dict[str, str]:
+    """What this process was started with, without a size that is not this terminal's."""
+    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+
+
 class Terminal:
     """`command` in a terminal of `columns` x 200; `with` ends it. `text` is all that it has written."""
 
@@ -35,7 +40,7 @@ class Terminal:
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
 
         self.process = subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, cwd=folder, env={**os.environ, **environment},
+            command, stdin=slave, stdout=slave, stderr=slave, cwd=folder, env={**_surroundings(), **environment},
             preexec_fn=take_terminal,
         )  # fmt: skip
 
