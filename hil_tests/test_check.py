@@ -207,7 +207,7 @@ def test_what_is_not_right_is_not_accepted_and_each_step_is_named(site):
     assert site.channel("river")["calibrate"], "the gateway remembers that somebody has to calibrate it"
 
 
-@pytest.mark.parametrize("words", ["river: Read the staff", "rain.rain: Tip the bucket", "siren: "])
+@pytest.mark.parametrize("words", ["river: Read the staff", "rain.rain: Tip the bucket", "smoke.smoke: Press"])
 def test_ctrl_c_at_any_prompt_leaves_the_mode_as_it_was(site, words):
     def hands(check, prompt):
         if words in prompt:
