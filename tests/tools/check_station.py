@@ -104,7 +104,10 @@ HANDS = ("river/staff", "river/move", "rain.rain/tips", "smoke.smoke/smoke", "si
 
 
 class Played:
-    """A gateway in a thread. Change `state` and `values` under `lock`; `orders` are those that it has taken."""
+    """A gateway in a thread. Change `state` and `values`, and start programs, under `lock`; `orders` are those it took.
+
+    (A fork while a thread hands work to another breaks a lock of Python's own.)
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -159,9 +162,9 @@ class Played:
         commands.act = self._act
         orders = Orders(self.config.order_folder, commands)
         while not self._over.is_set():
-            if not self.deaf:
-                await orders.look()
             with self.lock:
+                if not self.deaf:
+                    await orders.look()
                 self._pass()
                 self.write()
             await asyncio.sleep(0.01)

@@ -1,58 +1,30 @@
-"""A real terminal for tests: a program on the far end of a pty, its keys, and what its screen shows.
+"""A terminal for a program that draws with carriage return and newline alone: its screen can be told from that."""
 
-What it writes must be plain: a program that needs more than carriage return and newline is not shown right here.
-"""
-
-import fcntl
 import os
-import pty
-import select
 import signal
-import struct
-import subprocess
 import termios
 import time
 from collections.abc import Callable
-from pathlib import Path
+
+from tools.emulator.terminal import Terminal
 
 WAIT_S = 40.0
 LOOK_S = 0.02
 
 
-def _surroundings() -> dict[str, str]:
-    """What this process was started with, without a size that is not this terminal's."""
-    return {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+class PlainTerminal(Terminal):
+    """`with` ends it. `text` is all that was written, `attributes` how the terminal is set now and `before` was."""
 
+    def __init__(self, *words: object, columns: int = 80, **environment: str) -> None:
+        super().__init__(*words, columns=columns, **environment)
+        self._gone = False
+        self.before = self.attributes
 
-class Terminal:
-    """`command` in a terminal of `columns` x 200; `with` ends it. `text` is all that it has written."""
-
-    def __init__(self, command: list[str], folder: Path, columns: int = 80, **environment: str) -> None:
-        self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 200, columns, 0, 0))
-        self._slave = slave
-        self.before = termios.tcgetattr(slave)
-        self.columns = columns
-        self.raw = b""
-
-        def take_terminal() -> None:
-            os.setsid()
-            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-
-        self.process = subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, cwd=folder, env={**_surroundings(), **environment},
-            preexec_fn=take_terminal,
-        )  # fmt: skip
-
-    def __enter__(self) -> "Terminal":
+    def __enter__(self) -> "PlainTerminal":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait(WAIT_S)
-        for end in (self._master, self._slave):
-            os.close(end)
+        self.close()
 
     @property
     def text(self) -> str:
@@ -60,14 +32,16 @@ class Terminal:
 
     @property
     def attributes(self) -> list:
-        """How the terminal is set now."""
-        return termios.tcgetattr(self._slave)
-
-    def type(self, keys: str) -> None:
-        os.write(self._master, keys.encode())
+        return termios.tcgetattr(self._master)
 
     def signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
+        self._process.send_signal(number)
+
+    def hang_up(self) -> None:
+        """The line to the terminal breaks."""
+        os.close(self._master)
+        self._master = os.open(os.devnull, os.O_RDWR)
+        self._gone = True
 
     def wait_for(self, words: str, after: str = "") -> None:
         """Until it has written `words`, behind `after`. AssertionError with the screen where it does not."""
@@ -75,21 +49,18 @@ class Terminal:
 
     def end(self) -> int:
         """Its exit code, once it has ended."""
-        end_s = time.monotonic() + WAIT_S
-        while self.process.poll() is None:
-            assert time.monotonic() < end_s, f"it does not end; the screen:\n{self.shown()}"
-            self._read()
-        while self._read():
+        self.until(lambda: self._process.poll() is not None, "its end")
+        while not self._gone and self._read(LOOK_S):
             pass
-        return self.process.wait()
+        return self._process.wait()
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Until `condition` holds; AssertionError with the screen where it does not, or where the program has ended."""
         end_s = time.monotonic() + WAIT_S
         while not condition():
-            ended = self.process.poll() is not None
-            if not self._read() and ended and not condition():
-                raise AssertionError(f"it has ended, {self.process.poll()}; no {what!r}:\n{self.shown()}")
+            ended = self._process.poll() is not None
+            if not self._read(LOOK_S) and ended and not condition():
+                raise AssertionError(f"it has ended, {self._process.poll()}; no {what!r}:\n{self.shown()}")
             assert time.monotonic() < end_s, f"waited for {what!r}; the screen:\n{self.shown()}"
 
     def screen(self) -> list[str]:
@@ -104,14 +75,3 @@ class Terminal:
 
     def shown(self) -> str:
         return "\n".join(self.screen())
-
-    def _read(self) -> bool:
-        """Take what there is; False where nothing came."""
-        if not select.select([self._master], [], [], LOOK_S)[0]:
-            return False
-        try:
-            content = os.read(self._master, 65_536)
-        except OSError:
-            return False
-        self.raw += content
-        return bool(content)

@@ -75,7 +75,7 @@ WRONG = {
     "last words": (lambda p: p.board("rain").update(last_words="hang link"), "rain/board", "look", "hang link"),
     "a board that has not said who it is": (lambda p: p.board("smoke").pop("version"), "smoke/board", "FAIL", "who"),
     "a suspect value": (
-        lambda p: p.channel("river").update(quality=3, flags=["flat"]), "level/values", "look", "Suspect (flat)"
+        lambda p: p.channel("river").update(quality=3, flags=["flat"]), "level/values", "look", "Suspect (stands still)"
     ),
     "a late value": (lambda p: p.channel("river").update(late=True, age_ms=9_000), "level/values", "FAIL", "9 s late"),
     "a supply below its limit": (lambda p: p.values.update({"rain.supply": 6_900}), "rain/values", "FAIL", "≥ 7.0 V"),
@@ -240,3 +240,10 @@ def test_numbers_that_cannot_be_are_refused(played, words, capsys):
         main([*played.arguments, *words])
     assert ended.value.code == 2
     assert words[1] in capsys.readouterr().err
+
+
+def test_with_json_on_standard_output_nothing_else_is_there(played, capsys):
+    assert main([*played.arguments, "--unattended", "--lang", "zh", "--polls", "5", "--json", "-"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["result"] == "in order"
+    assert "3 个全部有应答" in told.err

@@ -30,8 +30,8 @@ class Hands:
         self.moves = dict(MOVES)
         prompt = Screen.prompt
 
-        def asked(screen, step, text, number=0):
-            prompt(screen, step, text, number)
+        def asked(screen, step, text):
+            prompt(screen, step, text)
             if step.id in self.moves:
                 channel, values = self.moves[step.id]
                 station.coming[channel] = list(values)

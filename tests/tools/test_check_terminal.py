@@ -2,18 +2,14 @@
 
 import json
 import signal
-import sys
-from pathlib import Path
 
 import pytest
 
 from gateway.words import columns
 from tests.tools.check_station import Played, step_of
-from tests.tools.plain_terminal import Terminal
+from tests.tools.plain_terminal import PlainTerminal
 
 pytestmark = pytest.mark.long  # A person's pace.
-
-TOP = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -23,9 +19,9 @@ def played(tmp_path):
 
 
 def start(played, *more, columns=80, lang="en", **environment):
-    words = [*played.arguments, "--lang", lang, "--by", "07", "--polls", "5", "--json", "out.json", *more]
-    environment = {"PYTHONPATH": str(TOP), "TERM": "xterm"} | environment
-    return Terminal([sys.executable, "-m", "tools", *words], played.folder, columns, **environment)
+    words = [*played.arguments, "--lang", lang, "--by", "07", "--polls", "5", "--report", played.folder / "check.html"]
+    with played.lock:
+        return PlainTerminal(*words, "--json", played.folder / "out.json", *more, columns=columns, **environment)
 
 
 def found(played):
@@ -197,7 +193,7 @@ def test_wherever_it_is_stopped_the_mode_is_as_before_and_the_report_says_so(pla
     assert (found(played)["result"], found(played)["accepted"]) == ("stopped", False)
     assert "stopped, not accepted" in terminal.text
     assert "Traceback" not in terminal.text
-    (report,) = played.folder.glob("check-*.html")
+    report = played.folder / "check.html"
     assert "中途停止，未验收" in report.read_text(encoding="utf-8")
 
 
@@ -211,3 +207,28 @@ def test_a_second_ctrl_c_does_not_keep_the_mode_from_being_put_back(played):
         played.deaf = False
         assert terminal.end() == 130
     assert played.mode == "actual"
+
+
+@pytest.mark.parametrize("words", ["> _", "Lower the probe"])
+def test_a_line_to_the_terminal_that_breaks_leaves_the_mode_as_before_and_a_report(played, words):
+    with start(played) as terminal:
+        terminal.wait_for("> _")
+        if words != "> _":
+            terminal.type("177.14\r")
+        terminal.wait_for(words)
+        terminal.hang_up()
+        assert terminal.end() == 130
+    assert played.mode == "actual"
+    assert found(played)["result"] == "stopped"
+    assert (played.folder / "check.html").exists()
+
+
+def test_long_names_fit_a_narrow_terminal_too(played):
+    toml = played.station_file.read_text(encoding="utf-8")
+    played.stop()
+    played.station_file.write_text(
+        toml.replace('"river"', '"a-river-with-a-name-of-32-letters"'[:33] + '"'), encoding="utf-8"
+    )
+    with start(played, "--dry-run", columns=40) as terminal:
+        assert terminal.end() == 0
+        assert [line for line in terminal.screen() if columns(line) > 40 and "called:" not in line] == []

@@ -158,10 +158,10 @@ def result_lines(course: Course, report: str, lang: str) -> list[str]:
     if course.result == ACCEPTED:
         lines.append(tell(said("next_sign"), lang))
     elif course.result == IN_ORDER:
-        lines.append(tell(said("next_whole"), lang))
+        lines += [tell(said("next_whole"), lang), "  riverpost check"]
     elif course.failed:
-        call = " ".join(["riverpost check", *(f"--only {done.step.id}" for done in course.failed)])
-        lines.append(tell(said("next_again", call=call), lang))
+        call = " ".join(["  riverpost check", *(f"--only {done.step.id}" for done in course.failed)])
+        lines += [tell(said("next_again"), lang), call]
     return lines
 
 

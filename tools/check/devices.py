@@ -7,9 +7,10 @@ from typing import Any
 
 from gateway.config import Channel, Fusion, Source, Station
 from gateway.level import judged_quantity
-from tools.check.said import Word, listed, said, shown
+from tools.check.said import Both, Word, listed, said, shown
 from tools.check.site import Site
 from tools.check.step import FAIL, LOOK, OK, SKIP, Outcome, Reading, Step, worst
+from tools.replay.phrases import KINDS
 from wire.reading import GOOD, MISSING, QUALITY_NAMES, QUANTITIES
 from wire.registers import RUNS_SAFE
 
@@ -49,7 +50,7 @@ class BoardStep(Step):
             Reading(said("serial"), board["serial"], self.source.serial or ""),
             Reading(said("firmware"), board["version"]),
             Reading(said("slot"), board["slot"], said("limit_slot")),
-            Reading(said("definition"), definition or "—", wanted),
+            Reading(said("definition"), definition or "—", said("as_station_toml") if definition == wanted else wanted),
             *_fared(board),
         ]
         wrong, odd = self._wrong(board, definition, wanted), _odd(board, definition)
@@ -215,9 +216,10 @@ def value_reading(name: str, quantity: str, now: dict[str, Any], limit: Any) -> 
     return Reading(name, shown(quantity, value, datum or None), limit, quantity, value, datum)
 
 
-def _flags(now: dict[str, Any]) -> str:
-    flags = ", ".join(now.get("flags", ()))
-    return f" ({flags})" if flags else ""
+def _flags(now: dict[str, Any]) -> Any:
+    flags = now.get("flags", ())
+    told = [Both(*KINDS[kind]) if kind in KINDS else kind for kind in flags if kind != "missing"]
+    return said("flags", flags=listed(told)) if told else ""
 
 
 def _supply_limit_mv(source: Source) -> int:

@@ -5,6 +5,7 @@ it was asked for. Enter is the safe answer.
 """
 
 import codecs
+import contextlib
 import os
 import re
 import select
@@ -41,7 +42,8 @@ class Terminal(Person):
         tty.setcbreak(self._fd, termios.TCSANOW)
 
     def close(self) -> None:
-        termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
+        with contextlib.suppress(termios.error):  # It may be gone.
+            termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
 
     def skips(self, step: Step) -> Text:
         return ""
@@ -133,7 +135,8 @@ class Terminal(Person):
     def _ask(self, step: Step, prompt: Text, keys: str) -> str:
         """Ask, and say what the keys do: for the line that is drawn anew, or once where that is too short."""
         self._typed = ""
-        termios.tcflush(self._fd, termios.TCIFLUSH)
+        with contextlib.suppress(termios.error):
+            termios.tcflush(self._fd, termios.TCIFLUSH)
         self.screen.prompt(step, prompt)
         hint = tell(said(keys), self.screen.lang)
         if not self.screen.narrow:

@@ -36,9 +36,9 @@ def report(course: Course) -> str:
         _result(course),
         _facts(course, facts),
         _boards(facts["boards"]),
+        _signatures(),
         f"<h2>{_told(said('report_steps'))}</h2>",
         *(_step(number, done, course) for number, done in enumerate(course.done, 1)),
-        _signatures(),
         f"<footer><p>{_told(said('report_note'))}</p><p>{_footer()}</p></footer></main></body></html>\n",
     ]
     return "".join(parts)
@@ -134,8 +134,7 @@ def _plain(text: Text) -> str:
 def _readings(readings: list[Reading], limit: Text) -> str:
     """What was read, each with its limit; the limit of the whole step below."""
     rows = "".join(
-        f"<tr><td>{_plain(one.what)}</td><td>{_plain(one.shown)}</td>"
-        f"<td>{_plain(said('limit_short', limit=one.limit)) if one.limit else ''}</td></tr>"
+        f"<tr><td>{_plain(one.what)}</td><td>{_plain(one.shown)}</td><td>{_plain(one.limit)}</td></tr>"
         for one in readings
     )
     told = f"<p><small>{_told(said('limit_is', limit=limit))}</small></p>" if limit else ""

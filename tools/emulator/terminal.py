@@ -22,17 +22,18 @@ CTRL_C = "\x03"
 
 
 class Terminal:
-    """`riverpost` with `words` in a terminal of so many columns; `seen` is all that it has shown."""
+    """`riverpost` with `words` in a terminal of so many columns; `seen` is all that it has shown, `raw` as it came."""
 
-    def __init__(self, *words: object, columns: int = 80, lang: str = "en_US.UTF-8") -> None:
+    def __init__(self, *words: object, columns: int = 80, lang: str = "en_US.UTF-8", **environment: str) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
         self.seen = ""
+        self.raw = b""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tools", *[str(word) for word in words]],
             cwd=TOP, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            env={**os.environ, "LANG": lang, "LC_ALL": lang, "TERM": "xterm", "COLUMNS": ""},
+            env={**os.environ, "LANG": lang, "LC_ALL": lang, "TERM": "xterm", "COLUMNS": "", **environment},
         )  # fmt: skip
         os.close(slave)
 
@@ -70,5 +71,6 @@ class Terminal:
             data = os.read(self._master, 65_536)
         except OSError:  # The other end is closed: Linux says EIO.
             return False
+        self.raw += data
         self.seen += data.decode(errors="replace")
         return bool(data)
