@@ -98,7 +98,8 @@ def _check(args: argparse.Namespace, config: "Station", plan: "Plan", screen: "S
     _see_that_it_can_be_written(args.report, lang)
     now = station_now.StationNow(config, args.status, lang)
     person = _person(args, plan, screen)
-    handlers = [(number, signal.signal(number, _stop)) for number in (signal.SIGTERM, signal.SIGHUP)]
+    heard = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    handlers = [(number, signal.signal(number, _stop)) for number in heard]  # nohup wants it to go on.
     try:
         site = Site(now, person, args.by or _login(), args.wait, args.polls)
         courses.refuse_other_file(site, lang)
