@@ -6,6 +6,7 @@ line_faults.py): these tests prove that the hints follow from what that model gi
 """
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +16,17 @@ import pytest
 from hil_tests.station_text import station_text
 from hil_tests.test_starts import change
 from tools.emulator.rig import BoardSpec, Rig, SensorSpec
+from tools.emulator.usb_adapter import UsbAdapter
 from tools.emulator.whole import WholeStation
+from tools.failure import PARTS
 
 pytestmark = pytest.mark.long
 
 TOP = Path(__file__).resolve().parents[1]
 RATE = 5.0
 LIMIT_S = 120
+PULLS = 3
+SENT_BYTES = 200  # To the bus by a whole scan of its three devices, at least.
 BOARDS = (BoardSpec("level", ("level",), 11), BoardSpec("rain", ("rain",), 12))
 RADAR = SensorSpec("radar", "radar-60ghz", 21)
 MISSING = BoardSpec("tilt", ("tilt",), 13)
@@ -133,10 +138,27 @@ def test_a_whole_scan_asks_every_address_and_finds_the_same(bus):
     assert found["settings"][0]["asked"] == 247
 
 
-def test_what_is_right_ends_with_0_and_says_what_comes_next(bus):
-    code, found, _ = bus.scan("--addresses", "11,12,21")
+def test_pulled_at_any_moment_the_adapter_is_named_and_the_same_scan_is_right_when_it_is_back(bus):
+    """What is right ends with 0, and is told what comes next."""
+    scan = ("--addresses", "11,12,21")
+    chance = random.Random(11)
+    place = bus.station.read_text()
+    with UsbAdapter(bus.folder / "ttyUSB0", bus.rig.port) as adapter:
+        bus.station.write_text(place.replace(bus.rig.port, str(adapter.path)))
+        for _ in range(PULLS):
+            adapter.unplug_after(chance.randrange(1, SENT_BYTES))
+            code, found, text = bus.scan(*scan)
+            adapter.wait_unplugged()
+            assert (code, found) == (4, {}), text
+            assert "RP-B04" in text
+            assert all(f"\n{part:<8}" in text for part in PARTS["en"][1:])
+            adapter.plug()
+        code, found, text = bus.scan(*scan)
+    bus.station.write_text(place)
+    assert adapter.sent_bytes >= SENT_BYTES
     assert code == 0
     assert set(states(found).values()) == {"ok"}
+    assert "riverpost check" in text
 
 
 def test_a_dry_run_asks_nobody(bus):
