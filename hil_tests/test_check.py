@@ -10,11 +10,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from hil_tests.conftest import started
+from hil_tests.station_text import station_text
+from tools.emulator.rig import BoardSpec, Rig
+from tools.emulator.usb_adapter import UsbAdapter
+from tools.emulator.whole import WholeStation
 from wire.telemetry import EVENT_CODES, MODES
 
 pytestmark = pytest.mark.long
@@ -115,6 +120,18 @@ class Check:
         return (self.folder / "check.out").read_text() + "\n".join(self.prompts)
 
 
+@dataclass
+class Small:
+    """A station of one board, for `Check`."""
+
+    rig: Rig
+    station: WholeStation
+    folder: Path
+
+    def rain(self) -> int | None:
+        return next((one["value"] for one in self.station.status().get("channels", [])), None)
+
+
 def move(rig, prompt: str, tips: int = 5) -> None:
     """What a person does who is asked this: there and back, held until everybody has seen it."""
     if "Lower the probe" in prompt:
@@ -207,7 +224,7 @@ def test_what_is_not_right_is_not_accepted_and_each_step_is_named(site):
     assert site.channel("river")["calibrate"], "the gateway remembers that somebody has to calibrate it"
 
 
-@pytest.mark.parametrize("words", ["river: Read the staff", "rain.rain: Tip the bucket", "smoke.smoke: Press"])
+@pytest.mark.parametrize("words", ["river: Read the staff", "smoke.smoke: Press"])
 def test_ctrl_c_at_any_prompt_leaves_the_mode_as_it_was(site, words):
     def hands(check, prompt):
         if words in prompt:
@@ -238,6 +255,30 @@ def test_a_gateway_that_is_killed_meanwhile_ends_its_mode_by_itself(site):
     site.station.wait_for(lambda: site.station.status().get("mode") == "test", 20, "the mode, kept over the kill")
     site.hurry()
     site.station.wait_for(lambda: site.station.status()["mode"] == "actual", site.real_s(1_800, 20), "its end")
+
+
+def test_an_adapter_that_is_pulled_meanwhile_fails_the_step_and_with_it_back_the_same_check_is_right(tmp_path):
+    """Nobody meets a channel that is not there: the check ends by itself, and puts back the mode."""
+    boards = (BoardSpec("rain", ("rain",), 12),)
+    text = station_text(boards, (), 9600, "8N1").replace('mode = "test"\n', "")
+    text = text.replace("{port}", str(tmp_path / "ttyUSB0"))
+    rig = Rig(tmp_path / "rig", boards, rate=RATE)
+    rig.start()  # Before the gateway: the adapter is on its line.
+    station = WholeStation(tmp_path, rig, text, station_id="HIL01")
+    with UsbAdapter(tmp_path / "ttyUSB0", rig.port) as adapter, station:
+        site = Small(rig, station, tmp_path)
+        station.wait_for(lambda: site.rain() is not None, 30, "values")
+        with Check(site, "--only", "rain", "--wait", "5", answers="", hands=lambda *_: adapter.unplug()) as check:
+            assert check.end() == 1, check.told
+            found = check.found
+        assert (found["result"], found["mode_left"]) == ("not accepted", False)
+        assert "rain.rain/tips" in found["failed"]
+        assert station.status()["mode"] == "actual"
+        adapter.plug()
+        station.wait_for(lambda: site.rain() is not None, 30, "values again")
+        with Check(site, "--only", "rain.rain", answers="", hands=lambda *_: rig.tip("rain", 5, 1_000)) as check:
+            assert check.end() == 0, check.told
+        assert station.status()["mode"] == "actual"
 
 
 @pytest.mark.parametrize("file", ["rigs/emulated-wifi.toml", "rigs/emulated-asleep.toml"])
