@@ -87,8 +87,6 @@ def test_two_empty_boards_and_a_bought_sensor_become_an_accepted_site(tmp_path, 
         "PYTHONUNBUFFERED": "1",
     }
     with BlankBench(bench_folder) as bench:
-        bench.tell(f"board1 gap_mm {GAP_MM}")
-        bench.tell(f"radar gap_mm {GAP_MM}")
         script = subprocess.Popen(
             ["sh", str(COMMANDS)], cwd=tmp_path, env=environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
@@ -104,6 +102,8 @@ def test_two_empty_boards_and_a_bought_sensor_become_an_accepted_site(tmp_path, 
             script.wait()
     assert script.returncode == 0, said
     assert re.search(r"accepted", said)
+    assert "Caiyuanba (CYB01)" in said
+    assert "last reset" not in said, "what a board said of the settings that it did not have yet is no fault"
     assert "check.html" in said
     assert (tmp_path / "check.html").stat().st_size > 0
 

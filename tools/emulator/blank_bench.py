@@ -44,6 +44,8 @@ BENCH = {
     "board1": Wired("a0b765100001", ("level", "gap"), BEND_1),
     "board2": Wired("a0b765100002", ("rain",), BEND_2),
 }
+# One water under both: with the heights that `riverpost site new` proposes it stands below every alarm.
+WATER = ("board1 gap_mm 5000", "radar gap_mm 5000")
 
 
 class BlankBench:
@@ -78,7 +80,8 @@ class BlankBench:
         self.line.start([*head, *arguments], (master, *files))
         for end in lines:
             end.close()
-        self.line.stats()  # It answers: it has started.
+        for words in WATER:  # The line answers: it has started.
+            self.tell(words)
         return self
 
     def _board(self, name: str, wired: Wired, line_end: socket.socket) -> RomBoard:

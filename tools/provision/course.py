@@ -169,8 +169,9 @@ class Course:
         lang, source = self._lang, self._source
         board = phrase("board", lang, name=source.name, title=self._board.title, type=source.board_type)
         unit = {"": "new_unit", self._serial: "same_unit"}.get(self._before, "other_unit")
+        name = self._station.name if lang == "zh" else self._station.name_en
         told = [
-            ("Station", f"{self._station.name} ({self._station.id})"),
+            ("Station", f"{name} ({self._station.id})"),
             ("Board", board),
             ("Serial", phrase(unit, lang, serial=self._serial, before=self._before)),
         ]

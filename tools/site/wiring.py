@@ -39,7 +39,9 @@ class Wiring:
 
     @property
     def title(self) -> str:
-        return self._title("list", id=self.answers["station.id"], name=self.answers["station.name"])
+        english = self.lang == "en" and given(self.answers, "station.name_en")
+        name = self.answers["station.name_en" if english else "station.name"]
+        return self._title("list", id=self.answers["station.id"], name=name)
 
     def _sections(self) -> Iterator[Section]:
         if on_line(self.answers):
