@@ -97,6 +97,7 @@ PHRASES = {
         "the board was not restarted by the cable: tap RESET",
     ),
     "first_words": ("板的第一句话：{text}", "the board's first words: {text}"),
+    "unset_words": ("板已启动，等待配置", "the board has started, and waits for its settings"),
     "Likely": ("可能", "Likely"),
     "Do": ("处理", "Do"),
     "State": ("现状", "State"),

@@ -47,7 +47,7 @@ def following(rows, hints):
 @pytest.mark.parametrize(
     ("definition", "step"),
     [
-        (PLAIN[:16], "riverpost check --station station.toml"),
+        (PLAIN[:16], "start the gateway, then riverpost check --station station.toml"),
         ("ab" * 8, "riverpost provision level --station station.toml"),
     ],
 )

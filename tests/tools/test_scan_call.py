@@ -148,7 +148,7 @@ def test_a_port_that_another_program_has_locked_is_busy(call, port):
         os.close(other)
     assert code == 4
     assert "RP-B01" in text
-    assert "systemctl stop riverpost-gateway" in text
+    assert "systemctl stop NAME" in text
 
 
 def test_a_port_that_this_user_may_not_open_names_the_group(call, tmp_path, monkeypatch):

@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _flash(args: argparse.Namespace, job: "Job", lang: str) -> int:
+    from tools.console import READY
     from tools.faults import fault
     from tools.phrases import facts, phrase
 
@@ -97,7 +98,9 @@ def _flash(args: argparse.Namespace, job: "Job", lang: str) -> int:
     _tell(args, job, label, lang, ready, tested)
     if tested is None:
         raise job.silent()
-    print(phrase("first_words", lang, text=job.words().rpartition("\n")[2]), file=talk)
+    told = job.words().rpartition("\n")[2]
+    unset = not label.station and READY.decode() not in told  # It says so in a traceback, cut off anywhere.
+    print(phrase("unset_words", lang) if unset else phrase("first_words", lang, text=told), file=talk)
     _print_test(tested, lang, talk)
     next_key = "next_scan" if label.station else "next_settings"
     done = phrase("done", lang, seconds=f"{time.monotonic() - began_s:.0f}")

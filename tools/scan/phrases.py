@@ -94,7 +94,10 @@ PHRASES = {
     ),
     "echo": ("适配器回送自己的字节：已去掉", "the adapter hears its own bytes: they were taken off"),
     # What comes next.
-    "next_check": ("riverpost check --station {file}", "riverpost check --station {file}"),
+    "next_check": (
+        "启动网关，再 riverpost check --station {file}",
+        "start the gateway, then riverpost check --station {file}",
+    ),
     "next_provision": (
         "riverpost provision {board} --station {file}",
         "riverpost provision {board} --station {file}",
