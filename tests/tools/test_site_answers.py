@@ -77,6 +77,15 @@ def test_a_bare_number_is_in_the_unit_of_its_question_and_full_width_letters_are
     assert [wrong(check, text) for text in ("201", "1 s", "one", "0.0001 m", "")] == ["amount"] * 5
 
 
+def test_a_port_beside_us_is_kept_with_its_whole_path_and_a_mere_name_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert checks.port("bench/ttyRS485") == f"{tmp_path}/bench/ttyRS485"
+    assert checks.port("/dev/ttyAMA1") == "/dev/ttyAMA1"
+    for name in ("ttyUSB0", "bench/a b", "http://a/b"):
+        with pytest.raises(checks.Wrong):
+            checks.port(name)
+
+
 def test_marks_must_rise_and_the_one_before_is_named():
     given_answers = kept.flat(SMALL) | {"level.1.guarantee": "168 m"}
     with pytest.raises(Failure) as told:

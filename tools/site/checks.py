@@ -1,7 +1,7 @@
 """What an answer must be: each check takes what was typed and gives it as it is kept, or raises `Wrong`.
 
-Rules of this file: a check looks at one answer and at nothing outside of its arguments; full-width letters of a
-Chinese keyboard mean what they look like.
+Rules of this file: a check looks at one answer and at nothing outside of its arguments, but for where we are;
+full-width letters of a Chinese keyboard mean what they look like.
 """
 
 import re
@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from ipaddress import AddressValueError, IPv4Address
 from itertools import pairwise
+from pathlib import Path
 
 from gateway.amounts import DIMENSIONS, AmountError, amount
 from gateway.load_local import SSID_BYTES_MAX
@@ -235,7 +236,10 @@ def rising(count: int, low: str, high: str, example: str) -> Check:
 
 
 def port(text: str) -> str:
-    return _matching(_PORT, plain(text), "port")
+    """One beside us is kept with its whole path: the gateway may be started anywhere."""
+    found = plain(text)
+    beside = "/" in found and "://" not in found and not found.startswith("/")
+    return _matching(_PORT, str(Path(found).absolute()) if beside else found, "port")
 
 
 def path(example: str) -> Check:
