@@ -16,7 +16,7 @@ from gateway.load import load
 from tools.faults import fault
 
 STALE_S = 5.0  # The gateway renews it twice a second.
-
+STATION = Path("station.toml")  # Where nobody says another.
 
 LEVEL_MIN = 3  # From orange on, nobody plays with the sensors of a station.
 BLIND = ("lost", "fault", "storage")  # Rules whose alarms are not about what is measured.
@@ -24,7 +24,7 @@ BLIND = ("lost", "fault", "storage")  # Rules whose alarms are not about what is
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take which station, and where its gateway says how it is."""
-    parser.add_argument("--station", type=Path, metavar="FILE", default=Path("station.toml"), help="its station.toml")
+    parser.add_argument("--station", type=Path, metavar="FILE", default=STATION, help="its station.toml")
     parser.add_argument(
         "--status", type=Path, metavar="FILE", help=f"the gateway's --status file ({STATUS_FOLDER}/STATION.json)"
     )

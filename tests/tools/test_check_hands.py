@@ -1,6 +1,9 @@
 """The steps with hands, answers given before: what moves is seen in the values, or the step fails and says why."""
 
 import json
+import os
+import signal
+from collections.abc import Callable
 
 import pytest
 
@@ -28,6 +31,7 @@ class Hands:
 
     def __init__(self, station: Played, monkeypatch) -> None:
         self.moves = dict(MOVES)
+        self.at: dict[str, Callable[[], None]] = {}  # And what else happens when a step asks for them.
         prompt = Screen.prompt
 
         def asked(screen, step, text):
@@ -35,6 +39,7 @@ class Hands:
             if step.id in self.moves:
                 channel, values = self.moves[step.id]
                 station.coming[channel] = list(values)
+                self.at.get(step.id, lambda: None)()
 
         monkeypatch.setattr(Screen, "prompt", asked)
 
@@ -89,7 +94,7 @@ FAILS = {
 
 
 @pytest.mark.parametrize("name", FAILS)
-def test_what_does_not_follow_is_not_accepted_and_named(played, hands, name):
+def test_what_does_not_follow_is_not_accepted_and_named(played, hands, name, capsys):
     where, move, words = FAILS[name]
     hands.moves[where] = move
     code, found = check(played)
@@ -97,6 +102,8 @@ def test_what_does_not_follow_is_not_accepted_and_named(played, hands, name):
     assert words in step_of(found, where)["said"]["en"]
     assert step_of(found, where)["curve"]["points"]
     assert played.mode == "actual"
+    again = f"riverpost {' '.join(played.arguments)} --only {where}"
+    assert again in capsys.readouterr().out, "the command to look again is this very one"
 
 
 def test_rain_that_would_raise_a_rule_is_told_before_it_is_made(played, hands, capsys):
@@ -107,9 +114,14 @@ def test_rain_that_would_raise_a_rule_is_told_before_it_is_made(played, hands, c
     assert "It raises rain-1h" in asked
 
 
-def test_water_is_poured_where_that_is_wanted(played, hands):
+def test_water_is_poured_where_that_is_wanted_and_under_nohup_a_line_that_breaks_ends_nothing(played, hands):
     hands.moves["rain.rain/tips"] = ("rain.rain", [5_000, 6_000, 7_200])
-    code, found = check(played, ANSWERS, "--pour", "100")
+    hands.at["rain.rain/tips"] = lambda: os.kill(os.getpid(), signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        code, found = check(played, ANSWERS, "--pour", "100")
+    finally:
+        signal.signal(signal.SIGHUP, before)
     assert code == 0
     assert step_of(found, "rain.rain/tips")["said"]["en"] == "16 tips, 3.2 mm"
 

@@ -146,8 +146,8 @@ class Course:
         self.done.append(done)
 
 
-def result_lines(course: Course, report: str, lang: str) -> list[str]:
-    """How it ended, where the report is, what is next."""
+def result_lines(course: Course, report: str, command: str, lang: str) -> list[str]:
+    """How it ended, where the report is, what is next; `command` as it was called."""
     counts = course.counts
     result = said(f"result_{course.result.replace(' ', '_')}")
     facts = {"ok": counts[OK], "look": counts[LOOK], "failed": counts[FAIL], "skipped": counts[SKIP]}
@@ -158,9 +158,9 @@ def result_lines(course: Course, report: str, lang: str) -> list[str]:
     if course.result == ACCEPTED:
         lines.append(tell(said("next_sign"), lang))
     elif course.result == IN_ORDER:
-        lines += [tell(said("next_whole"), lang), "  riverpost check"]
+        lines += [tell(said("next_whole"), lang), f"  {command}"]
     elif course.failed:
-        call = " ".join(["  riverpost check", *(f"--only {done.step.id}" for done in course.failed)])
+        call = " ".join([f"  {command}", *(f"--only {done.step.id}" for done in course.failed)])
         lines += [tell(said("next_again"), lang), call]
     return lines
 
