@@ -42,9 +42,10 @@ def _lines(row: Row, names: int, room: int, lang: str) -> list[str]:
     head = f"{row.address:>5}  {name}" + " " * (names - words.columns(name))
     what, *details = _details(row, lang)
     first, below = "", []
+    between = "，" if lang == "zh" else ", "
     space = room - words.columns(head) - words.columns(state) - 5
     for text in what:
-        longer = f"{first}, {text}" if first else text
+        longer = f"{first}{between}{text}" if first else text
         if not below and words.columns(longer) <= space:
             first = longer
         else:
