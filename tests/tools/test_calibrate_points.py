@@ -220,7 +220,7 @@ def test_voltages_are_read_one_after_another_out_of_what_the_station_shows(stati
         terminal.expect("Put it into test for 1 h?")
         terminal.type("y\r")
         for number, (there, uv) in enumerate(
-            (("0.4", 391_000), ("0.2", 200_000), ("1.1", 1_098_000), ("2.01", 1_976_000)), 1
+            (("3", 0), ("0.4", 391_000), ("0.2", 200_000), ("1.1", 1_098_000), ("2.01", 1_976_000)), 1
         ):
             terminal.expect("Voltage at the terminal AI1 4-20 mA", times=number)
             shown_uv[0] = uv
@@ -230,12 +230,34 @@ def test_voltages_are_read_one_after_another_out_of_what_the_station_shows(stati
         terminal.expect("[y/N]", times=2)
         terminal.type("y\r")
         assert terminal.finish() == 0, terminal.seen
+    assert "A voltage is beyond the converter (0 to 2450.000 mV)" in terminal.seen, "told before it is measured"
     assert "has no value at this voltage" in terminal.seen, "0.2 V is a broken loop, and was asked for again"
     pairs = record(station)["after"]["pairs"]
     assert [there for _, there in pairs] == [400_000, 1_100_000, 2_010_000]
     assert all(abs(shows - uv) < 160 for (shows, _), uv in zip(pairs, (391_000, 1_098_000, 1_976_000), strict=True))
     modes = [(order.kind, MODES[order.mode or 0], order.duration_ms) for order in station.orders]
     assert modes == [("mode", "test", 3_600_000), ("mode", "actual", None)]
+
+
+def test_a_voltage_at_a_terminal_behind_a_divider_is_that_at_the_terminal(station):
+    """Whoever puts 12 V to the supply's terminal says 12 V; the table is the converter's."""
+    shown_mv = [0]
+    station.channels = lambda n: [told("rain.supply", shown_mv[0], raw=shown_mv[0], quantity="supply_mv")]
+    with asked(station, "table", "rain", "--adc", 2) as terminal:
+        terminal.expect("Put it into test for 1 h?")
+        terminal.type("y\r")
+        for number, (there, mv) in enumerate((("27 V", 0), ("3 V", 2_970), ("12", 11_990), ("24", 23_800)), 1):
+            terminal.expect("Voltage at the terminal VIN", times=number)
+            shown_mv[0] = mv
+            terminal.type(f"{there}\r")
+        terminal.expect("Enter: no more")
+        terminal.type("\r")
+        terminal.expect("[y/N]", times=2)
+        terminal.type("y\r")
+        assert terminal.finish() == 0, terminal.seen
+    assert "(0 to 26950.000 mV)" in terminal.seen
+    assert "12000.000 mV / 11 shows 1090.000 mV" in terminal.seen
+    assert record(station)["after"]["pairs"] == [[270_000, 272_727], [1_090_000, 1_090_909], [2_163_636, 2_181_818]]
 
 
 def test_the_water_is_counted_by_the_station_itself(station):

@@ -8,6 +8,7 @@ line, or somebody says that they really are so.
 import argparse
 import contextlib
 from collections.abc import Callable
+from fractions import Fraction
 from functools import partial
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from boards.chips import CHIPS
 from boards.converters import PAIRS_MAX
 from gateway.config import Source
 from tools.calibrate import arithmetic, targets
-from tools.calibrate.boards_now import find_board
+from tools.calibrate.boards_now import find_board, sensors_of
 from tools.calibrate.record import Shown, finish, undo
 from tools.calibrate.rehearsal import in_test
 from tools.calibrate.talk import Session, amount_in
@@ -28,9 +29,25 @@ PAIRS_LEAST = 3
 BENT_UV = 60_000  # Further from the straight line no converter bends.
 OFF_UV = 200_000  # Further from what is there it is another terminal.
 TRIES = 10  # So many voltages may be beyond the sensor before somebody looks closer.
-AGAIN = ("RP-K25", "RP-K28")  # Not steady, no value: the next voltage may be better.
+AGAIN = ("RP-K25", "RP-K28", "RP-K31")  # Not steady, no value, beyond: the next voltage may be better.
 END = -1
 SPREAD_UV = 20_000  # Between the quartiles: the source of the voltage is none, or the wire is loose.
+
+
+class Terminal(NamedTuple):
+    """Where known voltages are put: its name, how many times more there is than at the converter (a supply comes over
+    a divider), and what the converter takes."""
+
+    name: str
+    ratio: Fraction
+    top_uv: int
+
+    def converter_uv(self, put_uv: int) -> int:
+        return round(put_uv / self.ratio)
+
+    @property
+    def top(self) -> str:
+        return _mv(int(self.top_uv * self.ratio))
 
 
 class Pair(NamedTuple):
@@ -56,8 +73,10 @@ def run(session: Session) -> int:
     if session.args.port is None:
         session.look()
     due = session.due()
-    pairs = sorted(_pairs(session, board, ports[number].terminal), key=lambda pair: pair.there_uv)
-    _check(session, pairs, CHIPS[load_board(board.board_type).chip].adc_top_uv)
+    top_uv = CHIPS[load_board(board.board_type).chip].adc_top_uv
+    terminal = Terminal(ports[number].terminal, _ratio(board, number), top_uv)
+    pairs = sorted(_pairs(session, board, terminal), key=lambda pair: pair.there_uv)
+    _check(session, pairs, top_uv)
     table = [[pair.shows_uv, pair.there_uv] for pair in pairs]
     before = session.editor.get(target.spot(targets.PAIRS))
     change = session.say("table_change", count=len(table), before=len(before) if before else session.say("not_set"))
@@ -78,7 +97,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--undo", action="store_true", help="take the last table of this port back")
 
 
-def _pairs(session: Session, board: Source, terminal: str) -> list[Pair]:
+def _ratio(board: Source, number: int) -> Fraction:
+    found = [one.settings for one in sensors_of(board) if one.settings.get("adc") == number]
+    return next((Fraction(one["ratio_permil"], 1_000) for one in found if "ratio_permil" in one), Fraction(1))
+
+
+def _pairs(session: Session, board: Source, terminal: Terminal) -> list[Pair]:
     """The pairs: as they were given, or measured now, one voltage after another."""
     read = amount_in("fine_voltage", "V")
     given = []
@@ -93,17 +117,20 @@ def _pairs(session: Session, board: Source, terminal: str) -> list[Pair]:
         return _measured(session, voltages, terminal, read)
 
 
-def _measured(session: Session, voltages: Voltages, terminal: str, read: Callable[[str], int]) -> list[Pair]:
+def _measured(session: Session, voltages: Voltages, terminal: Terminal, read: Callable[[str], int]) -> list[Pair]:
     """Ask for known voltages until there are enough; Enter ends. One that cannot be read is told, and asked again."""
     pairs: list[Pair] = []
     tries = 0
     while len(pairs) < PAIRS_MAX:
         enough = len(pairs) >= PAIRS_LEAST
-        question = session.say("ask_voltage_or_end" if enough else "ask_voltage", terminal=terminal)
-        there_uv = session.ask(question, "--point", None, partial(_or_end, read) if enough else read)
-        if there_uv == END:
+        question = session.say("ask_voltage_or_end" if enough else "ask_voltage", terminal=terminal.name)
+        put_uv = session.ask(question, "--point", None, partial(_or_end, read) if enough else read)
+        if put_uv == END:
             break
+        there_uv = terminal.converter_uv(put_uv)
         try:
+            if not 0 < there_uv <= terminal.top_uv:
+                raise session.fault("calibrate_beyond", seen=_mv(put_uv), top=terminal.top)
             shows = voltages.read()
             if shows.spread_uv > SPREAD_UV:
                 raise session.fault("calibrate_unsteady", seen=f"{_mv(shows.spread_uv)} > {_mv(SPREAD_UV)}")
@@ -114,7 +141,8 @@ def _measured(session: Session, voltages: Voltages, terminal: str, read: Callabl
             session.tell(failure.text(room()))
             continue
         pair = _pair(shows.uv, shows.spread_uv, shows.of, there_uv)
-        session.facts(("Now", session.say("shows", there=pair.told.there, shows=pair.told.shows)))
+        there = pair.told.there if terminal.ratio == 1 else f"{_mv(put_uv)} / {float(terminal.ratio):g}"
+        session.facts(("Now", session.say("shows", there=there, shows=pair.told.shows)))
         pairs = [other for other in pairs if other.there_uv != there_uv] + [pair]  # Once more is meant instead.
     return pairs
 
