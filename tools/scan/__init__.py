@@ -52,16 +52,18 @@ def _wait_ms(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """0: all as it should be; 1: something to look at. `Failure` where nothing was found, or nothing could be asked."""
     from gateway import words
+    from tools.failure import wrapped
     from tools.scan.call import read_call
     from tools.scan.course import estimate, listed, look
+    from tools.scan.show import width
 
     lang = words.language(args.lang)
     call = read_call(args, lang)
     out = sys.stderr if str(args.json) == "-" else sys.stdout
     for line in listed(call, lang):
-        print(line, file=out, flush=True)
+        print(*wrapped(line, width()), sep="\n", file=out, flush=True)
     if args.dry_run:
-        print(estimate(call, lang), file=out)
+        print(*wrapped(estimate(call, lang), width()), sep="\n", file=out)
         return EXIT_DONE
     return _tell(args, call, look(call, lang), lang)
 
