@@ -125,7 +125,8 @@ def place_of(trace: str) -> str:
         parts = line.split('"')
         if len(parts) == 3 and parts[2].startswith(", line "):
             number = parts[2][len(", line ") :].split(",")[0].strip()
-            place = "%s:%s " % (parts[1].split("/")[-1].split(".")[0], number)
+            file = parts[1].split("/")[-1]  # "sampler" or "wire.row" where it was compiled, else a path.
+            place = "%s:%s " % (file[:-3] if file.endswith(".py") else file.split(".")[-1], number)
     return place
 
 

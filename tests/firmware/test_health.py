@@ -174,6 +174,7 @@ def test_words_are_sixteen_printable_bytes():
 
 def test_the_innermost_line_of_a_traceback_is_the_place():
     assert place_of(TRACE) == "sampler:131 "
+    assert place_of(TRACE.replace("build/firmware/sampler.py", "links.mqtt_client")) == "mqtt_client:131 "
     assert place_of("") == place_of('File "x.py"\n"') == ""
     assert words_of(OSError(5)) == "OSError"
 
