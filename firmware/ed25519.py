@@ -19,6 +19,7 @@ _MASK = (1 << 64) - 1
 _ROUNDS = 80
 _BLOCK_BYTES = 128
 _ROUNDS_A_STEP = 4
+_DIVISORS_END = 21  # Its square, 441, lies above the 80th prime, 409.
 
 
 def verify(key: bytes, message: bytes, signature: bytes):
@@ -41,19 +42,24 @@ def verify(key: bytes, message: bytes, signature: bytes):
 
 def sha512(data: bytes):
     """A generator that returns the digest (FIPS 180-4, 6.4). The stock images have SHA-256 only."""
-    constants, state = [], []
-    for prime in _primes(_ROUNDS):
-        constants.append(_root(prime << 192, 3) & _MASK)
+    state = []
+    # As numbers they would take 2 KB more; in one piece more than a full memory may have side by side.
+    constants = [bytearray(8 * _ROUNDS_A_STEP) for _ in range(0, _ROUNDS, _ROUNDS_A_STEP)]
+    for i, prime in enumerate(_primes(_ROUNDS)):
+        at = 8 * (i % _ROUNDS_A_STEP)
+        constants[i // _ROUNDS_A_STEP][at : at + 8] = (_root(prime << 192, 3) & _MASK).to_bytes(8, "big")
         if len(state) < 8:
             state.append(_root(prime << 128, 2) & _MASK)
-        if len(constants) % _ROUNDS_A_STEP == 0:
+        if i % _ROUNDS_A_STEP == 0:
             yield
     whole = data + b"\x80" + bytes(-(len(data) + 17) % _BLOCK_BYTES) + (8 * len(data)).to_bytes(16, "big")
     for at in range(0, len(whole), _BLOCK_BYTES):
         words = [int.from_bytes(whole[i : i + 8], "big") for i in range(at, at + _BLOCK_BYTES, 8)]
         mixed = list(state)
         for i in range(_ROUNDS):
-            _round(mixed, words, i, constants[i])
+            at_constant = 8 * (i % _ROUNDS_A_STEP)
+            constant = constants[i // _ROUNDS_A_STEP][at_constant : at_constant + 8]
+            _round(mixed, words, i, int.from_bytes(constant, "big"))
             if i % _ROUNDS_A_STEP == 0:
                 yield
         state = [(a + b) & _MASK for a, b in zip(state, mixed)]
@@ -82,13 +88,12 @@ def _turned(word, first, second, third):
 
 def _primes(count):
     """A generator that gives the first `count` primes."""
-    found = []
-    number = 2
-    while len(found) < count:
-        if all(number % prime for prime in found):
-            found.append(number)
-            yield number
+    number = 1
+    for _ in range(count):
         number += 1
+        while not all(number % divisor for divisor in range(2, min(number, _DIVISORS_END))):
+            number += 1
+        yield number
 
 
 def _root(number, degree):

@@ -93,11 +93,19 @@ def board_of(hal, definition: dict, slots, wrong: str = "") -> Board:
     scan_ms = definition["scan_ms"]
     bank = Bank([column[0] for column in columns], sl651, scan_ms, clock, hal.ticks_diff)
     sampler = Sampler(hal, clock, log, bank, kept, guard, drivers, columns, scan_ms, definition["row_s"])
+    _spend()  # The link needs the largest pieces: what came before makes room for it.
     link = _open_link(hal, definition, bank, log, clock, kept)
     update = Update(hal, slots, bank, key_of(definition.get("update_key")), family(), guard.may_write)
     sleeper = _open_sleeper(hal, definition, clock, kept, sampler, bank, link)
     _fill(bank, hal, definition, kept, log)
     return Board(hal, slots, clock, guard, log, kept, bank, sampler, link, update, sleeper)
+
+
+def _spend():
+    from spent import behind_the_sampler
+
+    behind_the_sampler()
+    let_go("spent")
 
 
 def columns_of(names) -> list:

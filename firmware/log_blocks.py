@@ -23,7 +23,7 @@ EDGE_BYTES = 20  # A header, and counters, each with its CRC.
 ROWS_AT = 2 * EDGE_BYTES  # In a block; as much is kept at its end.
 ROW_BYTES_MIN = 19
 _PIECE = 256
-_NUMBERS = 64  # In one piece of memory.
+_NUMBERS = 256  # In one piece of memory.
 
 
 class LogBlocks:
@@ -131,7 +131,7 @@ class LogBlocks:
 
 
 class Numbers:
-    """`count` numbers of 32 bits, at first 0, in pieces: after its start a board has no 4 KB left side by side."""
+    """`count` numbers of 32 bits, at first 0, in pieces: few boards have 4 KB left side by side."""
 
     def __init__(self, count):
         self._pieces = [array("I", bytes(4 * _NUMBERS)) for _ in range(0, count, _NUMBERS)]

@@ -6,14 +6,14 @@ Rules of this file: what only the start needs is loaded for the start alone. A f
 import gc
 import sys
 
-START_GARBAGE_BYTES = 4_096  # Between two collections of the start, so that it leaves few holes behind.
-gc.threshold(START_GARBAGE_BYTES)
+GARBAGE_BYTES = 4_096  # Between two collections of the start, so that it leaves few holes behind.
+gc.threshold(GARBAGE_BYTES)
 
 from board import Board  # noqa: E402 - what is loaded from here on
 from hal import CRASH, open_hal  # noqa: E402
 from health import START, leave_words, words_of  # noqa: E402
 from modules import let_go  # noqa: E402
-from slots import Slots  # noqa: E402
+from slots import SAFE, Slots  # noqa: E402
 
 START_ONLY = ("fitting", "unfit")
 
@@ -22,11 +22,19 @@ def open_board(hal, slots) -> "Board | None":
     """See fitting.opened."""
     from fitting import opened
 
-    try:
-        return opened(hal, slots)
-    finally:
-        let_go(*START_ONLY)
-        gc.threshold(-1)  # From now on only when the memory is full, or a row is made.
+    board = opened(hal, slots)
+    let_go(*START_ONLY)
+    gc.threshold(hal.garbage_bytes)
+    if board is not None:
+        _spend(slots.running == SAFE)
+    return board
+
+
+def _spend(safe):
+    from spent import behind_the_board
+
+    behind_the_board(safe)
+    let_go("spent")
 
 
 def main(argv: list, slot: str = "a", cause: "int | None" = None) -> None:

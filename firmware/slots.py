@@ -20,7 +20,6 @@ SAFE = "safe"
 NAMES = ("a", "b")
 STATE = "/boot"
 MASKS = {"a": 1, "b": 2}
-DEPTH_MAX = 4  # Folders within folders of an application.
 # active slot, mask of the slots that proved themselves, starts that counted, has the other slot failed before it?, mask
 # of the columns that gave nothing when the active slot was put in its place
 FRESH = ("a", 1, 0, False, 0)
@@ -120,7 +119,7 @@ class Slots:
         return "%s/%s" % (self._root, name)
 
     def clear(self, name: str) -> None:
-        """Make `name`, the spare slot, empty. ValueError for another. Cut short, it holds no application either."""
+        """`name`, the spare slot, holds no application from now on. ValueError for another."""
         if name != self.spare:
             raise ValueError("slot %s is in use" % name)
         active, proved, starts, fallen, bad = self._state
@@ -128,10 +127,9 @@ class Slots:
             active = other_than(name)
             starts, fallen = (STARTS_MAX, True) if self.running == SAFE else (0, False)
         self._save((active, proved & ~MASKS[name], starts, fallen, bad))
-        path = self.path(name)
-        if is_there(path + "/" + MAIN):
-            os.remove(path + "/" + MAIN)
-        _empty(path, DEPTH_MAX)
+        main = "%s/%s" % (self.path(name), MAIN)
+        if is_there(main):
+            os.remove(main)
 
     def switch(self, name: str) -> None:
         """The next start tries `name`, the spare slot. ValueError for another, or where there is no application."""
@@ -179,17 +177,3 @@ def is_there(path: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def _empty(path, depth):
-    """Remove all that lies in the folder `path`, if there is one."""
-    if not is_there(path):
-        return
-    for name in os.listdir(path):
-        inside = path + "/" + name
-        if os.stat(inside)[0] & 0x4000:
-            if depth:
-                _empty(inside, depth - 1)
-            os.rmdir(inside)
-        else:
-            os.remove(inside)

@@ -4,17 +4,19 @@ Rules of this file: what takes, proves and writes a package (update_course.py) i
 when something of one lies here since before the start, and its memory is given back when nothing is left of it.
 """
 
+import sys
+
 from modules import let_go
 from slots import is_there
 
 from wire import registers
 from wire.modbus import BUSY, DEVICE_FAILURE, ILLEGAL_VALUE
-from wire.package import COMING, HEADER_BYTES, K_COUNTER, MAGIC, MANIFEST
-from wire.registers import ON_TRIAL, ORDER_DROP, RUNS, UPDATE_IDLE, UPDATE_VERIFYING
+from wire.package import COMING, HEADER_BYTES, K_COUNTER, MAGIC, MANIFEST, NO_MEMORY
+from wire.registers import ON_TRIAL, ORDER_DROP, RUNS, UPDATE_IDLE, UPDATE_REFUSED, UPDATE_VERIFYING
 
 KEY_BYTES = 32
 BEGIN_BYTES = 32  # Of a manifest: its counter stands within.
-LOADED = ("update_course", "update_files", "wire.package")
+LOADED = ("update_course", "update_files", "wire.package_head", "wire.package_rules", "ed25519")
 
 
 class Update:
@@ -33,6 +35,7 @@ class Update:
         self._chip = chip
         self._may_write = may_write
         self._course: "Course" = None  # noqa: F821  # pyright: ignore
+        self._refused = False  # For want of memory; other reasons are the course's to tell.
         self.restart_due = False
         self.counter = counter_in(slots.path(slots.running))
         spare = slots.spare
@@ -48,7 +51,11 @@ class Update:
     @property
     def word(self) -> int:
         """The register update_state."""
-        return self._course.word if self._course else UPDATE_VERIFYING if self._left else UPDATE_IDLE
+        if self._course is not None:
+            return self._course.word
+        if self._refused:
+            return NO_MEMORY << 8 | UPDATE_REFUSED
+        return UPDATE_VERIFYING if self._left else UPDATE_IDLE
 
     @property
     def slot_word(self) -> int:
@@ -61,7 +68,12 @@ class Update:
             return DEVICE_FAILURE
         if self._left:
             return BUSY
-        code = self._opened().take(offset, data)
+        if self._refused:
+            return ILLEGAL_VALUE
+        try:
+            code = self._opened().take(offset, data)
+        except MemoryError:
+            code = self._give_up()
         self._look()
         return code
 
@@ -75,16 +87,25 @@ class Update:
             return ILLEGAL_VALUE
         if not self._may_write():
             return DEVICE_FAILURE
-        return BUSY if self._left else 0  # Whether what is there would have to go is not known yet.
+        if self._left:
+            return BUSY  # Whether what is there would have to go is not known yet.
+        self._refused = False
+        self._tell()
+        return 0
 
     def work(self) -> int:
         """Go on with what is under way, for a little; milliseconds until there is more to do, -1 = nothing is."""
-        if self._left:
-            self._left = False
-            self._opened().resume()
-        if self._course is None:
+        if self._course is None and not self._left:
             return -1
-        wait_ms = self._course.work()
+        wait_ms = -1
+        try:
+            course = self._opened()
+            if self._left:
+                self._left = False
+                course.resume()
+            wait_ms = course.work()
+        except MemoryError:
+            self._give_up()
         self._look()
         return wait_ms
 
@@ -98,11 +119,23 @@ class Update:
 
     def _look(self):
         """Tell how far the package is, and give the memory back where nothing is left of it."""
-        self.restart_due = self._course.restart_due
-        if self._course.idle and not self.restart_due:
-            self._course = None  # pyright: ignore[reportAttributeAccessIssue]
-            let_go(*LOADED)
+        if self._course is not None:
+            self.restart_due = self._course.restart_due
+            if self._course.idle and not self.restart_due:
+                self._close()
         self._tell()
+
+    def _give_up(self):
+        """The memory is too full. A board that only refuses goes on with its work; what is in the slot stays there."""
+        self._close()
+        self._refused = True
+        return DEVICE_FAILURE
+
+    def _close(self):
+        self._course = None  # pyright: ignore[reportAttributeAccessIssue]
+        let_go(*LOADED)
+        if "links.mqtt" not in sys.modules:
+            let_go("wire.cbor")
 
     def _tell(self):
         self._bank.put_long(registers.UPDATE_OFFSET, self.offset)

@@ -2,15 +2,16 @@
 
 Rules of this file: nothing is written before the signature is verified, and nothing while the supply is low. Whatever
 a power cut leaves is gone on with at the next start, or counts as nothing. What takes long is done in steps: `work`
-spends STEP_MS in a turn of the loop, and a step of it takes less.
+spends STEP_MS in a turn of the loop, and a step of it takes less. Of the code that it needs only as much is loaded as
+the step that it is at: first the signature's, then the manifest's, then the files'.
 """
 
 from modules import let_go
-from update_files import Filling, head_in
+from slots import is_there
 
 from wire.modbus import BUSY, DEVICE_FAILURE, ILLEGAL_VALUE
 from wire.package import (
-    HEADER_BYTES,
+    COMING,
     NO_KEY,
     NO_ROOM,
     NO_SLOT,
@@ -18,14 +19,10 @@ from wire.package import (
     NOT_NEWER,
     OTHER_CHIP,
     READ_BACK,
-    SIGNATURE_BYTES,
     WRONG_FILE,
     WRONG_SIGNATURE,
-    PackageError,
-    head_bytes,
-    manifest_of,
-    signed_message,
 )
+from wire.package_head import HEADER_BYTES, SIGNATURE_BYTES, PackageError, head_bytes, signed_message
 from wire.registers import (
     ORDER_DROP,
     ORDER_INSTALL,
@@ -75,8 +72,11 @@ class Course:
 
     def resume(self) -> None:
         """Go on with what lies in the spare slot, if there is anything."""
-        self._head = head_in(self._slots.path(self._slots.spare))
-        if self._head:
+        place = "%s/%s" % (self._slots.path(self._slots.spare), COMING)
+        if is_there(place):
+            with open(place, "rb") as file:
+                self._head = bytearray(file.read())
+            self._head_size = len(self._head)
             self._begin(self._resumed())
 
     def take(self, offset: int, data: bytes) -> int:
@@ -85,10 +85,11 @@ class Course:
             return BUSY
         if self.state == UPDATE_REFUSED or offset > self._have:
             return ILLEGAL_VALUE
-        known = min(len(data), len(self._head) - offset)
-        if known > 0 and data[:known] != bytes(self._head[offset : offset + known]):
+        view = memoryview(data)  # Pieces of it are no copies.
+        known = min(len(view), self._head_size - offset, self._have - offset)
+        if known > 0 and view[:known] != self._known(offset, known):
             return ILLEGAL_VALUE  # Another package than the one that is here.
-        fresh = data[self._have - offset :]
+        fresh = view[self._have - offset :]
         if not fresh or self.state == UPDATE_READY:
             return 0
         if not self._key:
@@ -152,23 +153,33 @@ class Course:
         self.state = UPDATE_RECEIVING
         try:
             for end_of in (_header_end, _head_end):
-                count = max(0, end_of(self._head) - len(self._head))
-                self._head += data[:count]
+                end = end_of(self._head)
+                if len(self._head) < end:  # In one piece at once: one that grows would need two.
+                    head = bytearray(end)
+                    head[: self._have] = self._head[: self._have]
+                    self._head = head
+                    self._head_size = end
+                count = max(0, min(end - self._have, len(data)))
+                self._head[self._have : self._have + count] = data[:count]
+                self._have += count
                 data = data[count:]
-                if len(self._head) < end_of(self._head):
+                if self._have < end:
                     break
             else:
-                self._begin(self._admitted(data))
+                self._begin(self._admitted(bytes(data)))  # Its place is used again.
         except PackageError:
             self._refuse(NOT_A_PACKAGE)
-        self._have = len(self._head)
+
+    def _known(self, at, count):
+        """`count` bytes of the head that is here, from `at` on."""
+        return memoryview(self._head)[at : at + count] if self._head else self._filling.head(at, count)
 
     def _write(self, data):
         filling = self._filling
         if not filling.write(data):
             self._refuse(WRONG_FILE)
             return
-        self._have = len(self._head) + filling.have
+        self._have = self._head_size + filling.have
         if filling.whole:
             self._begin(self._read_back())
 
@@ -189,6 +200,7 @@ class Course:
         yield from self._supply()
         self._slots.clear(self._slots.spare)
         self._filling.begin(self._head)
+        self._head = bytearray()  # It lies in the slot now.
         self.state = UPDATE_RECEIVING
         self._write(rest)
 
@@ -199,25 +211,39 @@ class Course:
 
     def _proved(self):
         """Returns 0 if the head is one that this board may take, and then has a filling; else the reason."""
-        from ed25519 import verify  # 6 KB of memory, for as long as it takes.
-
-        head, signature = self._head[:-SIGNATURE_BYTES], self._head[-SIGNATURE_BYTES:]
-        right = yield from verify(self._key, signed_message(head), bytes(signature))
+        right = yield from self._signed()
         let_go("ed25519")
         if not right:
             return WRONG_SIGNATURE
         try:
-            manifest = manifest_of(head)
+            chip, counter, _, first, count, size = self._summary()
         except PackageError:
             return NOT_A_PACKAGE
-        if manifest.chip != self._chip:
+        let_go("wire.package_rules")
+        if chip != self._chip:
             return OTHER_CHIP
-        if manifest.counter <= self._counter:
+        if counter <= self._counter:
             return NOT_NEWER
         if not self._slots.spare:
             return NO_SLOT
-        self._filling = Filling(self._slots.path(self._slots.spare), manifest)
+        from update_files import Filling
+
+        self._filling = Filling(self._slots.path(self._slots.spare), first, count, size)
         return 0
+
+    # Each of these two loads what it needs, and nothing of that is left when it is done.
+
+    def _signed(self):
+        from ed25519 import verify
+
+        message = signed_message(memoryview(self._head)[:-SIGNATURE_BYTES])
+        right = yield from verify(self._key, message, bytes(self._head[-SIGNATURE_BYTES:]))
+        return right
+
+    def _summary(self):
+        from wire.package_rules import summary_of
+
+        return summary_of(memoryview(self._head)[:-SIGNATURE_BYTES])
 
     def _resumed(self):
         """Go on with what lies in the spare slot since before the start, if it is one that this board may take."""
@@ -231,8 +257,9 @@ class Course:
             self._nothing()  # It stays where it is, as whatever else a spare slot may hold.
             return
         filling = self._filling
+        self._head = bytearray()
         yield from filling.find()
-        self._have = len(self._head) + filling.have
+        self._have = self._head_size + filling.have
         self.state = UPDATE_READY if filling.whole else UPDATE_RECEIVING
 
     def _read_back(self):
@@ -261,9 +288,10 @@ class Course:
         self.state = UPDATE_IDLE
         self.reason = 0
         self._job = None
-        self._head = bytearray()
+        self._head = bytearray()  # Until it is proved and lies in the slot.
+        self._head_size = 0
         # From the moment on when the head is proved.
-        self._filling: "Filling" = None  # pyright: ignore[reportAttributeAccessIssue]
+        self._filling: "Filling" = None  # noqa: F821  # pyright: ignore
         self._have = 0  # Bytes of the package that are here.
 
 

@@ -9,25 +9,31 @@ from hashlib import sha256
 
 from slots import is_there
 
+from wire.cbor import DecodeError, value_at
 from wire.package import COMING, ENTRY, MANIFEST
+from wire.package_rules import PATH_LENGTH_MAX
 
 ENTRY_COMING = "main.new"
 FLUSH_BYTES = 4_096  # Of a file: what a power cut costs at most.
 READ_BYTES = 512
+ENTRY_BYTES_MAX = 1 + 2 + PATH_LENGTH_MAX + 5 + 2 + 32  # Of a file in the manifest: path, bytes, sha256.
 _FOLDER = 0x4000
 
 
 class Filling:
-    """The files of `manifest` below `path`, written one behind the other; `have` bytes of them are there."""
+    """The files that a proved head names, `count` of them from its byte `first` on, written below `path` one behind the
+    other. `have` of their `size` bytes are there. The head lies there too, and is read a file at a time.
+    """
 
-    def __init__(self, path: str, manifest):
+    def __init__(self, path: str, first: int, count: int, size: int):
         self.have = 0
-        self.size = manifest.files_bytes()
+        self.size = size
         self._path = path
-        self._files = manifest.files
+        self._first = first
+        self._count = count
         self._file = None
+        self._now: tuple = ()  # Path, bytes and sha256 of the file that is being written.
         self._entry = ENTRY if is_there(path + "/" + ENTRY) else ENTRY_COMING
-        self._begin(0)
 
     @property
     def whole(self) -> bool:
@@ -36,9 +42,13 @@ class Filling:
     def empty(self):
         """A generator that removes what is there, its main first; one thing a step."""
         self._entry = ENTRY_COMING
-        for place in _inside(self._path):
-            yield
-            _remove(place)
+        for name in (ENTRY, COMING):
+            place = "%s/%s" % (self._path, name)
+            if is_there(place):
+                yield
+                os.remove(place)
+        if is_there(self._path):
+            yield from _emptied(self._path)
 
     def begin(self, head) -> None:
         """Leave `head`, which is signed, in the empty slot: from now on a start goes on here."""
@@ -46,6 +56,13 @@ class Filling:
             os.mkdir(self._path)
         with open("%s/%s" % (self._path, COMING), "wb") as file:
             file.write(head)
+        self._rewind()
+
+    def head(self, at: int, count: int) -> bytes:
+        """`count` bytes of the head from `at` on, as far as it has them."""
+        with open("%s/%s" % (self._path, COMING), "rb") as file:
+            file.seek(at)
+            return file.read(count)
 
     def write(self, data) -> bool:
         """Write `data`, which comes next; what is behind the last file is no part of the package.
@@ -54,7 +71,7 @@ class Filling:
         """
         at = 0
         while at < len(data) and not self.whole:
-            path, size, digest = self._files[self._index]
+            path, size, digest = self._now
             count = min(len(data) - at, size - self._filled, FLUSH_BYTES - self._filled % FLUSH_BYTES)
             piece = data[at : at + count]
             if self._file is None:
@@ -68,7 +85,7 @@ class Filling:
                 self.close()
                 if self._hash.digest() != digest:
                     return False
-                self._begin(self._index + 1)
+                self._step()
             elif self._filled % FLUSH_BYTES == 0:
                 self._file.flush()
         return True
@@ -80,24 +97,28 @@ class Filling:
 
     def find(self):
         """A generator that finds how far an earlier run came, and goes on there."""
-        for path, size, digest in self._files:
+        self._rewind()
+        while not self.whole:
+            path, size, digest = self._now
             yield from self._read(path, size)
             if self._filled < size:
                 break
             if self._hash.digest() != digest:
-                self._begin(self._index)
+                self._again()
                 break
             self.have += size
-            self._begin(self._index + 1)
+            self._step()
         self.have += self._filled
 
     def read_back(self):
         """A generator that returns whether the flash gives back what was to be written."""
-        for index, (path, size, digest) in enumerate(self._files):
-            self._begin(index)
+        self._rewind()
+        for _ in range(self._count):
+            path, size, digest = self._now
             yield from self._read(path, size)
             if self._filled != size or self._hash.digest() != digest:
                 return False
+            self._step()
         return True
 
     def complete(self) -> None:
@@ -118,8 +139,26 @@ class Filling:
             if is_there(place):
                 os.remove(place)
 
-    def _begin(self, index):
-        self._index = index
+    def _rewind(self):
+        """The first file is the next."""
+        self._left = self._count
+        self._at = self._first
+        self._step()
+
+    def _step(self):
+        """Go on to the next file; behind the last there is none."""
+        if self._left:
+            self._left -= 1
+            try:
+                entry, size = value_at(self.head(self._at, ENTRY_BYTES_MAX), 0, 2)
+            except DecodeError:
+                raise OSError("the flash gives back another manifest")
+            self._now = entry  # pyright: ignore[reportAttributeAccessIssue]
+            self._at += size
+        self._again()
+
+    def _again(self):
+        """Nothing is there of this file."""
         self._filled = 0
         self._hash = sha256()
 
@@ -153,32 +192,14 @@ class Filling:
                 yield
 
 
-def head_in(path: str) -> bytearray:
-    """What `begin` left below `path`; empty if nothing."""
-    place = "%s/%s" % (path, COMING)
-    if not is_there(place):
-        return bytearray()
-    with open(place, "rb") as file:
-        return bytearray(file.read())
-
-
-def _inside(path):
-    """Places of all that lies below `path`, in the order in which it is to be removed."""
-    if not is_there(path):
-        return []
-    files, folders = [], [path]
-    for folder in folders:
-        for name in os.listdir(folder):
-            place = folder + "/" + name
-            (folders if os.stat(place)[0] & _FOLDER else files).append(place)
-    first = [path + "/" + ENTRY, path + "/" + COMING]
-    return (
-        [place for place in first if place in files] + [place for place in files if place not in first] + folders[:0:-1]
-    )
-
-
-def _remove(place):
-    if os.stat(place)[0] & _FOLDER:
-        os.rmdir(place)
-    else:
-        os.remove(place)
+def _emptied(folder):
+    """A generator that removes what is in `folder`, one thing a step."""
+    for name in os.listdir(folder):
+        place = folder + "/" + name
+        if os.stat(place)[0] & _FOLDER:
+            yield from _emptied(place)
+            yield
+            os.rmdir(place)
+        else:
+            yield
+            os.remove(place)

@@ -175,6 +175,7 @@ UPDATE_REASONS = {
     "board 7": ("采集板：存储空间不足", REASONS[7]),
     "board 8": ("采集板：文件与清单不符", REASONS[8]),
     "board 9": ("采集板：写入后读回不符", REASONS[9]),
+    "board 10": ("采集板：内存不足", REASONS[10]),
 }
 
 # Alarm level: (shape, character, word) in each language; more corners = worse.

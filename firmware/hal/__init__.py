@@ -14,6 +14,8 @@ wdt_feed()                       the watchdog runs from the hal's making on, and
 sleep(ms) awake_ms()             deep sleep, where the chip has it; ends in a start that sees DEEP_SLEEP, and then so
                                  many ms since it woke
 unique_id() random(n) reset(cause) reset_cause() free_heap() report(message)
+garbage_bytes                    between two collections behind the start, so that what is free stays in one piece; -1:
+                                 only where the memory is full, or a row is made
 root                             folder of what the board has as files: "" on a real one
 use(definition)                  take ports and link of board.json; whatever is wrong with them, it may be called again
 

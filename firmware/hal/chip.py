@@ -239,7 +239,7 @@ class PinOut:
 
 
 class ChipHal:
-    """One board. `on_stats` is what a rig would ask; nobody does here.
+    """One board. `board`: what it works for; only a rig looks at it.
 
     rp2.Hal and esp32.Hal give what differs: kept memory, the `cause` of this start, and `parts`: what makes an "adc"
     and a "counter" of pins, an "spi" of number and pins, the "log"'s flash of its blocks.
@@ -248,7 +248,7 @@ class ChipHal:
     def __init__(self, root: str, keep, cause: int, parts: dict):
         self.root = root
         self.keep = keep
-        self.on_stats = dict
+        self.board = None
         self._cause = cause
         self._make = parts
         self._ports = {}

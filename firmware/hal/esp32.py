@@ -55,6 +55,8 @@ class SoftBus(Bus):
 class Hal(ChipHal):
     """One board."""
 
+    garbage_bytes = 4_096
+
     def __init__(self, root: str, cause: "int | None"):
         keep = open_keep([])
         if cause is None:

@@ -6,15 +6,13 @@ nothing here blocks except `wait`, and the start, which waits for the clock.
 """
 
 import gc
-import json
 import os
 import select
 import sys
 import time
 
-from hal import DEEP_SLEEP, POWER, RESET, WATCHDOG
+from hal import DEEP_SLEEP, POWER, WATCHDOG
 from hal.posix_flash import SUPPLY, FileFlash, cause_of_start, open_keep
-from hal.posix_net import Net
 from hal.posix_pins import Adc, Counter, PinIn, PinOut, Spi, Uart
 from hal.posix_watchdog import WATCHDOG as ALARM
 
@@ -24,12 +22,9 @@ WDT_MS = 8_000  # A Pico's watchdog reaches 8.3 s.
 WDT_REAL_US = 400_000  # A machine that is busy for so long has hung nobody, however fast the station's clock runs.
 START_LIMIT_MS = 10_000  # Real time.
 WAIT_REAL_MS_MAX = 1_000
-REPORT_LIMIT_MS = 2_000  # Real time for which the rig may leave its end unread.
-CONTROL_LINE_MAX = 65_536
-CONTROL_READ_BYTES = 512  # In one piece; the rest wakes the loop again.
 HUNG_UP_WAIT_MS = 5
 PAUSE_REAL_US = 8_000  # Processes on one machine hand bytes on in spurts; a real line knows no such gaps.
-EXIT_ORDERLY, EXIT_RESET, EXIT_WATCHDOG, EXIT_SLEEP, EXIT_POWER_CUT = 0, 10, 11, 12, 13
+EXIT_RESET, EXIT_WATCHDOG, EXIT_SLEEP, EXIT_POWER_CUT = 10, 11, 12, 13
 __all__ = ["Hal", "arm", "cause_of_start", "open_keep", "restart_later"]
 
 arm = ALARM.arm  # Starts the watchdog, before there is a hal.
@@ -91,44 +86,34 @@ class Bus:
 
 
 class Hal:
-    """One board process. `on_stats` is set by main: a call that gives the counters as a dict."""
+    """One board process. `board`: what it works for, as soon as there is one."""
+
+    garbage_bytes = 4_096  # As an ESP32.
 
     def __init__(self, root, bus_stream, control_stream, flash_path, keep, serial):
         self.root = root
         self.rate_milli = 1000
-        self.on_stats = dict
+        self.board = None
         self.keep = keep
         self._serial = serial
         self._flash_path = flash_path
-        self._flash = None
+        self.flash = None
         SUPPLY.on_cut = self._power_cut
-        self._control = control_stream
-        self._line = b""
         self._parts = {}
-        self._woke_ms = None
-        self._hung = ""  # Where the program hangs when it comes there: "loop", "start", "link", "scan".
-        self._base_ms = None
+        self.woke_ms = None
+        self.hung = ""  # Where the program hangs when it comes there: "loop", "start", "link", "scan".
+        self._control: "Control" = None  # pyright: ignore
+        self._base_ms: int = None  # pyright: ignore[reportAttributeAccessIssue] - until the rig has told it.
         self._real_us = 0
         self._bus = Bus(bus_stream, self)
         self._bus_stream = bus_stream
         self._poller = select.poll()
-        self._net = Net(self._poller, monotonic_us)
-        self._poller.register(control_stream, select.POLLIN)
-        self._handlers = {
-            "clock": self._on_clock,
-            "net_rate": self._net.set_rate,
-            "woke": self._on_woke,
-            "adc": self._on_adc,
-            "edges": self._on_edges,
-            "edges_at": self._on_edges_at,
-            "uart": self._on_uart,
-            "spi": self._on_spi,
-            "pin": self._on_pin,
-            "cut": self._on_cut,
-            "reset": self._on_reset,
-            "hang": self._on_hang,
-            "ask": self._on_ask,
-        }
+        self._net = None
+        if control_stream is not None:
+            from hal.posix_control import Control
+
+            self._control = Control(self, control_stream)
+            self._poller.register(control_stream, select.POLLIN)
         self._wait_for_clock()
         self._fed_ms = self.ticks_ms()
         self._fed_us = monotonic_us()
@@ -149,7 +134,7 @@ class Hal:
 
     def use(self, definition: dict) -> None:
         """Ports and line are what the rig gave; the log may get another size."""
-        self._flash = None
+        self.flash = None
 
     # Time
 
@@ -175,8 +160,8 @@ class Hal:
             real_ms = min((ms * 1000 + self.rate_milli - 1) // self.rate_milli, WAIT_REAL_MS_MAX)
         hung_up = False
         for stream, event in self._poller.ipoll(real_ms):
-            if stream is self._control:
-                self._pump()
+            if self._control is not None and stream is self._control.stream:
+                self._control.pump()
             elif stream is self._bus_stream and event & ~select.POLLIN:
                 hung_up = True
         self.hang_if("loop")
@@ -188,7 +173,11 @@ class Hal:
     def bus(self) -> Bus:
         return self._bus
 
-    def net(self) -> Net:
+    def net(self):
+        if self._net is None:
+            from hal.posix_net import Net  # A board on RS-485 does not pay for it.
+
+            self._net = Net(self._poller, monotonic_us)
         return self._net
 
     def uart(self, number: int) -> Uart:
@@ -214,9 +203,9 @@ class Hal:
         if name != "log":
             raise KeyError(name)
         self.hang_if("start")
-        if self._flash is None:
-            self._flash = FileFlash(self._flash_path, blocks)
-        return self._flash
+        if self.flash is None:
+            self.flash = FileFlash(self._flash_path, blocks)
+        return self.flash
 
     # The board itself
 
@@ -242,7 +231,7 @@ class Hal:
 
     def awake_ms(self) -> int:
         """Milliseconds since the wake that led to this start; 0 where it was another cause."""
-        return 0 if self._woke_ms is None else max(0, self._station_ms() - self._woke_ms)
+        return 0 if self.woke_ms is None else max(0, self.station_ms() - self.woke_ms)
 
     def wdt_feed(self) -> None:
         """What comes too late, by real time while the start goes on, has been bitten."""
@@ -254,7 +243,7 @@ class Hal:
 
     def hang_if(self, place: str) -> None:
         """Where the rig wants the program to hang: nothing happens until the watchdog bites."""
-        if self._hung != place:
+        if self.hung != place:
             return
         left_ms = WDT_MS - self.ticks_diff(self.ticks_ms(), self._fed_ms)
         if left_ms > 0:
@@ -265,116 +254,26 @@ class Hal:
         return gc.mem_free()
 
     def report(self, message: dict) -> None:
-        """Tell the rig, with the station's time; on a real board nobody listens. OSError if it is not read in
-        REPORT_LIMIT_MS.
-        """
-        message["at"] = self._station_ms()
-        line = json.dumps(message).encode() + b"\n"
-        deadline_us = monotonic_us() + REPORT_LIMIT_MS * 1000
-        while line:
-            sent = self._control.write(line) or 0
-            line = line[sent:]
-            if line:
-                if monotonic_us() > deadline_us:
-                    raise OSError("the rig does not read")
-                time.sleep_ms(1)
+        """Tell the rig, with the station's time; on a real board nobody listens. OSError if it is not read."""
+        if self._control is not None:
+            message["at"] = self.station_ms()
+            self._control.report(message)
 
-    # Control messages
-
-    def _pump(self):
-        try:
-            chunk = self._control.read(CONTROL_READ_BYTES)
-        except OSError:  # Reset by the other end.
-            chunk = b""
-        if chunk is None:
-            return
-        if not chunk:
-            sys.exit(EXIT_ORDERLY)  # The rig is gone, and with it the world of this board.
-        lines = (self._line + chunk).split(b"\n")
-        self._line = lines[-1]
-        if len(self._line) > CONTROL_LINE_MAX:
-            self._line = b""
-            self.report({"error": "control line longer than %d bytes" % CONTROL_LINE_MAX})
-        for line in lines[:-1]:
-            self._obey(line)
-
-    def _obey(self, line):
-        try:
-            message = json.loads(line)
-            for key in message:
-                self._handlers[key](message[key])
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            self.report({"error": "%s: %r" % (line, error)})
-
-    def _on_clock(self, clock):
-        station_ms, real_us, rate_milli = clock
+    def set_clock(self, station_ms: int, real_us: int, rate_milli: int) -> None:
+        """The station's clock shows `station_ms` at `real_us` of the machine's, and goes so much faster. ValueError."""
         if rate_milli <= 0:
             raise ValueError("rate must be above 0")
         if self._base_ms is None:
-            self._offset_ms = TICKS_PERIOD - WRAP_LEAD_MS - station_ms
-        self._base_ms = station_ms + self._offset_ms
+            self.offset_ms = TICKS_PERIOD - WRAP_LEAD_MS - station_ms
+        self._base_ms = station_ms + self.offset_ms
         self._real_us = real_us
         self.rate_milli = rate_milli
 
-    def _on_woke(self, station_ms):
-        self._woke_ms = int(station_ms)
-
-    def _on_adc(self, inputs):
-        for number in inputs:
-            self.adc(int(number)).uv = inputs[number]
-
-    def _on_edges(self, counters):
-        now = self.ticks_ms()
-        for number in counters:
-            for ms_before in counters[number]:
-                self.counter(int(number)).feed((now - ms_before) & (TICKS_PERIOD - 1))
-
-    def _on_edges_at(self, counters):
-        """Edges by the station's clock: exact also where this process reads several messages late and together."""
-        for number in counters:
-            for station_ms in counters[number]:
-                self.counter(int(number)).feed((station_ms + self._offset_ms) & (TICKS_PERIOD - 1))
-
-    def _on_uart(self, ports):
-        for number in ports:
-            self.uart(int(number)).feed(bytes.fromhex(ports[number]))
-
-    def _on_spi(self, buses):
-        for number in buses:
-            self.spi(int(number)).state.update(buses[number])
-
-    def _on_pin(self, pins):
-        for name in pins:
-            self.pin_in(name).level = pins[name]
-
-    def _on_cut(self, cut):
-        SUPPLY.cut_after(cut["ops"], cut.get("part_permil", 0))
-
-    def _on_reset(self, _):
-        self.reset(RESET)
-
-    def _on_hang(self, place):
-        if place not in ("loop", "start", "link", "scan", "deaf"):
-            raise ValueError("hangs in loop, start, link or scan, or is deaf")
-        self._hung = place
-        self._bus.deaf = place == "deaf"
-
-    def _on_ask(self, what):
-        if what != "stats":
-            raise ValueError("can only be asked for stats")
-        stats = self.on_stats()
-        if self._flash is not None:
-            stats["erases"] = self._flash.erases
-            stats["programs"] = self._flash.programs
-        stats["flash_ops"] = SUPPLY.ops  # Of log and files.
-        stats["heap_free"] = self.free_heap()
-        stats["bus_errors"] = self._bus.errors
-        self.report({"stats": stats})
+    def station_ms(self) -> int:
+        """What the station's clock shows."""
+        return self._base_ms - self.offset_ms + (monotonic_us() - self._real_us) * self.rate_milli // 1_000_000
 
     # Start and end
-
-    def _station_ms(self):
-        return self._base_ms - self._offset_ms + (monotonic_us() - self._real_us) * self.rate_milli // 1_000_000
 
     def _wait_for_clock(self):
         deadline_us = monotonic_us() + START_LIMIT_MS * 1000
@@ -382,7 +281,7 @@ class Hal:
             if monotonic_us() > deadline_us:
                 raise OSError("no clock from the rig")
             for _ in self._poller.ipoll(100):
-                self._pump()
+                self._control.pump()
 
     def _part(self, kind, number, make):
         key = (kind, number)

@@ -33,6 +33,8 @@ def cause_of_start(keep: Keep) -> int:
 class Hal(ChipHal):
     """One board."""
 
+    garbage_bytes = -1  # While this port collects it loses what comes on the line, and it has memory enough.
+
     def __init__(self, root: str, cause: "int | None"):
         keep = Keep()
         if cause is None:

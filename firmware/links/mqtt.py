@@ -16,8 +16,9 @@ RESEND_MS = 5_000  # Time of the network, as all link time-outs; doubled each ti
 RESEND_MAX_MS = 60_000
 LESS_MS = 1_000  # So soon where a gateway says that it has less than was known: a new card, or a second gateway.
 WAY_MS_MAX = 3_000  # A time that was longer under way (there and back) is not taken.
-MESSAGE_BYTES = 1_536
-NOW_BYTES_MAX = 400
+DEATH_BYTES = 16  # The encoder's own buffer; all other messages are written where they are sent from.
+STATE_BYTES_MAX = 80
+NOW_BYTES_MAX = 400  # Of a message without its rows.
 AT_BYTES_MAX = 48
 UPDATE_PAUSE_MS = 10_000  # A gateway that sends a package asks for no longer pause than this.
 SENDS_MAX = 4  # Messages in one turn.
@@ -47,14 +48,12 @@ class Mqtt:
         self._rows_topic, self._state_topic, self._ack_topic, self._update_topic, self._at_topic = topics
         self._definition = b""
         self._boot = 0
-        self._encoder = Encoder(MESSAGE_BYTES)
-        self._rows = bytearray(local.ROWS_BYTES_MAX)
-        self._view = memoryview(self._rows)
+        self._encoder = Encoder(DEATH_BYTES)
         address = (link["host"], link["port"])
-        self._client = Client(hal, self._net, address, "rp-" + serial, link)
-        self._client.on_message = self._heard
+        self.client = Client(hal, self._net, address, "rp-" + serial, link)
+        self.client.on_message = self._heard
         death = bytes(self._encoder.encode({local.K_MAJOR: local.MAJOR, local.K_ALIVE: False}))
-        self._client.hear(self._ack_topic, self._state_topic, death)
+        self.client.hear(self._ack_topic, self._state_topic, death)
         self._update: "Update" = None  # noqa: F821  # pyright: ignore
         self._at_code = 0  # What is to be answered to what came of a package; None = nothing.
         self._at_told = None
@@ -72,7 +71,7 @@ class Mqtt:
     def serve_update(self, update) -> None:
         """Take packages and orders for `update` (update.Update)."""
         self._update = update
-        self._client.also_hear(self._update_topic)
+        self.client.also_hear(self._update_topic)
 
     def identify_as(self, definition: bytes, boot: int) -> None:
         """What the birth tells: the first 8 bytes of the definition's hash, and the count of starts."""
@@ -89,7 +88,7 @@ class Mqtt:
 
     def poll(self, now: int) -> None:
         """Take what came by ticks `now`, and send what there is."""
-        client = self._client
+        client = self.client
         client.poll()
         if not client.up:
             self._born = False
@@ -108,7 +107,7 @@ class Mqtt:
 
     def wait_ms(self) -> int:
         """0 while something is to be told; else -1: bytes wake the loop, and each scan looks at the time-outs."""
-        return 0 if self._client.room(NOW_BYTES_MAX) and (self._scan or not self._born) else -1
+        return 0 if self.client.room(NOW_BYTES_MAX) and (self._scan or not self._born) else -1
 
     def fill(self, bank) -> None:
         """The bank has no counters of this link: nobody reads it but this."""
@@ -123,7 +122,7 @@ class Mqtt:
     @property
     def failures(self) -> int:
         """Connections that ended, or never came about."""
-        return self._client.failures
+        return self.client.failures
 
     def handed_over(self) -> bool:
         """A gateway has every row, and the now-values are said."""
@@ -140,29 +139,21 @@ class Mqtt:
 
     def settled(self) -> bool:
         """All that was said is at the broker."""
-        return self._client.settled()
+        return self.client.settled()
 
     def leave(self) -> None:
         """Take leave of the broker: it is not lost."""
-        self._client.leave()
+        self.client.leave()
         self._born = False
 
-    def stats(self) -> dict:
-        """Counters for the rig."""
-        client = self._client
-        return {
-            "messages": self.messages,
-            "acks": self.acks,
-            "acks_refused": self.refused,
-            "resent": self.resent,
-            "connects": client.connects,
-            "losses": client.losses,
-            "broker_refused": client.refused,
-            "skipped": client.skipped,
-            "up": client.up,
-        }
-
     # What goes
+
+    def _publish(self, topic, message, retain):
+        """Send `message`; False if there is no room now."""
+        if not self.client.room(len(topic) + STATE_BYTES_MAX):
+            return False
+        self._encoder.use(self.client.place(topic))
+        return self.client.publish(topic, len(self._encoder.encode(message)), retain)
 
     def _say_state(self, next_ms=0):
         log = self._log
@@ -177,12 +168,12 @@ class Mqtt:
         }
         if next_ms:
             message[local.K_NEXT_MS] = min(next_ms, local.NEXT_MS_MAX)
-        return self._client.publish(self._state_topic, self._encoder.encode(message), True)
+        return self._publish(self._state_topic, message, True)
 
     def _say_at(self):
         """Where a package is, if that is not what was told last, or something was asked."""
         update = self._update
-        if update is None or not self._client.room(len(self._at_topic) + AT_BYTES_MAX):
+        if update is None or not self.client.room(len(self._at_topic) + AT_BYTES_MAX):
             return
         at = (update.offset, update.word, update.slot_word)
         if self._at_code is None and at == self._at_told:
@@ -197,7 +188,7 @@ class Mqtt:
             local.K_SLOT: at[2],
             local.K_VERSION: VERSION,
         }
-        if self._client.publish(self._at_topic, self._encoder.encode(message), True):
+        if self._publish(self._at_topic, message, True):
             self._at_code = None
             self._at_told = at
 
@@ -208,7 +199,7 @@ class Mqtt:
         if not (rows or self._scan):
             return False
         size = len(self._rows_topic) + NOW_BYTES_MAX + (local.ROWS_BYTES_MAX if rows else 0)
-        if not self._client.room(size):
+        if not self.client.room(size):
             return False
         clock = self._clock
         message = {
@@ -223,8 +214,10 @@ class Mqtt:
             message[local.K_UNIX_MS] = clock.unix_s * 1000 + clock.unix_ms
         if self._scan:
             message[local.K_NOW] = self._bank.slots(now)
-        last = self._add_rows(message) if rows else 0
-        if not self._client.publish(self._rows_topic, self._encoder.encode(message)):
+        last = 0
+        if rows:  # They are read to the end of the place, from where the message takes them to where they belong.
+            last = self._add_rows(message, self.client.place(self._rows_topic)[-local.ROWS_BYTES_MAX :])
+        if not self._publish(self._rows_topic, message, False):
             return False
         self._scan = False
         self.messages += 1
@@ -235,16 +228,16 @@ class Mqtt:
             self._next = last + 1
         return True
 
-    def _add_rows(self, message):
-        """Put the rows from `_next` on into `message`; the last seq that it then speaks of."""
-        _, used = self._log.read(self._next, self._view, 0, len(self._rows))
+    def _add_rows(self, message, view):
+        """Put the rows from `_next` on into `view` and `message`; the last seq that it then speaks of."""
+        _, used = self._log.read(self._next, view, 0, len(view))
         message[local.K_FIRST] = self._next
-        message[local.K_ROWS] = bytes(self._view[:used])
+        message[local.K_ROWS] = view[:used]
         last = self._log.head
         at = 0
         while at < used:
-            last = int.from_bytes(self._view[at + 2 : at + 6], "big")
-            at += self._rows[at]
+            last = int.from_bytes(view[at + 2 : at + 6], "big")
+            at += view[at]
         return last
 
     def _go_back(self):

@@ -101,16 +101,26 @@ class Client:
         free = len(self._tx) - CONTROL_BYTES - (self._end - self._start)
         return self.state == UP and len(self._flight) < IN_FLIGHT_MAX and size + 9 <= free
 
-    def publish(self, topic: bytes, payload, retain: bool = False) -> bool:
-        """Send at quality 1; False if there is no room now. Whether it arrived is for the other side to say."""
-        if not self.room(len(topic) + len(payload)):
+    def place(self, topic: bytes) -> memoryview:
+        """Where the payload of a message of `topic` may be written, for `publish` to find it there: nothing is copied.
+        Ask for `room` before.
+        """
+        self._make_room()
+        return self._tx_view[self._end + 1 + _LENGTH_BYTES_MAX + 4 + len(topic) :]
+
+    def publish(self, topic: bytes, size: int, retain: bool = False) -> bool:
+        """Send the `size` bytes that stand in `place` at quality 1; False if there is no room now. Whether they arrived
+        is for the other side to say.
+        """
+        if not self.room(len(topic) + size):
             return False
+        payload = self.place(topic)[:size]
         self._last_id = self._last_id % 0xFFFF + 1
         self._flight.append((self._last_id, self._net.ticks_ms()))
-        self._begin(_PUBLISH | 2 | retain, 2 + len(topic) + 2 + len(payload))
+        self._begin(_PUBLISH | 2 | retain, 2 + len(topic) + 2 + size)
         self._string(topic)
         self._word(self._last_id)
-        self._raw(payload)
+        self._raw(payload)  # Two or three bytes further to the front.
         try:
             self._flush()
         except OSError:
@@ -287,10 +297,7 @@ class Client:
 
     def _begin(self, head, length):
         """The fixed header of a packet; the caller has looked that it fits, or it is one of the small ones."""
-        if self._start:
-            left = self._end - self._start
-            self._tx_view[:left] = self._tx_view[self._start : self._end]
-            self._start, self._end = 0, left
+        self._make_room()
         if self._end + length + 1 + _LENGTH_BYTES_MAX > len(self._tx):
             raise OSError("no room: the broker takes nothing")
         self._byte(head)
@@ -300,6 +307,13 @@ class Client:
             self._byte(byte | 0x80 if length else byte)
             if not length:
                 return
+
+    def _make_room(self):
+        """Let what has not left yet begin at the front."""
+        if self._start:
+            left = self._end - self._start
+            self._tx_view[:left] = self._tx_view[self._start : self._end]
+            self._start, self._end = 0, left
 
     def _byte(self, byte):
         self._tx[self._end] = byte
@@ -314,7 +328,7 @@ class Client:
         self._raw(data)
 
     def _raw(self, data):
-        self._tx[self._end : self._end + len(data)] = data
+        self._tx_view[self._end : self._end + len(data)] = data
         self._end += len(data)
 
     def _flush(self):

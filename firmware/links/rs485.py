@@ -128,18 +128,6 @@ class Rs485:
         bank.put(registers.BUS_REQUESTS, self.requests)
         bank.put(registers.BUS_REOPENED, self.reopened)
 
-    def stats(self) -> dict:
-        """Counters for the rig."""
-        receiver = self.receiver
-        return {
-            "requests": self.requests,
-            "exceptions": self.exceptions,
-            "crc_errors": receiver.crc_errors,
-            "dropped": receiver.dropped,
-            "twins": receiver.twins,
-            "reopened": self.reopened,
-        }
-
     def poll(self, now: int) -> None:
         """Take what came on the line by ticks `now`, and answer."""
         self._now = now
@@ -300,7 +288,7 @@ class Rs485:
         file, record = _word(request, start + 4), _word(request, start + 6)
         if request[start + 3] != FILE_REFERENCE or file != UPDATE_FILE or record > RECORD_MAX:
             return -ILLEGAL_ADDRESS
-        code = self._update.take(record * UPDATE_CHUNK, bytes(request[start + 10 : start + 3 + count]))
+        code = self._update.take(record * UPDATE_CHUNK, memoryview(request)[start + 10 : start + 3 + count])
         return -code if code else self._echo(request, start, 3 + count)
 
     def _identify(self, request, start, _length):

@@ -1,5 +1,6 @@
 """What hal/esp32 keeps, and a whole board on it, one check a function (see fake_esp32/bench.py)."""
 
+import modules
 from bench import DEFINITION, again, expect, hal_of, raises, run
 from fitting import board_of as fitted
 from hal import BROWN_OUT, DEEP_SLEEP, NOT_KNOWN, POWER, RESET, WATCHDOG
@@ -8,11 +9,13 @@ from hal.esp32 import Hal
 from hal.esp32_flash import Flash
 from hal.esp32_keep import KEEP_BYTES_MAX
 from slots import Slots
+from stats import stats_of
 from world import BLOCK_BYTES, WORLD, Restart
 
 from wire.modbus import crc16
 from wire.registers import NOW_SLOTS, SLOT_REGISTERS
 
+modules.KEPT_ALIVE = True  # More than one board is made here.
 MEASURED = [5_000, 600, 11_000]  # mm of head at 12 mA, um of rain after three tips, mV of supply.
 RAIN, LEVEL, VIN = 33, 34, 39
 
@@ -170,9 +173,9 @@ def a_board_measures_answers_and_logs_across_the_wrap_of_its_ticks():
     expect(crc16(uart.sent, len(uart.sent)), 0)
     slots = [uart.sent[3 + 2 * SLOT_REGISTERS * i :] for i in range(len(MEASURED))]
     expect([int.from_bytes(slot[:4], "big") for slot in slots], MEASURED)
-    stats = board.stats()
+    stats = stats_of(board)
     expect((stats["head"] >= 1, stats["scans_skipped"], stats["sensor_errors"]), (True, 0, 0))
-    expect([board._log.last_value(i) for i in range(len(MEASURED))], MEASURED)
+    expect([board.log.last_value(i) for i in range(len(MEASURED))], MEASURED)
 
 
 def a_board_goes_on_with_its_log_after_a_reset():
@@ -180,11 +183,11 @@ def a_board_goes_on_with_its_log_after_a_reset():
     board = board_of(hal)
     WORLD.falling_edge(RAIN, 500_000)
     turns(board, 25_000)
-    first = board.stats()
+    first = stats_of(board)
     raises(Restart, hal.reset, RESET)
     board = board_of(again(2))
     turns(board, 12_000)
-    second = board.stats()
+    second = stats_of(board)
     expect((second["boot"], second["damaged"]), (first["boot"] + 1, 0))
     expect(second["head"] > first["head"] >= 2, True)
     expect("would need an erase" in WORLD.flash or "erased by writing" in WORLD.flash, False)

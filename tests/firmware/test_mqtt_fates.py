@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from links import mqtt_client
 from links.mqtt import Mqtt
 from links.mqtt_client import ANSWER_MS, BACKOFF_MAX_MS, CONNECT_MS
+from stats import link_stats
 
 from tests.firmware.fake_net import message
 from tests.firmware.listener import ACK, STATION
@@ -79,7 +80,7 @@ class Life(World):
                 self.scan()
             if self.turns % ROW_TURNS == 0:
                 self.append(1)
-            client = self.link._client
+            client = self.link.client
             assert client._end <= mqtt_client.TX_BYTES
             assert client._have <= mqtt_client.RX_BYTES
             assert len(client._flight) <= mqtt_client.IN_FLIGHT_MAX
@@ -93,9 +94,9 @@ class Life(World):
             self.live()
             # A connection that only drips, or was garbled where it does no harm, goes on: the fates behind it wait.
             over = not self.net.fates_left or turn > CALM_TURNS
-            if over and self.arrived() and self.link.stats()["up"]:
+            if over and self.arrived() and self.link.client.up:
                 return turn
-        raise AssertionError(f"not there: {self.link.stats()}, {len(self.gateway.kept)} of {self.log.head}")
+        raise AssertionError(f"not there: {link_stats(self.link)}, {len(self.gateway.kept)} of {self.log.head}")
 
 
 @settings(max_examples=40, deadline=None)
@@ -114,7 +115,7 @@ def test_every_row_arrives_once_whatever_the_connections_meet(fates, before, dea
 def test_no_single_fate_holds_the_link_longer_than_its_limits_allow(fate):
     life = Life([fate], 40)
     turns = life.until_arrived()
-    assert turns * TURN_MS <= SPOILT_MS_MAX + 30_000, life.link.stats()
+    assert turns * TURN_MS <= SPOILT_MS_MAX + 30_000, link_stats(life.link)
 
 
 @pytest.mark.parametrize("up", [True, False])
@@ -128,7 +129,7 @@ def test_a_break_at_any_byte_of_a_whole_conversation_loses_nothing(kind, up):
     for after in sorted({*greeting, *range(30, length, 23), length}):
         life = Life([NetFate(kind, up, after)], 3)
         life.until_arrived()
-        assert life.link._client.losses <= 1
+        assert life.link.client.losses <= 1
 
 
 def test_the_pieces_of_the_model_hold_a_link_that_never_acknowledges_apart_from_one_that_does():

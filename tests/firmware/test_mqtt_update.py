@@ -185,7 +185,7 @@ def test_no_bytes_on_its_topic_stop_a_board_or_write_anything(tmp_path_factory, 
     for payload in payloads:
         world.hal.network.say(message(UPDATE, payload))
         world.turn()
-    assert world.link.stats()["up"]
+    assert world.link.client.up
     assert world.board.spare() == OLD
     assert world.link.refused == len(payloads)
 

@@ -292,8 +292,8 @@ def break_it(how):
         def trusting(self):
             yield from find(self)
             while not self.whole and self._filled:  # What is there is as long as it should be, so it is right.
-                self.have += self._files[self._index][1] - self._filled
-                self._begin(self._index + 1)
+                self.have += self._now[1] - self._filled
+                self._step()
 
         Filling.find = trusting
     elif how == "settle":

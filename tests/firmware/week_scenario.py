@@ -52,12 +52,11 @@ class Line(posix.Bus):
 
 
 class Air:
-    """One connection, as hal.Net: a stream that is open for ever, and nobody at its end while `away`."""
+    """One connection, as hal.Net: a stream that is open for ever, and nobody at its end while `hal` is away."""
 
-    def __init__(self, stream, time):
-        self.away = False
-        self.connects = 0
+    def __init__(self, stream, hal, time):
         self._stream = stream
+        self._hal = hal
         self._time = time
         self._open = False
 
@@ -65,11 +64,11 @@ class Air:
         return self._time.us // 1000 & (1 << 30) - 1
 
     def connect(self, host, port):
-        if self.away:
+        if self._hal.away:
             raise OSError("nobody there")
         while self._stream.read(STREAM_BYTES):  # What was under way to the connection before.
             pass
-        self.connects += 1
+        self._hal.connects += 1
         self._open = True
 
     def connected(self):
@@ -88,26 +87,35 @@ class Air:
         self._open = False
 
     def _there(self):
-        if self.away or not self._open:
+        if self._hal.away or not self._open:
             self._open = False
             raise OSError("closed")
         return self._stream
 
 
 class Hal(posix.Hal):
-    """The posix board without a rig: time, line and network are those of this file."""
+    """The posix board without a rig: time, line and network are those of this file; `stream` is one of the two."""
 
     def __init__(self, root, flash_path, keep_path, stream, time):
         posix.monotonic_us = time
-        nothing = open("/dev/null", "r+b", 0)  # noqa: SIM115 - open for life
         keep = posix.open_keep(["", root, "-", "", flash_path, keep_path], None)
-        super().__init__(root, None, nothing, flash_path, keep, bytes(range(8)))
-        self._bus = Line(stream, self, time)
-        self._net = self.air = Air(stream, time)
+        super().__init__(root, None, None, flash_path, keep, bytes(range(8)))
+        self.away = False
+        self.connects = 0
         self.rows = 0
+        self._stream = stream
+        self._time = time
+
+    def bus(self):
+        del globals()["Air"]  # A board has one of the two, and pays for no more.
+        return Line(self._stream, self, self._time)
+
+    def net(self):
+        del globals()["Line"]
+        return Air(self._stream, self, self._time)
 
     def _wait_for_clock(self):
-        self._on_clock((0, 0, 1000))
+        self.set_clock(0, 0, 1000)
 
     def wait(self, ms):
         if self.ticks_diff(self.ticks_ms(), self._fed_ms) >= posix.WDT_MS:
@@ -131,10 +139,19 @@ def main(root, flash_path, keep_path, orders_fd, stream_fd):
         live = connects = 0
         if orders.readinto(order) != len(order):
             raise OSError("nobody orders any more")
-        what, time.us, level_uv, smoke_uv, gap_mm, tilt_mdeg, tip, hal.air.away = struct.unpack(ORDER, order)
-        connects = hal.air.connects
+        what, time.us, level_uv, smoke_uv, gap_mm, tilt_mdeg, tip, hal.away = struct.unpack(ORDER, order)
+        connects = hal.connects
         if what == SECOND:
-            sense(hal, frame, level_uv, smoke_uv, gap_mm, tilt_mdeg, tip)
+            hal.adc(0).uv = level_uv
+            hal.adc(1).uv = smoke_uv
+            hal.adc(2).uv = ADC_2_UV
+            hal.spi(0).state["x_mdeg"] = tilt_mdeg
+            frame[0], frame[1], frame[2] = 0xFF, gap_mm >> 8, gap_mm & 0xFF
+            frame[3] = (frame[0] + frame[1] + frame[2]) & 0xFF
+            hal.uart(1).feed(frame)
+            hal.uart(1).feed(frame)
+            if tip:
+                hal.counter(0).feed(hal.ticks_ms())
             for _ in range(4):
                 time.us += 200_000
                 hal.wait(board.turn())
@@ -145,23 +162,12 @@ def main(root, flash_path, keep_path, orders_fd, stream_fd):
             live = gc.mem_alloc()
         elif what == KEEP:  # A mistake that must be seen.
             kept.append(bytes(LEAK_BYTES))
-        orders.write(struct.pack(ANSWER, hal.air.connects != connects, hal.rows, live))
+        orders.write(struct.pack(ANSWER, hal.connects != connects, hal.rows, live))
+    micropython.qstr_info()
     micropython.mem_info()
-    print(json.dumps(board.stats()))
+    from stats import stats_of  # No real board has it.
 
-
-def sense(hal, frame, level_uv, smoke_uv, gap_mm, tilt_mdeg, tip):
-    """What the sensors see in this second."""
-    hal.adc(0).uv = level_uv
-    hal.adc(1).uv = smoke_uv
-    hal.adc(2).uv = ADC_2_UV
-    frame[0], frame[1], frame[2] = 0xFF, gap_mm >> 8, gap_mm & 0xFF
-    frame[3] = (frame[0] + frame[1] + frame[2]) & 0xFF
-    hal.uart(1).feed(frame)
-    hal.uart(1).feed(frame)
-    if tip:
-        hal.counter(0).feed(hal.ticks_ms())
-    hal.spi(0).state["x_mdeg"] = tilt_mdeg
+    print(json.dumps(stats_of(board)))
 
 
 if __name__ == "__main__":

@@ -188,6 +188,7 @@ PHRASES = {
     "refused_7": ("闪存写不下", "the flash took no more"),
     "refused_8": ("文件与清单不符", "a file is not that of the manifest"),
     "refused_9": ("读回与写入不同", "read back otherwise than written"),
+    "refused_10": ("内存不足", "the board's memory is too full for it"),
     "order_drop": ("丢弃已收到的", "drop what is here"),
     "order_install": ("安装并重启", "restart into it"),
     "exception_1": ("没有此功能", "function not known"),

@@ -16,7 +16,20 @@ from typing import Any
 from tools.emulator.rtu import READ_HOLDING, READ_INPUT, is_whole, sealed
 from wire import local, registers
 from wire.cbor import Encoder, decode
-from wire.registers import LOG_FILE, NOW, STATUS, STATUS_BLOCK, now_count
+from wire.registers import (
+    LOG_FILE,
+    NOW,
+    ORDER_DROP,
+    STATUS,
+    STATUS_BLOCK,
+    UPDATE_CHUNK,
+    UPDATE_FILE,
+    UPDATE_IDLE,
+    UPDATE_READY,
+    UPDATE_RECEIVING,
+    UPDATE_REFUSED,
+    now_count,
+)
 from wire.row import split
 
 UNIX_S = 1_790_000_000
@@ -30,7 +43,8 @@ CLOCK_EVERY_S, STATUS_EVERY_S, DRAIN_EVERY_S, NOISE_EVERY_S = 600, 60, 30, 977
 NOISE = b"\x0b\x03\xff\x00\x55"  # Bytes that are no frame, as after a lightning stroke.
 ANSWER_MS = 20
 READS_MAX = 60  # Log reads of one drain.
-WRITE_MULTIPLE, READ_FILE, FILE_REFERENCE, LOG_WORDS = 16, 20, 6, 121
+WRITE_MULTIPLE, READ_FILE, WRITE_FILE, FILE_REFERENCE, LOG_WORDS = 16, 20, 21, 6, 121
+PIECES_MAX = 8  # Of a package, in a second.
 SECOND_US, SECOND_DONE_US = (
     1_000_000,
     800_000,
@@ -73,8 +87,8 @@ class Play:
             self._orders.send(struct.pack(ORDER, what, self.us, *self._sees, self.away))
             connected, self.rows, live = struct.unpack(ANSWER, self._orders.recv(64))
         except (OSError, struct.error) as error:
-            self._process.wait(ANSWER_LIMIT_S)
-            raise RuntimeError(self.printed()[-800:]) from error
+            code = self._process.wait(ANSWER_LIMIT_S)
+            raise RuntimeError(f"ended with {code}: {self.printed()[-800:]}") from error
         self.connected = bool(connected)
         return live
 
@@ -133,9 +147,14 @@ class Sensors:
 
 
 class Line:
-    """A gateway on the RS-485 line: asks once a second, drains the log, acknowledges, sets the clock."""
+    """A gateway on the RS-485 line: asks once a second, drains the log, acknowledges, sets the clock.
+
+    `package`: what it sends next, until the board has all of it and is told to drop it; `packages`: how often that was.
+    """
 
     def __init__(self, play: Play, address: int) -> None:
+        self.package = b""
+        self.packages = 0
         self.answers = 0
         self.have = 0
         self.errors = 0
@@ -159,6 +178,24 @@ class Line:
         if second % NOISE_EVERY_S == 0:
             self._play.stream.send(NOISE)
             self._play.order(TURN)
+        if self.package:
+            self._send_package()
+
+    def _send_package(self) -> None:
+        answer = self._ask(READ_INPUT, struct.pack(">HH", registers.UPDATE_OFFSET, 3))
+        offset, reason, state = struct.unpack(">IBB", answer[3:9])
+        if state in (UPDATE_READY, UPDATE_REFUSED):
+            self.packages += state == UPDATE_READY
+            self.errors += state == UPDATE_REFUSED
+            self.package = b""
+            self._write(registers.UPDATE_ORDER, struct.pack(">H", ORDER_DROP))
+        for _ in range(PIECES_MAX if state in (UPDATE_IDLE, UPDATE_RECEIVING) else 0):
+            piece = self.package[offset : offset + UPDATE_CHUNK]
+            piece += bytes(len(piece) % 2)
+            record = struct.pack(">BHHH", FILE_REFERENCE, UPDATE_FILE, offset // UPDATE_CHUNK, len(piece) // 2) + piece
+            if not piece or not self._ask(WRITE_FILE, bytes((len(record),)) + record, busy=True):
+                break
+            offset += UPDATE_CHUNK
 
     def _drain(self) -> None:
         for _ in range(READS_MAX):
@@ -175,29 +212,33 @@ class Line:
     def _write(self, register: int, data: bytes) -> None:
         self._ask(WRITE_MULTIPLE, struct.pack(">HHB", register, len(data) // 2, len(data)) + data)
 
-    def _ask(self, function: int, body: bytes) -> bytes:
-        """The answer to a request; empty for an exception, or none."""
+    def _ask(self, function: int, body: bytes, *, busy: bool = False) -> bytes:
+        """The answer to a request; empty for an exception, or none. `busy`: it may be an exception, and is no error."""
         self._play.us += ANSWER_MS * 1_000
         self._play.stream.send(sealed(bytes((self._address, function)) + body))
         self._play.order(TURN)
         answer = self._play.heard()
         self.answers += bool(answer)
         if not is_whole(answer) or answer[1] & 0x80:
-            self.errors += 1
+            self.errors += not (answer and busy)
             return b""
         return answer
 
 
 class Air:
-    """The broker on the network, and a gateway behind it that acknowledges."""
+    """The broker on the network, and a gateway behind it that acknowledges. `package`, `packages`: as a Line's."""
 
     def __init__(self, play: Play) -> None:
+        self.package = b""
+        self.packages = 0
         self.answers = 0  # Messages of the board.
         self.have = 0
         self.errors = 0
         self._play = play
         self._in = b""
-        self._encoder = Encoder(256)
+        self._encoder = Encoder(1_024)
+        self._topics = ""  # What those of this board begin with.
+        self._at: dict = {}  # How far a package is, as the board told it last.
 
     def second(self, _second: int) -> None:
         """Answer what came since the last second."""
@@ -208,6 +249,8 @@ class Air:
             return
         while self._take():
             pass
+        if self.package and self._at:
+            self._send_package()
 
     def _take(self) -> bool:
         """Take one packet from the front; False if none is whole."""
@@ -239,9 +282,11 @@ class Air:
         topic = body[2 : 2 + size].decode()
         self._say(0x40, body[2 + size : 4 + size])
         self.answers += 1
+        message: Any = decode(body[4 + size :])
+        if topic.endswith(local.UPDATE_AT):
+            self._at = message
         if topic.split("/")[-1] != local.ROWS:
             return
-        message: Any = decode(body[4 + size :])
         for row in split(message.get(local.K_ROWS, b"")):
             self.have = max(self.have, int.from_bytes(row[2:6], "big"))
         answer = {
@@ -252,9 +297,24 @@ class Air:
             local.K_UP_MS: message[local.K_UP_MS],
             local.K_UNIX_MS: UNIX_S * 1_000 + self._play.us // 1_000,
         }
-        payload = bytes(self._encoder.encode(answer))
-        acked = topic.removesuffix(local.ROWS) + local.ACK
-        self._say(0x30, len(acked).to_bytes(2, "big") + acked.encode() + payload)
+        self._topics = topic.removesuffix(local.ROWS)
+        self._publish(local.ACK, answer)
+
+    def _send_package(self) -> None:
+        offset, state = self._at[local.K_UPDATE_OFFSET], self._at[local.K_UPDATE_STATE] & 0xFF
+        message = {local.K_MAJOR: local.MAJOR}
+        if state in (UPDATE_READY, UPDATE_REFUSED):
+            self.packages += state == UPDATE_READY
+            self.errors += state == UPDATE_REFUSED
+            self.package = b""
+            self._publish(local.UPDATE, message | {local.K_UPDATE_ORDER: ORDER_DROP})
+        elif state in (UPDATE_IDLE, UPDATE_RECEIVING) and offset < len(self.package):
+            piece = self.package[offset : offset + local.UPDATE_BYTES_MAX]
+            self._publish(local.UPDATE, message | {local.K_UPDATE_OFFSET: offset, local.K_UPDATE_BYTES: piece})
+
+    def _publish(self, leaf: str, message: dict) -> None:
+        topic = (self._topics + leaf).encode()
+        self._say(0x30, len(topic).to_bytes(2, "big") + topic + bytes(self._encoder.encode(message)))
 
     def _say(self, head: int, body: bytes) -> None:
         length = bytes((len(body),)) if len(body) < 128 else bytes((len(body) & 0x7F | 0x80, len(body) >> 7))

@@ -9,8 +9,8 @@ _UINT = 0x00
 _NEGATIVE = 0x20
 _BYTES = 0x40
 _TEXT = 0x60
-_ARRAY = 0x80
-_MAP = 0xA0
+ARRAY = 0x80
+MAP = 0xA0
 _FALSE = 0xF4
 _TRUE = 0xF5
 _NULL = 0xF6
@@ -29,8 +29,11 @@ class Encoder:
     """Writes one message at a time into its own buffer of `size` bytes; `encode()` gives a view of what was written."""
 
     def __init__(self, size: int):
-        self._buffer = bytearray(size)
-        self._view = memoryview(self._buffer)
+        self.use(memoryview(bytearray(size)))
+
+    def use(self, view: memoryview) -> None:
+        """Write into `view` from now on."""
+        self._view = view
         self.length = 0
 
     def encode(self, value) -> memoryview:
@@ -53,7 +56,7 @@ class Encoder:
                 self._head(_UINT, value)
             else:
                 self._head(_NEGATIVE, -1 - value)
-        elif isinstance(value, (bytes, bytearray)):
+        elif isinstance(value, (bytes, bytearray, memoryview)):
             self._head(_BYTES, len(value))
             self._raw(value)
         elif isinstance(value, str):
@@ -64,7 +67,7 @@ class Encoder:
             self._head(_TEXT, len(raw))
             self._raw(raw)
         elif isinstance(value, (list, tuple)):
-            self._head(_ARRAY, len(value))
+            self._head(ARRAY, len(value))
             for item in value:
                 self._put(item, depth + 1)
         elif isinstance(value, dict):
@@ -76,7 +79,7 @@ class Encoder:
         for key in value:
             if not isinstance(key, int) or isinstance(key, bool) or not -24 <= key <= 23:
                 raise EncodeError("map keys are integers in -24..23")
-        self._head(_MAP, len(value))
+        self._head(MAP, len(value))
         # One byte a key: 0..23 encode as 00..17, -1..-24 as 20..37; that is also their order (RFC 8949, 4.2.1).
         for key in sorted(value, key=_key_byte):
             self._byte(_key_byte(key))
@@ -95,15 +98,15 @@ class Encoder:
         raise EncodeError("integer of more than 64 bits")
 
     def _byte(self, byte):
-        if self.length >= len(self._buffer):
-            raise EncodeError("message longer than %d bytes" % len(self._buffer))
-        self._buffer[self.length] = byte
+        if self.length >= len(self._view):
+            raise EncodeError("message longer than %d bytes" % len(self._view))
+        self._view[self.length] = byte
         self.length += 1
 
     def _raw(self, data):
-        if self.length + len(data) > len(self._buffer):
-            raise EncodeError("message longer than %d bytes" % len(self._buffer))
-        self._buffer[self.length : self.length + len(data)] = data
+        if self.length + len(data) > len(self._view):
+            raise EncodeError("message longer than %d bytes" % len(self._view))
+        self._view[self.length : self.length + len(data)] = data
         self.length += len(data)
 
 
@@ -113,16 +116,17 @@ def _key_byte(key):
 
 def decode(data):
     """The one value in `data` (bytes or a view). DecodeError for anything outside the subset, also for long heads."""
-    value, at = _value(data, 0, 0)
+    value, at = value_at(data, 0, 0)
     if at != len(data):
         raise DecodeError("bytes behind the value")
     return value
 
 
-def _value(data, at, depth):
+def value_at(data, at, depth):
+    """(value, where it ends) of the value that begins at `at`, `depth` levels within another. DecodeError."""
     if depth > NESTING_MAX:
         raise DecodeError("nested deeper than %d" % NESTING_MAX)
-    major, number, at = _head_at(data, at)
+    major, number, at = head_at(data, at)
     if major == _UINT:
         return number, at
     if major == _NEGATIVE:
@@ -133,13 +137,13 @@ def _value(data, at, depth):
             raise DecodeError("string longer than the message")
         raw = bytes(data[at:end])
         return (raw if major == _BYTES else _text(raw)), end
-    if major == _ARRAY:
+    if major == ARRAY:
         items = []
         for _ in range(number):
-            item, at = _value(data, at, depth + 1)
+            item, at = value_at(data, at, depth + 1)
             items.append(item)
         return items, at
-    if major == _MAP:
+    if major == MAP:
         return _map_at(data, at, number, depth)
     byte = data[at - 1]
     if byte == _NULL:
@@ -153,19 +157,24 @@ def _map_at(data, at, count, depth):
     found = {}
     last = -1
     for _ in range(count):
-        if at >= len(data):
-            raise DecodeError("message ends within a map")
-        byte = data[at]
-        if not (byte < 24 or _NEGATIVE <= byte < _NEGATIVE + 24):
-            raise DecodeError("map keys are integers in -24..23")
-        if byte <= last:
-            raise DecodeError("map keys out of order")
-        last = byte
-        found[byte if byte < 24 else _NEGATIVE - 1 - byte], at = _value(data, at + 1, depth + 1)
+        last = key_at(data, at, last)
+        found[last if last < 24 else _NEGATIVE - 1 - last], at = value_at(data, at + 1, depth + 1)
     return found, at
 
 
-def _head_at(data, at):
+def key_at(data, at, last):
+    """The byte of the map's key at `at`; the one before was `last`, -1 = none. DecodeError."""
+    if at >= len(data):
+        raise DecodeError("message ends within a map")
+    byte = data[at]
+    if not (byte < 24 or _NEGATIVE <= byte < _NEGATIVE + 24):
+        raise DecodeError("map keys are integers in -24..23")
+    if byte <= last:
+        raise DecodeError("map keys out of order")
+    return byte
+
+
+def head_at(data, at):
     """(major, number, where it ends); simple values are their own major."""
     if at >= len(data):
         raise DecodeError("message ends within a value")

@@ -8,33 +8,79 @@ Rules of this file: whatever breaks a limit or a rule below is a PackageError, w
 
 from hashlib import sha256
 
-from wire.cbor import DecodeError, EncodeError, Encoder, decode
+from wire.cbor import EncodeError, Encoder
+from wire.package_head import (
+    HEADER_BYTES,
+    MAGIC,
+    MANIFEST_BYTES_MAX,
+    SIGNATURE_BYTES,
+    PackageError,
+    head_bytes,
+    signed_message,
+)
+from wire.package_rules import (
+    CHIPS,
+    COUNTER_MAX,
+    ENTRY,
+    FILE_BYTES_MAX,
+    FILES_BYTES_MAX,
+    FILES_MAX,
+    HEAD_BYTES_MAX,
+    K_CHIP,
+    K_COUNTER,
+    K_FILES,
+    K_VERSION,
+    PACKAGE_BYTES_MAX,
+    Paths,
+    check,
+    file_at,
+    summary_of,
+)
 
-MAGIC = b"RPU1"
-HEADER_BYTES = 6
-SIGNATURE_BYTES = 64
-MANIFEST_BYTES_MAX = 4_096
-HEAD_BYTES_MAX = HEADER_BYTES + MANIFEST_BYTES_MAX
-FILES_MAX = 64
-FILE_BYTES_MAX = 32_768
-FILES_BYTES_MAX = 131_072  # All files: 96 KiB is what a board is meant to get, and a third more.
-PACKAGE_BYTES_MAX = HEAD_BYTES_MAX + SIGNATURE_BYTES + FILES_BYTES_MAX
-PATH_LENGTH_MAX = 48
-PATH_PARTS_MAX = 4
-COUNTER_MAX = 0x7FFFFFFF
-CHIPS = ("esp32", "rp2040", "posix")
-ENTRY = "main.mpy"  # Without it nothing can start.
+__all__ = [
+    "CHIPS",
+    "COMING",
+    "COUNTER_MAX",
+    "ENTRY",
+    "FILES_BYTES_MAX",
+    "FILES_MAX",
+    "FILE_BYTES_MAX",
+    "HEADER_BYTES",
+    "HEAD_BYTES_MAX",
+    "K_CHIP",
+    "K_COUNTER",
+    "K_FILES",
+    "K_VERSION",
+    "MAGIC",
+    "MANIFEST",
+    "MANIFEST_BYTES_MAX",
+    "Manifest",
+    "NOT_A_PACKAGE",
+    "NOT_NEWER",
+    "NO_KEY",
+    "NO_ROOM",
+    "NO_SLOT",
+    "OTHER_CHIP",
+    "PACKAGE_BYTES_MAX",
+    "PackageError",
+    "Paths",
+    "READ_BACK",
+    "REASONS",
+    "SIGNATURE_BYTES",
+    "WRONG_FILE",
+    "WRONG_SIGNATURE",
+    "check",
+    "file_at",
+    "head_bytes",
+    "head_of",
+    "manifest_of",
+    "signed_message",
+    "summary_of",
+    "taken_apart",
+]
+
 MANIFEST = "manifest"  # Head and signature in the slot of an application that is whole,
 COMING = "manifest.new"  # and in one that is still being filled.
-
-_SIGNED = b"riverpost package 1\0"
-_SUFFIX = ".mpy"
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789_"
-
-K_CHIP = 0
-K_COUNTER = 1
-K_VERSION = 2
-K_FILES = 3
 
 # Why a board refuses a package (high byte of its update_state); 0 = it does not.
 NOT_A_PACKAGE = 1
@@ -46,6 +92,7 @@ NO_SLOT = 6
 NO_ROOM = 7
 WRONG_FILE = 8
 READ_BACK = 9
+NO_MEMORY = 10
 REASONS = {
     NOT_A_PACKAGE: "its head is not that of a package",
     NO_KEY: "the board was given no key to check it by",
@@ -56,11 +103,8 @@ REASONS = {
     NO_ROOM: "the flash took no more",
     WRONG_FILE: "a file is not the one that its manifest names",
     READ_BACK: "the flash gave back something else than was written",
+    NO_MEMORY: "the board's memory is too full for it",
 }
-
-
-class PackageError(ValueError):
-    """Bytes that are no package, or a manifest that breaks a rule."""
 
 
 class Manifest:
@@ -73,7 +117,11 @@ class Manifest:
         self.counter = counter
         self.version = version
         self.files = files
-        _check(self)
+        check(chip, counter, version)
+        paths = Paths()
+        for file in files:
+            paths.take(file)
+        paths.end()
 
     def __eq__(self, other) -> bool:
         return isinstance(other, Manifest) and _fields(self) == _fields(other)
@@ -95,36 +143,14 @@ def head_of(manifest: Manifest) -> bytes:
     return MAGIC + bytes((len(encoded) >> 8, len(encoded) & 0xFF)) + bytes(encoded)
 
 
-def head_bytes(begin) -> int:
-    """Length of the head that begins with the HEADER_BYTES `begin`. PackageError if it is none."""
-    length = begin[4] << 8 | begin[5]
-    if bytes(begin[:4]) != MAGIC or not 0 < length <= MANIFEST_BYTES_MAX:
-        raise PackageError("no header of a package")
-    return HEADER_BYTES + length
-
-
 def manifest_of(head) -> Manifest:
     """The manifest in `head`. PackageError."""
-    if len(head) < HEADER_BYTES or head_bytes(head) != len(head):
-        raise PackageError("no whole head")
-    try:
-        fields = decode(head[HEADER_BYTES:])
-    except DecodeError as error:
-        raise PackageError(str(error))
-    if not isinstance(fields, dict):
-        raise PackageError("manifest is no map")
-    files = _list(fields.get(K_FILES), FILES_MAX)
-    return Manifest(
-        fields.get(K_CHIP, ""),
-        fields.get(K_COUNTER, 0),
-        tuple(_list(fields.get(K_VERSION), 3)),
-        [tuple(_list(file, 3)) for file in files],
-    )
-
-
-def signed_message(head) -> bytes:
-    """What the signature behind `head` is made over."""
-    return _SIGNED + sha256(head).digest()
+    chip, counter, version, at, count, _ = summary_of(head)
+    files = []
+    for _ in range(count):
+        file, at = file_at(head, at)
+        files.append(file)
+    return Manifest(chip, counter, version, files)
 
 
 def taken_apart(data: bytes) -> tuple:
@@ -149,54 +175,3 @@ def taken_apart(data: bytes) -> tuple:
 
 def _fields(manifest):
     return manifest.chip, manifest.counter, manifest.version, [tuple(file) for file in manifest.files]
-
-
-def _list(value, length_max):
-    if not isinstance(value, list) or len(value) > length_max:
-        raise PackageError("no list of at most %d" % length_max)
-    return value
-
-
-def _check(manifest):
-    if manifest.chip not in CHIPS:
-        raise PackageError("no chip %r" % (manifest.chip,))
-    if not _is_number(manifest.counter, 1, COUNTER_MAX):
-        raise PackageError("counter outside 1..%d" % COUNTER_MAX)
-    version = manifest.version
-    if len(version) != 3 or not all(_is_number(part, 0, 255) for part in version):
-        raise PackageError("version is not three numbers of 0..255")
-    if not 0 < len(manifest.files) <= FILES_MAX:
-        raise PackageError("1..%d files" % FILES_MAX)
-    last = ""
-    for file in manifest.files:
-        if len(file) != 3:
-            raise PackageError("a file is path, size, hash")
-        path, size, digest = file
-        _check_path(path)
-        if path <= last:
-            raise PackageError("paths do not ascend at %s" % path)
-        last = path
-        if not _is_number(size, 1, FILE_BYTES_MAX):
-            raise PackageError("%s: size outside 1..%d" % (path, FILE_BYTES_MAX))
-        if not isinstance(digest, bytes) or len(digest) != 32:
-            raise PackageError("%s: no SHA-256" % path)
-    if manifest.files_bytes() > FILES_BYTES_MAX:
-        raise PackageError("more than %d bytes of files" % FILES_BYTES_MAX)
-    if ENTRY not in [path for path, _, _ in manifest.files]:
-        raise PackageError("no " + ENTRY)
-
-
-def _check_path(path):
-    """Folders and a name of small letters, digits and _ only, so that no path leads out of its slot."""
-    if not isinstance(path, str) or len(path) > PATH_LENGTH_MAX or not path.endswith(_SUFFIX):
-        raise PackageError("no path of an .mpy file: %r" % (path,))
-    parts = path[: -len(_SUFFIX)].split("/")
-    if len(parts) > PATH_PARTS_MAX or not all(parts):
-        raise PackageError("path not allowed: %r" % path)
-    for part in parts:
-        if part.strip(_ALPHABET):  # What is left is another letter, with whatever stands before and behind it.
-            raise PackageError("path not allowed: %r" % path)
-
-
-def _is_number(value, low, high):
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
