@@ -84,8 +84,8 @@ def _memory(plan: Plan, bits: int) -> list[Figure]:
     for board_type in boards.names("board"):
         least_kib = smallest_heap_kib(board_type, plan.folder / f"memory-{board_type}")
         plan.tell(f"{board_type}: comes up in {least_kib} KiB")
-        note = f"{bits} bits, unix port with its hal; starts, scans, writes a row"
-        found.append(Figure(f"least heap of {board_type}", "KiB", (least_kib,), decimals=0, note=note))
+        note = f"least heap in which it starts, scans and writes a row; {bits} bits, unix port with its hal"
+        found.append(Figure(f"import peak of {board_type}", "KiB", (least_kib,), decimals=0, note=note))
     free_kib = _free_on_chip_kib(plan.folder / "chip.bin")
     if free_kib:
         note = "the emulated chip, interpreter and hal as on the board"

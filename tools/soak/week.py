@@ -12,21 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 import boards
 from tools.bench.lone_board import interpreter
-from tools.firmware_build import BUILD, build, program
+from tools.firmware_build import BUILD, build, files_of, program
 from tools.image.files import BOARD, pack_twin
+from tools.release import pack, public_of
 from tools.soak.week_world import KEEP, MEASURE, Air, Line, Play, Sensors
 
 SCRIPT = Path(__file__).resolve().parents[2] / "tests" / "firmware" / "week_scenario.py"
 DAYS, DAY_S = 7, 86_400
-HEAP_KIB = {32: 128, 64: 192}
+HEAP_KIB = {32: 112, 64: 176}
 ROW_S = 10
 GROWTH_BYTES_MAX = 512  # What a day's most may differ by: a message more or less under way.
 MEASURE_EVERY_S = 60
 AWAY_SHARE = 18  # For the last of so many parts of a quarter of a period gateway and broker are away.
 LEAK_EVERY_S = 30
 ADDRESS = 11
+SECRET = Ed25519PrivateKey.from_private_bytes(b"w" * 32)
 # Together they carry every driver, each eight channels, as many as a row.
 FITS = {"esp32-rs485": ("level", "rain", "tilt", "smoke"), "esp32-wifi": ("gap", "rain", "tilt", "smoke")}
 
@@ -49,6 +53,8 @@ class Week:
         for name in ("row_errors", "sensor_errors", "overwritten", "damaged", "line_errors", "scans_skipped"):
             if stats[name]:
                 found.append(f"{name}: {stats[name]}")
+        if stats["packages"] != len(self.live):
+            found.append(f"{stats['packages']} packages taken, {len(self.live)} were sent")
         if not 0 < stats["rows"] == stats["head"] or stats["have"] < stats["head"] * 9 // 10:
             found.append(f"{stats['rows']} rows written, {stats['head']} in the log, {stats['have']} at the gateway")
         return found
@@ -72,11 +78,13 @@ def live(board_type: str, folder: Path, periods: int, period_s: int, *, leak: bo
     `leak`: it keeps two bytes every LEAK_EVERY_S, which must be seen.
     """
     found = []
+    package = _package()
     with _play(board_type, folder) as play:
         gateway = Air(play) if board_type.endswith("wifi") else Line(play, ADDRESS)
         sensors = Sensors()
         for period in range(periods):
             most = 0
+            gateway.package = package
             for second in range(period * period_s, (period + 1) * period_s):
                 quarter_s = period_s // 4
                 play.away = second % quarter_s >= quarter_s - quarter_s // AWAY_SHARE
@@ -89,7 +97,15 @@ def live(board_type: str, folder: Path, periods: int, period_s: int, *, leak: bo
             found.append(most)
         stats = play.end()
     own = {"rows": play.rows, "have": gateway.have, "answers": gateway.answers, "line_errors": gateway.errors}
+    own["packages"] = gateway.packages
     return Week(tuple(found), stats | own)
+
+
+def _package() -> bytes:
+    """The firmware itself, as an update."""
+    return pack(
+        "posix", 1, (0, 0, 1), {file.as_posix(): (BUILD / file).read_bytes() for file in files_of("posix")}, SECRET
+    )
 
 
 def _play(board_type: str, folder: Path) -> Play:
@@ -97,6 +113,7 @@ def _play(board_type: str, folder: Path) -> Play:
     folder.mkdir(parents=True, exist_ok=True)
     definition = boards.board_json(board_type, ADDRESS, 9_600, "8N1", None, fit=FITS[board_type])
     definition["row_s"] = ROW_S
+    definition["update_key"] = public_of(SECRET).hex()
     if board_type.endswith("wifi"):
         definition["link"] = {"kind": "mqtt", "host": "127.0.0.1", "port": 1_883, "station": "WEEK01"}
     (folder / BOARD).write_bytes(pack_twin(1, json.dumps(definition).encode()))
