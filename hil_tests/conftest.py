@@ -6,8 +6,9 @@ import pytest
 
 from hil_tests.bench import Bench, read_rig_file
 
-# Whoever starts the tests in the background ignores Ctrl-C, and so would every program that they start.
+# Whoever starts the tests in the background or under nohup ignores these, and so would every program that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 RIG_FILE = "rigs/emulated.toml"
 
@@ -16,6 +17,11 @@ QUICK_ROW_S = 2
 
 def pytest_addoption(parser):
     parser.addoption("--rig", default=RIG_FILE, help=f"file of the rig to test on ({RIG_FILE})")
+
+
+def pytest_itemcollected(item):
+    """A station takes its time, and so does each board that is written or asked here."""
+    item.add_marker("long")
 
 
 @pytest.fixture

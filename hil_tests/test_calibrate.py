@@ -14,8 +14,6 @@ from tools.emulator.terminal import Terminal
 from tools.image import config
 from wire.telemetry import EVENT_CODES
 
-pytestmark = pytest.mark.long
-
 RIVER_MM = 3_210
 PLANTED_MM = 340  # The level says so much too much.
 READINGS = 8

@@ -22,8 +22,6 @@ from tools.emulator.usb_adapter import UsbAdapter
 from tools.emulator.whole import WholeStation
 from wire.telemetry import EVENT_CODES, MODES
 
-pytestmark = pytest.mark.long
-
 RATE = 5.0  # At which a busy machine skips no scan.
 LEVEL_MM = 3_000  # Of the water, over the zero of all three sensors that look at it.
 REST = {"level": ("head_mm", 3_000), "gap": ("gap_mm", 4_000), "radar": ("gap_mm", 9_000)}
@@ -200,7 +198,7 @@ def test_what_is_not_right_is_not_accepted_and_each_step_is_named(site):
     def hands(check, prompt):
         move(check.rig, prompt, tips=4)
 
-    with Check(site, answers=answers, hands=hands) as check:
+    with Check(site, "--wait", "15", answers=answers, hands=hands) as check:
         assert check.end() == 1, check.told
         found = check.found
     wrong = [

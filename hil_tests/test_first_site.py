@@ -13,15 +13,14 @@ import pytest
 
 from tools.emulator.blank_bench import BlankBench
 
-pytestmark = pytest.mark.long
-
 FOLDER = Path(__file__).parent / "first_site"
 TOP = Path(__file__).resolve().parents[1]
 COMMANDS = FOLDER / "commands.sh"
 COMMANDS_MAX = 10
-WAY_S = 240
+SHOWN_LINES = 60  # Of what failed, its end.
+WAY_S = 600  # Alone and on a quick machine 110.
 GAP_MM, BOARD_MM = 5_000, 4_000  # To the water, and to a board that somebody holds under the sensor.
-HOLD_S = 5.0  # It is told to hold it for three.
+HOLD_S = 8.0  # It is told to hold it for three, and a busy machine is late.
 HOLD = "Hold a board under the sensor"
 TIP = "Tip the bucket 5 times"
 
@@ -100,7 +99,7 @@ def test_two_empty_boards_and_a_bought_sensor_become_an_accepted_site(tmp_path, 
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(script.pid, signal.SIGKILL)
             script.wait()
-    assert script.returncode == 0, said
+    assert script.returncode == 0, "\n".join(said.splitlines()[-SHOWN_LINES:])
     assert re.search(r"accepted", said)
     assert "Caiyuanba (CYB01)" in said
     assert "last reset" not in said, "what a board said of the settings that it did not have yet is no fault"

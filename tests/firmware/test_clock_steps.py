@@ -39,7 +39,7 @@ def run(acts):
 acts = st.lists(st.tuples(st.integers(1, 150), st.sampled_from((*SLEW_S, *STEP_S, 0))), max_size=8)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(acts)
 @example([(5, 0), (50, -2_700), (61, 631_152_000)])
 @example([(130, 0), (59, -61), (59, -61), (59, -61)])
@@ -56,7 +56,7 @@ def test_every_scan_stands_in_one_row_whatever_the_clock_does(acts):
     assert sum(row.kind == ANCHOR for row in rows) == world.clock.steps
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(acts)
 def test_rows_close_on_the_full_minute_or_early_at_a_step(acts):
     world, _ = run(acts)

@@ -9,7 +9,7 @@ from clock import Clock
 from fitting import columns_of
 from hal import POWER
 from health import FlashGuard, Kept
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sampler import Column, Sampler
 
@@ -262,6 +262,7 @@ def test_tips_of_before_the_first_scan_may_need_more_than_one_row():
     assert [len(r.tips) for r in world.rows()] == [27, 27, 6]
 
 
+@settings(max_examples=10)
 @given(
     st.lists(st.tuples(st.integers(0, 3_000), st.integers(1, 9) | st.just(600)), max_size=120),
     st.integers(0, 999),

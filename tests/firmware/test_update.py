@@ -7,7 +7,7 @@ import pytest
 import update_course
 import update_files
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from update import key_of
 from update_files import ENTRY_COMING, FLUSH_BYTES, Filling
@@ -92,6 +92,7 @@ def test_a_package_is_taken_and_installed_and_its_counter_counts_from_then_on(bo
     assert board.state == (UPDATE_IDLE, 0)
 
 
+@settings(max_examples=10)
 @given(st.data())
 def test_pieces_of_any_length_from_anywhere_before_the_offset_make_the_same(tmp_path_factory, data):
     board = Board(tmp_path_factory.mktemp("board"))

@@ -200,5 +200,5 @@ class RainModel(RuleBasedStateMachine):
             assert surely <= found_um <= possibly, (window_s, found_um, surely, possibly)
 
 
-RainModel.TestCase.settings = settings(max_examples=250, stateful_step_count=14, deadline=None)
+RainModel.TestCase.settings = settings(max_examples=100, stateful_step_count=14, deadline=None)
 test_no_history_gives_a_window_anything_but_what_fell_into_it = RainModel.TestCase

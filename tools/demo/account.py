@@ -68,6 +68,8 @@ def in_spool(spool: Path) -> set[Key]:
     if not spool.exists():
         return set()
     with closing(sqlite3.connect(f"file:{spool}?mode=ro", uri=True)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'rows'").fetchone():
+            return set()  # Its tables are being made.
         rows = connection.execute("SELECT source, epoch, seq, kind, packed FROM rows").fetchall()
     return {(source, epoch, seq, _crc(kind, packed, epoch)) for source, epoch, seq, kind, packed in rows}
 
