@@ -136,7 +136,7 @@ def run(args: argparse.Namespace) -> int:
             raise _wrong_call("--new-key makes keys only", "leave out --class, --counter and --out")
         key = new_key(args.key)
         facts = {"secret": str(args.key), "public": public_of(key).hex()}
-        _say(facts, args.json, "put public into update_key of each board.json, and a copy of the file into a safe")
+        _say(facts, args.json, "put public into update_key of station.toml, and a copy of the file into a safe")
         return EXIT_DONE
     if not args.chip or args.counter is None:
         raise _wrong_call("--class and --counter are needed", "say for which boards it is, and a number that grows")

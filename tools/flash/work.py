@@ -113,7 +113,7 @@ class Source:
             definition = self.setting.definition
             where = images.where(definition, lang)
             said = phrase("settings", lang, what=where, digest=definition["definition"][:16])
-        self._facts = [("Board", f"{board.title} ({board.type})"), ("Settings", said)]
+        self._facts = [("Board", images.called(board, lang)), ("Settings", said)]
 
     def facts(self) -> list[tuple[str, str]]:
         return [*self._facts, ("Image", f"sha256 {self.image.sha256[:16]}…")]

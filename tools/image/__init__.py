@@ -98,7 +98,7 @@ class Built:
             said = phrase("settings", lang, what=where(definition, lang), digest=definition["definition"][:16])
         count, size = self.content.application_files, f"{self.content.application_bytes:,}"
         return [
-            ("Board", f"{self.image.board.title} ({self.image.board.type})"),
+            ("Board", called(self.image.board, lang)),
             ("Interpreter", phrase("interpreter", lang, version=version, known=known)),
             ("Interpreter", f"sha256 {self.found.sha256[:16]}…"),
             ("Application", phrase("application", lang, count=count, size=size)),
@@ -119,6 +119,11 @@ class Built:
             "at": image.at,
             "pieces": [{"name": one.name, "offset": one.offset, "bytes": len(one.data)} for one in image.pieces],
         }
+
+
+def called(board: "Board", lang: str) -> str:
+    """A kind of board for a person; its title is English."""
+    return board.type if lang == "zh" else f"{board.title} ({board.type})"
 
 
 def build(args: argparse.Namespace, lang: str) -> Built:

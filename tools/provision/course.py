@@ -22,6 +22,7 @@ from tools import self_test
 from tools.console import NAMES, Console
 from tools.faults import fault
 from tools.flash.label import Label
+from tools.image import called
 from tools.image.config import Setting, boards_of, setting_of, source_of
 from tools.provision.difference import Change, changes
 from tools.provision.keys import SECRET, KeyStore, gateway_password, hashed
@@ -167,7 +168,7 @@ class Course:
     def facts(self) -> list[tuple[str, str]]:
         """What a person has to know before saying yes."""
         lang, source = self._lang, self._source
-        board = phrase("board", lang, name=source.name, title=self._board.title, type=source.board_type)
+        board = phrase("board", lang, name=source.name, type=called(self._board, lang))
         unit = {"": "new_unit", self._serial: "same_unit"}.get(self._before, "other_unit")
         name = self._station.name if lang == "zh" else self._station.name_en
         told = [

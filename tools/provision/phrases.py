@@ -6,7 +6,7 @@ Rules of this file: data, and the function that prints it. What goes wrong stand
 from gateway import words
 
 PHRASES = {
-    "board": ("{name}，{title}（{type}）", "{name}, {title} ({type})"),
+    "board": ("{name}，{type}", "{name}, {type}"),
     "same_unit": ("{serial}，与 station.toml 相同", "{serial}, as in station.toml"),
     "new_unit": ("{serial}，将写入 station.toml", "{serial}, goes into station.toml"),
     "other_unit": (

@@ -109,7 +109,10 @@ class Plan:
         place = phrase("place_wifi", lang)
         if source.bus in {bus.name for bus in self.config.buses}:
             place = phrase("place_bus", lang, bus=source.bus, address=source.address)
-        found = [("Board", f"{source.name} ({source.board_type}), {place}"), ("Runs", runs(self.told, lang))]
+        board = f"{source.name} ({source.board_type}), {place}"
+        if lang == "zh":
+            board = f"{source.name}（{source.board_type}），{place}"
+        found = [("Board", board), ("Runs", runs(self.told, lang))]
         found += [("Package", line) for line in self._package_lines()]
         if self._other_config:
             found.append(("Station", phrase("other_config", lang)))
