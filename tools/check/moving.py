@@ -66,6 +66,12 @@ class Watched:
             self.curve.append((self._at_ms, values[0]))
         return values
 
+    def told(self, what: Any) -> Any:
+        """`what` of a step that failed; and that there is no value any more, where that is so."""
+        if not self.curve or self.curve[-1][1] is not None:
+            return what
+        return listed([what, said("no_value", name=self.names[0])])
+
 
 def asleep(site: Site, source: Source) -> Any:
     """Why nothing of `source` can be moved now; "" if it can."""
@@ -167,6 +173,8 @@ class MoveStep(Step):
             found.said = said("wrong_way", far=difference(self.quantity, motion.wrong))
         else:
             found.said = said("not_moved", need=self._far(self.move.need, self.sign), **far)
+        if found.state == FAIL:
+            found.said = watched.told(found.said)
         return found
 
 
@@ -262,8 +270,9 @@ class TipsStep(Step):
         curve = [(at_ms, None if value is None else value % RAIN_WRAP_UM) for at_ms, value in watched.curve]
         good = tips.passed if self.wanted_um else tips.risen_um > 0
         facts = {"done": self._count(tips.risen_um), "of": limit, "rain": risen}
-        key = "tips_ok" if good else "tips_wrong"
-        return Outcome(OK if good else FAIL, said(key, **facts), readings, curve, "rain_um")
+        if good:
+            return Outcome(OK, said("tips_ok", **facts), readings, curve, "rain_um")
+        return Outcome(FAIL, watched.told(said("tips_wrong", **facts)), readings, curve, "rain_um")
 
 
 class SmokeStep(Step):
