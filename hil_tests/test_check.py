@@ -165,6 +165,7 @@ def states(found, *, person):
     return {one["id"]: one["state"] for one in found["steps"] if one["person"] == person}
 
 
+@pytest.mark.alone
 def test_a_station_that_follows_every_hand_is_accepted_with_all_its_serials_and_its_mode_is_back(site):
     with Check(site, "--polls", str(POLLS_MANY)) as check:
         assert check.end() == 0, check.told

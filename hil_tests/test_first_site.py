@@ -67,6 +67,7 @@ def test_both_readmes_show_the_very_steps():
             at = text.index(step, at) + len(step)
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(WAY_S + 30)
 def test_two_empty_boards_and_a_bought_sensor_become_an_accepted_site(tmp_path, image):
     bench_folder = tmp_path / "bench"

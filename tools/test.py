@@ -25,6 +25,7 @@ CHECK_LIMIT_S = 300
 TESTS_LIMIT_S = 1_200
 BARE_METAL_TEST_LIMIT_S = 600
 STATIONS_LIMIT_S = 2400
+ALONE_LIMIT_S = 900
 STOP_LIMIT_S = 30
 TEST_PROCESSES = 3  # One more than the smallest machine of ours has cores: many tests wait for a process or a line.
 NAME_WIDTH = 44
@@ -146,8 +147,11 @@ GATES = [
     Gate(
         "stations",
         "pytest, emulated rig and long tests",
-        _tests(STATIONS_LIMIT_S, "long", "hil_tests", "tests"),
+        _tests(STATIONS_LIMIT_S, "long and not alone", "hil_tests", "tests"),
         live=True,
+    ),
+    Gate(
+        "alone", "pytest, what bears nothing beside it", _pytest(ALONE_LIMIT_S, "-m", "alone", "hil_tests"), live=True
     ),
 ]
 
