@@ -8,13 +8,12 @@ the help works before anything is installed.
 import argparse
 import ast
 import importlib
-import os
 import shutil
 import sys
 import traceback
 from pathlib import Path
 
-from tools.failure import EXIT_DONE, EXIT_STOPPED, EXIT_WRONG_CALL, LINE_MAX, Failure
+from tools.failure import EXIT_DONE, EXIT_STOPPED, EXIT_WRONG_CALL, LINE_MAX, Failure, into_nowhere
 
 TOOLS = Path(__file__).parent
 EPILOG = """example:
@@ -90,8 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nstopped by hand", file=sys.stderr)
         return EXIT_STOPPED
     except BrokenPipeError:
-        # The reader of a pipe went away (`| head`): what Python still holds back for it goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        into_nowhere(sys.stdout)  # The reader of a pipe went away (`| head`).
         return EXIT_DONE
     except Failure as failure:
         error, told = failure, failure

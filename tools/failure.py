@@ -4,8 +4,10 @@ Every sub-command may raise it; `tools.__main__` prints it and ends with its cod
 tools/faults.toml has a sixth line: its code, and what explains it.
 """
 
+import os
 import unicodedata
 from collections.abc import Sequence
+from typing import TextIO
 
 EXIT_DONE = 0
 EXIT_NOT_RIGHT = 1  # Looked at, and not right (check, scan, test).
@@ -25,6 +27,15 @@ PARTS = {
     "zh": ("不通过", "所见", "可能", "处理", "现状", "详情"),
 }
 NOTHING = {"en": "nothing", "zh": "无"}
+
+
+def into_nowhere(stream: TextIO) -> None:
+    """Whoever read `stream` is gone (a pipe, a terminal): what Python still holds back for it, and what comes, goes
+    nowhere. Else the end of the program would try once more, and its exit code would be Python's 120.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 class Failure(Exception):

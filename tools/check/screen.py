@@ -4,7 +4,6 @@ Rules of this file: right at 80 columns and at 40, in both languages; no escape 
 blanks behind it. What is awaited is shown on a terminal only; elsewhere a step is one plain line.
 """
 
-import contextlib
 import os
 import shutil
 import sys
@@ -14,7 +13,7 @@ from typing import TextIO
 from gateway import words
 from tools.check.said import said, tell
 from tools.check.step import SKIP, Outcome, Step, Text
-from tools.failure import COMMANDS, wrapped
+from tools.failure import COMMANDS, into_nowhere, wrapped
 from tools.phrases import phrase
 
 NAME_COLUMNS = 12
@@ -132,9 +131,11 @@ class Screen:
 
     def _put(self, stream: TextIO, lines: list[str], end: str = "\n") -> None:
         """Write; a terminal or pipe that is gone keeps nobody from putting the mode back and writing the report."""
-        with contextlib.suppress(OSError):
+        try:
             stream.write("".join(line + end for line in lines))
             stream.flush()
+        except OSError:
+            into_nowhere(stream)
 
     def _wide(self) -> bool:
         return not self._out.isatty() or not self.narrow
