@@ -20,6 +20,7 @@ from tools.firmware_build import BUILD, build, files_of, program
 from tools.image.files import BOARD, pack_twin
 from tools.release import pack, public_of
 from tools.soak.week_world import KEEP, MEASURE, Air, Line, Play, Sensors
+from wire.package import NO_MEMORY
 
 SCRIPT = Path(__file__).resolve().parents[2] / "tests" / "firmware" / "week_scenario.py"
 DAYS, DAY_S = 7, 86_400
@@ -29,6 +30,7 @@ GROWTH_BYTES_MAX = 512  # What a day's most may differ by: a message more or les
 MEASURE_EVERY_S = 60
 AWAY_SHARE = 18  # For the last of so many parts of a quarter of a period gateway and broker are away.
 LEAK_EVERY_S = 30
+REFUSED_MAX = 2  # A memory that is nearly full may be in too many pieces; the next time it is not.
 ADDRESS = 11
 SECRET = Ed25519PrivateKey.from_private_bytes(b"w" * 32)
 # Together they carry every driver, each eight channels, as many as a row.
@@ -53,6 +55,8 @@ class Week:
         for name in ("row_errors", "sensor_errors", "overwritten", "damaged", "line_errors", "scans_skipped"):
             if stats[name]:
                 found.append(f"{name}: {stats[name]}")
+        if len(stats["refused"]) > REFUSED_MAX or set(stats["refused"]) - {NO_MEMORY}:
+            found.append(f"packages refused for reasons {stats['refused']}")
         if stats["packages"] != len(self.live):
             found.append(f"{stats['packages']} packages taken, {len(self.live)} were sent")
         if not 0 < stats["rows"] == stats["head"] or stats["have"] < stats["head"] * 9 // 10:
@@ -97,7 +101,7 @@ def live(board_type: str, folder: Path, periods: int, period_s: int, *, leak: bo
             found.append(most)
         stats = play.end()
     own = {"rows": play.rows, "have": gateway.have, "answers": gateway.answers, "line_errors": gateway.errors}
-    own["packages"] = gateway.packages
+    own |= {"packages": gateway.packages, "refused": gateway.refused}
     return Week(tuple(found), stats | own)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from tools.emulator.rtu import READ_HOLDING, READ_INPUT, is_whole, sealed
 from wire import local, registers
 from wire.cbor import Encoder, decode
+from wire.package import NO_MEMORY
 from wire.registers import (
     LOG_FILE,
     NOW,
@@ -150,11 +151,13 @@ class Line:
     """A gateway on the RS-485 line: asks once a second, drains the log, acknowledges, sets the clock.
 
     `package`: what it sends next, until the board has all of it and is told to drop it; `packages`: how often that was.
+    `refused`: the reasons for which it was refused; where its memory was too full it is sent once more.
     """
 
     def __init__(self, play: Play, address: int) -> None:
         self.package = b""
         self.packages = 0
+        self.refused: list[int] = []
         self.answers = 0
         self.have = 0
         self.errors = 0
@@ -186,8 +189,10 @@ class Line:
         offset, reason, state = struct.unpack(">IBB", answer[3:9])
         if state in (UPDATE_READY, UPDATE_REFUSED):
             self.packages += state == UPDATE_READY
-            self.errors += state == UPDATE_REFUSED
-            self.package = b""
+            if state == UPDATE_REFUSED:
+                self.refused.append(reason)
+            if state == UPDATE_READY or reason != NO_MEMORY:
+                self.package = b""
             self._write(registers.UPDATE_ORDER, struct.pack(">H", ORDER_DROP))
         for _ in range(PIECES_MAX if state in (UPDATE_IDLE, UPDATE_RECEIVING) else 0):
             piece = self.package[offset : offset + UPDATE_CHUNK]
@@ -231,6 +236,7 @@ class Air:
     def __init__(self, play: Play) -> None:
         self.package = b""
         self.packages = 0
+        self.refused: list[int] = []
         self.answers = 0  # Messages of the board.
         self.have = 0
         self.errors = 0
@@ -301,12 +307,16 @@ class Air:
         self._publish(local.ACK, answer)
 
     def _send_package(self) -> None:
-        offset, state = self._at[local.K_UPDATE_OFFSET], self._at[local.K_UPDATE_STATE] & 0xFF
+        offset, word = self._at[local.K_UPDATE_OFFSET], self._at[local.K_UPDATE_STATE]
+        reason, state = word >> 8, word & 0xFF
         message = {local.K_MAJOR: local.MAJOR}
         if state in (UPDATE_READY, UPDATE_REFUSED):
             self.packages += state == UPDATE_READY
-            self.errors += state == UPDATE_REFUSED
-            self.package = b""
+            if state == UPDATE_REFUSED:
+                self.refused.append(reason)
+            if state == UPDATE_READY or reason != NO_MEMORY:
+                self.package = b""
+            self._at = {}  # Until it tells what became of the order.
             self._publish(local.UPDATE, message | {local.K_UPDATE_ORDER: ORDER_DROP})
         elif state in (UPDATE_IDLE, UPDATE_RECEIVING) and offset < len(self.package):
             piece = self.package[offset : offset + local.UPDATE_BYTES_MAX]
