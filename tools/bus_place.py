@@ -11,9 +11,8 @@ from gateway.config import Bus
 from tools.faults import fault
 from tools.flash import ports
 from tools.scan.settings import FRAMINGS, USUAL, Setting
-from tools.station_now import read_station
+from tools.station_now import STATION, read_station
 
-STATION = Path("station.toml")
 BAUD_LEAST, BAUD_MOST = 300, 1_000_000
 
 

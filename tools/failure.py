@@ -86,11 +86,14 @@ def laid_out(parts: Sequence[tuple[str, list[str]]], room: int = LINE_MAX) -> st
     lines = []
     for name, texts in parts:
         for text in texts:
-            whole = any(word in text for word in COMMANDS)
-            for line in [text] if whole else wrapped(text, max(ROOM_LEAST, room - COLUMN)):
+            for line in [text] if to_be_copied(text) else wrapped(text, max(ROOM_LEAST, room - COLUMN)):
                 lines.append(name + " " * (COLUMN - columns(name)) + line)
                 name = ""
     return "\n".join(lines)
+
+
+def to_be_copied(text: str) -> bool:
+    return any(word in text for word in COMMANDS)
 
 
 def columns(text: str) -> int:

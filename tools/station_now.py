@@ -6,6 +6,7 @@ still, never shown old values as the present.
 
 import argparse
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,16 @@ STATION = Path("station.toml")  # Where nobody says another.
 
 LEVEL_MIN = 3  # From orange on, nobody plays with the sensors of a station.
 BLIND = ("lost", "fault", "storage")  # Rules whose alarms are not about what is measured.
+
+
+def station_words(args: argparse.Namespace) -> str:
+    """The words of a call that say which station is meant, for a command that a person may copy."""
+    words = ""
+    if args.station != STATION:
+        words += f" --station {shlex.quote(str(args.station))}"
+    if args.status:
+        words += f" --status {shlex.quote(str(args.status))}"
+    return words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

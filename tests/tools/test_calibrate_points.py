@@ -213,23 +213,27 @@ def head_of(uv):
     return round((there_uv - 400_000) / 160) if 360_000 <= there_uv <= 2_100_000 else None
 
 
+def put_voltages(terminal, name, voltages, shown):
+    """Say each of `voltages` (what is typed, what the station shows then), and let the table be written."""
+    terminal.expect("Put it into test for 1 h?")
+    terminal.type("y\r")
+    for number, (there, shows) in enumerate(voltages, 1):
+        terminal.expect(f"Voltage at the terminal {name}", times=number)
+        shown[0] = shows
+        terminal.type(f"{there}\r")
+    terminal.expect("Enter: no more")
+    terminal.type("\r")
+    terminal.expect("[y/N]", times=2)
+    terminal.type("y\r")
+    assert terminal.finish() == 0, terminal.seen
+
+
 def test_voltages_are_read_one_after_another_out_of_what_the_station_shows(station):
     shown_uv = [391_000]
     station.channels = lambda n: [told("river", (raw := head_of(shown_uv[0])) and 160_000 + raw, raw=raw)]
     with asked(station, "table", "11", "--adc", 0) as terminal:
-        terminal.expect("Put it into test for 1 h?")
-        terminal.type("y\r")
-        for number, (there, uv) in enumerate(
-            (("3", 0), ("0.4", 391_000), ("0.2", 200_000), ("1.1", 1_098_000), ("2.01", 1_976_000)), 1
-        ):
-            terminal.expect("Voltage at the terminal AI1 4-20 mA", times=number)
-            shown_uv[0] = uv
-            terminal.type(f"{there}\r")
-        terminal.expect("Enter: no more")
-        terminal.type("\r")
-        terminal.expect("[y/N]", times=2)
-        terminal.type("y\r")
-        assert terminal.finish() == 0, terminal.seen
+        put = (("3", 0), ("0.4", 391_000), ("0.2", 200_000), ("1.1", 1_098_000), ("2.01", 1_976_000))
+        put_voltages(terminal, "AI1 4-20 mA", put, shown_uv)
     assert "A voltage is beyond the converter (0 to 2450.000 mV)" in terminal.seen, "told before it is measured"
     assert "has no value at this voltage" in terminal.seen, "0.2 V is a broken loop, and was asked for again"
     pairs = record(station)["after"]["pairs"]
@@ -244,17 +248,7 @@ def test_a_voltage_at_a_terminal_behind_a_divider_is_that_at_the_terminal(statio
     shown_mv = [0]
     station.channels = lambda n: [told("rain.supply", shown_mv[0], raw=shown_mv[0], quantity="supply_mv")]
     with asked(station, "table", "rain", "--adc", 2) as terminal:
-        terminal.expect("Put it into test for 1 h?")
-        terminal.type("y\r")
-        for number, (there, mv) in enumerate((("27 V", 0), ("3 V", 2_970), ("12", 11_990), ("24", 23_800)), 1):
-            terminal.expect("Voltage at the terminal VIN", times=number)
-            shown_mv[0] = mv
-            terminal.type(f"{there}\r")
-        terminal.expect("Enter: no more")
-        terminal.type("\r")
-        terminal.expect("[y/N]", times=2)
-        terminal.type("y\r")
-        assert terminal.finish() == 0, terminal.seen
+        put_voltages(terminal, "VIN", (("27 V", 0), ("3 V", 2_970), ("12", 11_990), ("24", 23_800)), shown_mv)
     assert "(0 to 26950.000 mV)" in terminal.seen
     assert "12000.000 mV / 11 shows 1090.000 mV" in terminal.seen
     assert record(station)["after"]["pairs"] == [[270_000, 272_727], [1_090_000, 1_090_909], [2_163_636, 2_181_818]]

@@ -5,13 +5,13 @@ Rules of this file: nothing is asked without a terminal; Enter is no; whoever st
 
 import argparse
 import os
+import shlex
 import shutil
 import sys
 import time
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -27,10 +27,9 @@ from tools.image import write_json
 from tools.phrases import NAME_COLUMNS, named
 from tools.phrases import phrase as common
 from tools.station_edit import BEFORE, StationFile
-from tools.station_now import StationNow, read_station
+from tools.station_now import StationNow, read_station, station_words
 from tools.steps import Steps
 
-STATION = "station.toml"  # Where nobody says otherwise.
 ANSWER_COLUMNS = 10  # Left for what is typed.
 TRIES = 3  # A slip of the finger is asked again.
 
@@ -187,11 +186,9 @@ class Session:
 
     def command(self, words_of: str) -> str:
         """A command that a person may copy: `riverpost` and the options of this call that tell the station."""
-        ours = words_of.startswith("calibrate")
-        more = "" if ours and self.args.station == Path(STATION) else f" --station {self.args.station}"
-        if self.args.status is not None and ours:
-            more += f" --status {self.args.status}"
-        return f"riverpost {words_of}{more}"
+        if words_of.startswith("calibrate"):
+            return f"riverpost {words_of}{station_words(self.args)}"
+        return f"riverpost {words_of} --station {shlex.quote(str(self.args.station))}"
 
     def stopped(self, *, order: bool) -> None:
         """Say what is left when somebody stops it by hand; `order`: it may be with the gateway already."""

@@ -155,22 +155,12 @@ def _end(args: argparse.Namespace, course: "Course", screen: "Screen") -> int:
 
     path = args.report or Path(_report_name(course))
     write(path, report(course).encode(), screen.lang)
-    screen.lines(result_lines(course, str(path), _call(args), screen.lang))
+    screen.lines(result_lines(course, str(path), f"riverpost check{station_now.station_words(args)}", screen.lang))
     if args.json:
         write_json(args.json, {**document(course), "report": str(path)}, screen.lang)
     if course.failure is not None:
         raise course.failure
     return course.exit_code
-
-
-def _call(args: argparse.Namespace) -> str:
-    """This command, as somebody types it again for other steps."""
-    from tools.station_now import STATION
-
-    words = ["riverpost check"]
-    words += [f"--station {args.station}"] if args.station != STATION else []
-    words += [f"--status {args.status}"] if args.status is not None else []
-    return " ".join(words)
 
 
 def _report_name(course: "Course") -> str:

@@ -13,7 +13,7 @@ from typing import TextIO
 from gateway import words
 from tools.check.said import said, tell
 from tools.check.step import SKIP, Outcome, Step, Text
-from tools.failure import COMMANDS, into_nowhere, wrapped
+from tools.failure import into_nowhere, to_be_copied, wrapped
 from tools.phrases import phrase
 
 NAME_COLUMNS = 12
@@ -50,7 +50,7 @@ class Screen:
         """Whole lines, each within the terminal."""
         self.clear()
         for text in texts:
-            whole = not self._out.isatty() or any(word in text for word in COMMANDS)
+            whole = not self._out.isatty() or to_be_copied(text)
             parts = [text] if whole else wrapped(text, self._room())
             self._put(self._out, parts)
 

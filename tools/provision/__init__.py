@@ -119,14 +119,14 @@ def _nothing_written(args: argparse.Namespace, course: "Course", lang: str, talk
 def _last(result: str, next_step: str, talk: Any) -> None:
     """The last line: what came of it, and what is next; below each other where a terminal is too narrow."""
     from gateway.words import columns
-    from tools.failure import COMMANDS, wrapped
+    from tools.failure import to_be_copied, wrapped
     from tools.phrases import room
 
     line = f"{result}   {next_step}"
     short = "\n" not in line and columns(line) < room()
     lines = [line] if short else [result, *next_step.split("\n")]
     for one in lines:
-        copied = any(word in one for word in COMMANDS)
+        copied = to_be_copied(one)
         print(*([one] if copied else wrapped(one, room() - 1)), sep="\n", file=talk)
 
 

@@ -147,21 +147,36 @@ class Sensors:
         return x % below
 
 
-class Line:
-    """A gateway on the RS-485 line: asks once a second, drains the log, acknowledges, sets the clock.
+class Gateway:
+    """What both links' gateways count.
 
     `package`: what it sends next, until the board has all of it and is told to drop it; `packages`: how often that was.
     `refused`: the reasons for which it was refused; where its memory was too full it is sent once more.
     """
 
-    def __init__(self, play: Play, address: int) -> None:
+    def __init__(self, play: Play) -> None:
         self.package = b""
         self.packages = 0
         self.refused: list[int] = []
-        self.answers = 0
+        self.answers = 0  # Frames, or messages, of the board.
         self.have = 0
         self.errors = 0
         self._play = play
+
+    def _package_over(self, state: int, reason: int) -> None:
+        """The board has all of the package, or has refused it."""
+        self.packages += state == UPDATE_READY
+        if state == UPDATE_REFUSED:
+            self.refused.append(reason)
+        if state == UPDATE_READY or reason != NO_MEMORY:
+            self.package = b""
+
+
+class Line(Gateway):
+    """A gateway on the RS-485 line: asks once a second, drains the log, acknowledges, sets the clock."""
+
+    def __init__(self, play: Play, address: int) -> None:
+        super().__init__(play)
         self._address = address
         self._epoch = 0
 
@@ -188,11 +203,7 @@ class Line:
         answer = self._ask(READ_INPUT, struct.pack(">HH", registers.UPDATE_OFFSET, 3))
         offset, reason, state = struct.unpack(">IBB", answer[3:9])
         if state in (UPDATE_READY, UPDATE_REFUSED):
-            self.packages += state == UPDATE_READY
-            if state == UPDATE_REFUSED:
-                self.refused.append(reason)
-            if state == UPDATE_READY or reason != NO_MEMORY:
-                self.package = b""
+            self._package_over(state, reason)
             self._write(registers.UPDATE_ORDER, struct.pack(">H", ORDER_DROP))
         for _ in range(PIECES_MAX if state in (UPDATE_IDLE, UPDATE_RECEIVING) else 0):
             piece = self.package[offset : offset + UPDATE_CHUNK]
@@ -230,17 +241,11 @@ class Line:
         return answer
 
 
-class Air:
-    """The broker on the network, and a gateway behind it that acknowledges. `package`, `packages`: as a Line's."""
+class Air(Gateway):
+    """The broker on the network, and a gateway behind it that acknowledges."""
 
     def __init__(self, play: Play) -> None:
-        self.package = b""
-        self.packages = 0
-        self.refused: list[int] = []
-        self.answers = 0  # Messages of the board.
-        self.have = 0
-        self.errors = 0
-        self._play = play
+        super().__init__(play)
         self._in = b""
         self._encoder = Encoder(1_024)
         self._topics = ""  # What those of this board begin with.
@@ -311,11 +316,7 @@ class Air:
         reason, state = word >> 8, word & 0xFF
         message = {local.K_MAJOR: local.MAJOR}
         if state in (UPDATE_READY, UPDATE_REFUSED):
-            self.packages += state == UPDATE_READY
-            if state == UPDATE_REFUSED:
-                self.refused.append(reason)
-            if state == UPDATE_READY or reason != NO_MEMORY:
-                self.package = b""
+            self._package_over(state, reason)
             self._at = {}  # Until it tells what became of the order.
             self._publish(local.UPDATE, message | {local.K_UPDATE_ORDER: ORDER_DROP})
         elif state in (UPDATE_IDLE, UPDATE_RECEIVING) and offset < len(self.package):

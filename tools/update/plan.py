@@ -17,12 +17,11 @@ from gateway.update_shelf import File, Shelf
 from gateway.updates import sensor_reads
 from tools.failure import laid_out
 from tools.faults import fault
-from tools.station_now import StationNow, read_station
+from tools.station_now import StationNow, read_station, station_words
 from tools.update.phrases import phrase, said
 from wire.package import PACKAGE_BYTES_MAX, Manifest
 from wire.registers import RUNS_SAFE, UPDATE_CHUNK
 
-STATION = Path("station.toml")  # Where nothing else is said.
 SHOWN = 8  # Digits of a key that tell it from others.
 _FAULTS = {
     "no package": "update_no_package",
@@ -281,16 +280,6 @@ def how_to_go_on(args: argparse.Namespace, plan: Plan, lang: str) -> str:
     again = f"riverpost update {shlex.quote(plan.name)}{station_words(args)}"
     pairs = [(phrase("See", lang), [again]), (phrase("Undo", lang), [f"{again} --cancel"])]
     return f"{said('update_goes_on', lang)}\n{laid_out(pairs)}"
-
-
-def station_words(args: argparse.Namespace) -> str:
-    """The words of a call that say which station is meant."""
-    words = ""
-    if args.station != STATION:
-        words += f" --station {shlex.quote(str(args.station))}"
-    if args.status:
-        words += f" --status {shlex.quote(str(args.status))}"
-    return words
 
 
 def _judged(path: Path, config: Station, source: Source, lang: str) -> Package:

@@ -21,10 +21,9 @@ from zoneinfo import ZoneInfo
 
 from gateway.__main__ import STATUS_FOLDER
 from gateway.config import Station, Step
-from tools.bus_place import STATION
 from tools.failure import EXIT_DONE, EXIT_NOT_RIGHT, Failure
 from tools.faults import fault
-from tools.station_now import STALE_S, read_station, read_status
+from tools.station_now import STALE_S, STATION, read_station, read_status
 from tools.steps import live
 from tools.watch import screen
 from tools.watch.history import History
