@@ -4,6 +4,7 @@ from hil_tests.test_alarms import pass_by
 from tools.soak.kills import settle
 
 MINUTE_MS = 60_000
+ROWS_WITH_TIME = "SELECT count(*) FROM rows WHERE source = ? AND kind = 1 AND time_quality > 0"
 # Three times the rig's usual limit: the gateway of this test looks at its boards every 5 s, not every second.
 HOUR_RATE = 180.0
 
@@ -28,10 +29,15 @@ def test_a_broker_that_is_down_for_an_hour_costs_no_row_although_the_gateway_die
     assert (sums.lost, sums.duplicated) == (0, 0)
 
 
+def knows_time(rig, board):
+    return any(count for (count,) in rig.station.center_query(ROWS_WITH_TIME, board.serial))
+
+
 def test_rows_made_while_the_line_is_dead_arrive_with_their_own_times(quick_rig):
     rig = quick_rig
     rig.need("line-off", "flash-dump", "power")
     rig.wait_for_values()
+    rig.wait_for(lambda: all(knows_time(rig, board) for board in rig.boards.values()), 30, "the time on each board")
     rig.line.pause()
     alone_from_ms = rig.unix_ms()
     pass_by(rig, MINUTE_MS)
