@@ -214,7 +214,7 @@ def _compile(name: str, text: str, out: Path, compiler: str, optimise: int) -> l
     for place in (source, target):
         place.parent.mkdir(parents=True, exist_ok=True)
     _write(source, text)
-    new = target.with_suffix(".new")
+    new = target.with_suffix(f".{os.getpid()}")  # Others may be compiling the same.
     shown = module_of(name)  # Imports have brought this text into a board's memory already, a path would come on top.
     flags = [f"-O{optimise}", f"-msmall-int-bits={SMALL_INT_BITS}", "-s", shown, "-o", str(new)]
     answer = subprocess.run(
