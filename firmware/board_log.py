@@ -148,7 +148,12 @@ class BoardLog:
         """The value of `column` in the newest row that has one, or None. Walks whole blocks: for the start only."""
         from wire.row import unpack  # Nothing else on a board reads rows as objects.
 
-        let_go("wire.row")
+        try:
+            return self._last_value(column, unpack)
+        finally:
+            let_go("wire.row")
+
+    def _last_value(self, column, unpack):
         for block in self._newest_blocks():
             self._busy()
             newest = None

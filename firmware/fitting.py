@@ -57,17 +57,21 @@ def _read(root, number, safe):
     """The definition in copy `number`, newest first; None if there are not so many. DefinitionError."""
     from board_json import copies, parse
 
-    let_go("board_json")
-    found = copies(root)
-    return parse(found[number], safe) if number < len(found) else None
+    try:
+        found = copies(root)
+        return parse(found[number], safe) if number < len(found) else None
+    finally:
+        let_go("board_json")
 
 
 def _factory(root):
     """The definition that the board was flashed with. DefinitionError."""
     from board_json import factory
 
-    let_go("board_json")
-    return factory(root)
+    try:
+        return factory(root)
+    finally:
+        let_go("board_json")
 
 
 def board_of(hal, definition: dict, slots, wrong: str = "") -> Board:

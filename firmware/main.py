@@ -27,6 +27,7 @@ def open_board(hal, slots) -> "Board | None":
     gc.threshold(hal.garbage_bytes)
     if board is not None:
         _spend(slots.running == SAFE)
+        board.update.keep_place()
     return board
 
 

@@ -14,6 +14,8 @@ def let_go(*names: str) -> None:
     for name in names:
         if name not in sys.modules or KEPT_ALIVE:
             continue
+        # The collector takes any number that looks like an address for one: what such a number holds is to be a shell.
+        sys.modules[name].__dict__.clear()
         del sys.modules[name]
         at = name.rfind(".")
         if at > 0:

@@ -11,7 +11,7 @@ import modules
 
 # (module, class, functions); without a class they are the module's own. What a board has not is not loaded there.
 SAMPLER = (
-    ("board_log", "BoardLog", "__init__ last_value _mount _collect _find_end _look_behind _take_row"),
+    ("board_log", "BoardLog", "__init__ last_value _last_value _mount _collect _find_end _look_behind _take_row"),
     ("board_log", "BoardLog", "_boot_of_older _newest_blocks _read_counters"),
     ("log_blocks", "LogBlocks", "__init__ header counters used boot"),
     ("log_blocks", "Numbers", "__init__"),

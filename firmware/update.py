@@ -1,9 +1,11 @@
 """An update of the application, as the board's other parts see it.
 
 Rules of this file: what takes, proves and writes a package (update_course.py) is loaded when a piece of one comes, or
-when something of one lies here since before the start, and its memory is given back when nothing is left of it.
+when something of one lies here since before the start, and its memory is given back when nothing is left of it. A
+head needs the largest piece that a board ever asks for: its place is kept from the start on, while memory is whole.
 """
 
+import gc
 import sys
 
 from modules import let_go
@@ -11,12 +13,21 @@ from slots import is_there
 
 from wire import registers
 from wire.modbus import BUSY, DEVICE_FAILURE, ILLEGAL_VALUE
-from wire.package import COMING, HEADER_BYTES, K_COUNTER, MAGIC, MANIFEST, NO_MEMORY
+from wire.package import (
+    COMING,
+    HEAD_BYTES_MAX,
+    HEADER_BYTES,
+    K_COUNTER,
+    MAGIC,
+    MANIFEST,
+    NO_MEMORY,
+    SIGNATURE_BYTES,
+)
 from wire.registers import ON_TRIAL, ORDER_DROP, RUNS, UPDATE_IDLE, UPDATE_REFUSED, UPDATE_VERIFYING
 
 KEY_BYTES = 32
 BEGIN_BYTES = 32  # Of a manifest: its counter stands within.
-LOADED = ("update_course", "update_files", "wire.package_head", "wire.package_rules", "ed25519")
+LOADED = ("update_course", "update_files", "wire.package_head", "wire.package_rules", "sha512", "ed25519")
 
 
 class Update:
@@ -36,12 +47,21 @@ class Update:
         self._may_write = may_write
         self._course: "Course" = None  # noqa: F821  # pyright: ignore
         self._refused = False  # For want of memory; other reasons are the course's to tell.
+        self._place = None  # What will be a head's.
         self.restart_due = False
         self.counter = counter_in(slots.path(slots.running))
         spare = slots.spare
         self._left = spare is not None and is_there("%s/%s" % (slots.path(spare), COMING))  # Not looked at yet.
         bank.put_long(registers.VERSION_COUNTER, self.counter)
         self._tell()
+
+    def keep_place(self) -> None:
+        """Keep a head's place from now on, if there is one and packages are taken at all."""
+        if self._place is None and self._key:
+            try:
+                self._place = bytearray(HEAD_BYTES_MAX + SIGNATURE_BYTES)
+            except MemoryError:
+                print("update: no place for the head of a package")
 
     @property
     def offset(self) -> int:
@@ -115,6 +135,8 @@ class Update:
 
             parts = (self._hal, self._slots, self._key, self._chip, self._may_write)
             self._course = Course(*parts, self.counter)
+            self._place = None
+            gc.collect()
         return self._course
 
     def _look(self):
@@ -136,6 +158,7 @@ class Update:
         let_go(*LOADED)
         if "links.mqtt" not in sys.modules:
             let_go("wire.cbor")
+        self.keep_place()
 
     def _tell(self):
         self._bank.put_long(registers.UPDATE_OFFSET, self.offset)

@@ -6,6 +6,8 @@ spends STEP_MS in a turn of the loop, and a step of it takes less. Of the code t
 the step that it is at: first the signature's, then the manifest's, then the files'.
 """
 
+import os
+
 from modules import let_go
 from slots import is_there
 
@@ -23,6 +25,7 @@ from wire.package import (
     WRONG_SIGNATURE,
 )
 from wire.package_head import HEADER_BYTES, SIGNATURE_BYTES, PackageError, head_bytes, signed_message
+from wire.package_rules import HEAD_BYTES_MAX
 from wire.registers import (
     ORDER_DROP,
     ORDER_INSTALL,
@@ -74,9 +77,10 @@ class Course:
         """Go on with what lies in the spare slot, if there is anything."""
         place = "%s/%s" % (self._slots.path(self._slots.spare), COMING)
         if is_there(place):
+            self._head_size = min(os.stat(place)[6], HEAD_BYTES_MAX + SIGNATURE_BYTES + 1)  # A longer one is none.
+            self._head = bytearray(self._head_size)
             with open(place, "rb") as file:
-                self._head = bytearray(file.read())
-            self._head_size = len(self._head)
+                file.readinto(self._head)
             self._begin(self._resumed())
 
     def take(self, offset: int, data: bytes) -> int:
@@ -211,7 +215,10 @@ class Course:
 
     def _proved(self):
         """Returns 0 if the head is one that this board may take, and then has a filling; else the reason."""
-        right = yield from self._signed()
+        signature = bytes(self._head[-SIGNATURE_BYTES:])
+        digest = yield from self._digest(signature)
+        let_go("sha512")
+        right = yield from self._signed(signature, digest)
         let_go("ed25519")
         if not right:
             return WRONG_SIGNATURE
@@ -231,13 +238,19 @@ class Course:
         self._filling = Filling(self._slots.path(self._slots.spare), first, count, size)
         return 0
 
-    # Each of these two loads what it needs, and nothing of that is left when it is done.
+    # Each of these loads what it needs, and nothing of that is left when it is done.
 
-    def _signed(self):
-        from ed25519 import verify
+    def _digest(self, signature):
+        from sha512 import sha512
 
         message = signed_message(memoryview(self._head)[:-SIGNATURE_BYTES])
-        right = yield from verify(self._key, message, bytes(self._head[-SIGNATURE_BYTES:]))
+        digest = yield from sha512(signature[:32] + self._key + message)
+        return digest
+
+    def _signed(self, signature, digest):
+        from ed25519 import verify
+
+        right = yield from verify(self._key, digest, signature)
         return right
 
     def _summary(self):

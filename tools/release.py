@@ -50,7 +50,8 @@ def checked(package: bytes, public: bytes) -> Manifest:
     The signature is judged by the boards' own program, here under this Python.
     """
     manifest, head, signature, _ = taken_apart(package)
-    steps = _boards_check().verify(public, signed_message(head), signature)
+    digest = hashlib.sha512(signature[:32] + public + signed_message(head)).digest()
+    steps = _boards_check().verify(public, digest, signature)
     while True:
         try:
             next(steps)

@@ -282,7 +282,7 @@ class Mqtt:
         self._update_ms = self._net.ticks_ms()
         if _is_number(order):
             self._at_code = self._update.order(order)
-        elif _is_number(offset) and isinstance(data, bytes) and 0 < len(data) <= local.UPDATE_BYTES_MAX:
+        elif _is_number(offset) and isinstance(data, memoryview) and 0 < len(data) <= local.UPDATE_BYTES_MAX:
             self._at_code = self._update.take(offset, data)
         else:
             return False

@@ -8,6 +8,7 @@ from typing import Any
 
 import ed25519
 import pytest
+import sha512
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from hypothesis import given
@@ -65,7 +66,8 @@ def result_of(steps: Generator[None, None, Any]) -> Any:
 
 
 def ours(key: bytes, message: bytes, signature: bytes) -> bool:
-    verdict = result_of(ed25519.verify(key, message, signature))
+    digest = result_of(sha512.sha512(signature[:32] + key + message))
+    verdict = result_of(ed25519.verify(key, digest, signature))
     assert verdict in (True, False)
     return verdict
 
@@ -182,18 +184,26 @@ def test_a_changed_bit_anywhere_is_refused(message, seed, data):
 
 @given(st.binary(max_size=300))
 def test_sha_512_is_that_of_the_library(data):
-    assert result_of(ed25519.sha512(data)) == hashlib.sha512(data).digest()
+    assert result_of(sha512.sha512(data)) == hashlib.sha512(data).digest()
 
 
 @pytest.mark.parametrize("length", [0, 1, 111, 112, 113, 127, 128, 129, 239, 240, 241, 256])
 def test_sha_512_is_right_where_its_padding_changes(length):
-    assert result_of(ed25519.sha512(b"a" * length)) == hashlib.sha512(b"a" * length).digest()
+    assert result_of(sha512.sha512(b"a" * length)) == hashlib.sha512(b"a" * length).digest()
 
 
 @pytest.mark.parametrize(("key_bytes", "signature_bytes"), [(0, 64), (31, 64), (33, 64), (32, 0), (32, 63), (32, 65)])
 def test_another_length_is_refused(key_bytes, signature_bytes):
     key, signature = bytes.fromhex(VECTORS[0][1]), bytes.fromhex(VECTORS[0][3])
     assert not ours((key + b"\0")[:key_bytes], b"", (signature + b"\0")[:signature_bytes])
+
+
+@pytest.mark.parametrize("digest_bytes", [0, 63, 65])
+def test_a_digest_of_another_length_is_refused(digest_bytes):
+    key, signature = bytes.fromhex(VECTORS[0][1]), bytes.fromhex(VECTORS[0][3])
+    digest = hashlib.sha512(signature[:32] + key).digest()
+    assert result_of(ed25519.verify(key, digest, signature)) is True
+    assert result_of(ed25519.verify(key, (digest + b"\0")[:digest_bytes], signature)) is False
 
 
 @pytest.mark.parametrize("multiple", range(1, 16))
@@ -271,10 +281,11 @@ def test_no_cofactor_a_key_with_a_part_of_small_order_is_judged_as_by_the_other_
 
 
 RUN = """
-import ed25519, sys
+import ed25519, sha512, sys
 
 def told(key, message, signature):
-    print((yield from ed25519.verify(key, message, signature)), end=" ")
+    digest = yield from sha512.sha512(signature[:32] + key + message)
+    print((yield from ed25519.verify(key, digest, signature)), end=" ")
 
 for line in sys.stdin:
     print(len(list(told(*[bytes.fromhex(word[1:]) for word in line.split()]))))

@@ -28,7 +28,7 @@ for _ in range(4):
     there = [name for name in NAMES if name in sys.modules or hasattr(sys.modules["wire"], "package_rules")]
     print(loaded, live(), len(there))
 """
-UPDATE = ("update_course", "update_files", "wire.package_rules", "wire.package_head", "wire.cbor", "ed25519")
+UPDATE = ("update_course", "update_files", "wire.package_rules", "wire.package_head", "wire.cbor", "sha512", "ed25519")
 
 
 def test_the_memory_of_a_module_that_is_let_go_comes_back_each_time():
@@ -46,6 +46,42 @@ def test_the_memory_of_a_module_that_is_let_go_comes_back_each_time():
     assert there == (0, 0, 0, 0)
     assert len(set(free[1:])) == 1  # Names that the first one brought stay.
     assert min(loaded) - max(free) > 12_000
+
+
+HELD = """
+import gc, sys
+from modules import let_go
+
+def live():
+    gc.collect()
+    return gc.mem_alloc()
+
+import update_course
+let_go("update_course")
+before = live()
+import update_course
+held = update_course  # As by a number that looks like its address.
+del update_course
+loaded = live()
+let_go("update_course")
+print(loaded - before, live() - before)
+"""
+
+
+def test_of_a_module_that_something_still_points_at_a_shell_is_left():
+    build()
+    done = subprocess.run(
+        [interpreter(), "-X", "heapsize=512k", "-c", HELD],
+        env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stderr == ""
+    whole, left = map(int, done.stdout.split())
+    assert whole > 3_500
+    assert left < 500
 
 
 @pytest.fixture(scope="module")

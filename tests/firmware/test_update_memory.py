@@ -1,12 +1,73 @@
 """A board whose memory is too full for an update says so, and goes on with its work."""
 
+import os
+import subprocess
+
 import pytest
 import update_course
 
+from tests.firmware.board_process import interpreter
 from tests.firmware.update_board import FILES, PACKAGE, Board
+from tools.firmware_build import BUILD, build
 from wire.modbus import DEVICE_FAILURE, ILLEGAL_VALUE
 from wire.package import ENTRY, NO_MEMORY
 from wire.registers import ORDER_DROP, ORDER_INSTALL, UPDATE_CHUNK, UPDATE_IDLE, UPDATE_READY, UPDATE_REFUSED
+
+HEAD_PLACE = """
+import gc
+import update_course  # So that its names are there: the table of names grows in one piece.
+from modules import let_go
+from update import Update
+let_go("update_course", "wire.package_head")
+
+class Hal:
+    def ticks_ms(self):
+        return 0
+    def ticks_diff(self, later, earlier):
+        return later - earlier
+
+class Slots:
+    running, spare = "a", "b"
+    def path(self, name):
+        return FOLDER + "/" + name
+
+class Bank:
+    def put(self, register, value):
+        pass
+    put_long = put
+
+def filled(piece):
+    kept = []
+    try:
+        while True:
+            kept.append(bytearray(piece))
+    except MemoryError:
+        return kept
+
+update = Update(Hal(), Slots(), Bank(), bytes(32), "posix", lambda: True)
+if KEPT:
+    update.keep_place()
+kept = filled(1_024)
+for i in range(0, len(kept), 2):  # Free is 1 KiB beside 1 KiB that is not.
+    kept[i] = None
+gc.collect()
+print(gc.mem_free() > 30_000, update.take(0, b"RPU1\\x10\\x00" + bytes(122)), update.word)
+"""
+
+
+@pytest.mark.parametrize(("kept", "said"), [(True, "True 0 1"), (False, f"True {DEVICE_FAILURE} {NO_MEMORY << 8 | 4}")])
+def test_the_head_of_the_longest_package_finds_its_place_in_a_memory_that_lies_in_small_pieces(tmp_path, kept, said):
+    build()
+    done = subprocess.run(
+        [interpreter(), "-X", "heapsize=128k", "-c", f"FOLDER, KEPT = {str(tmp_path)!r}, {kept}\n{HEAD_PLACE}"],
+        env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout.strip().splitlines()[-1] == said
 
 
 @pytest.fixture

@@ -277,7 +277,6 @@ class Cuts:
 
 def break_it(how):
     """Plant a mistake that the checks must find."""
-    modules.KEPT_ALIVE = bool(how)  # Else the next course loads the right one again.
     if how == "entry":
         begin = Filling.begin
 
@@ -303,6 +302,7 @@ def break_it(how):
 
 
 def main(key, packages, how):
+    modules.KEPT_ALIVE = True  # A second board starts while the first is at work, and both have the same modules.
     break_it(how)
     contents = []
     for package in packages:

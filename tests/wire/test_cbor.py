@@ -1,12 +1,13 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.cbor import NESTING_MAX, EncodeError, Encoder
+from wire.cbor import NESTING_MAX, EncodeError, Encoder, decode
 
 VECTORS = Path(__file__).parents[3] / "shared" / "data" / "cbor" / "appendix_a.json"
 ROOM = 4_096
@@ -83,6 +84,16 @@ REFUSED = {
     "half a character": "\ud800",
     "a float deep inside": [{1: [None, 2.0]}],
 }
+
+
+def test_byte_strings_of_a_view_are_views_and_those_of_anything_else_are_bytes():
+    message = bytes.fromhex("a2004201020163616263")
+    parts: Any = decode(memoryview(message))
+    assert isinstance(parts[0], memoryview)
+    assert parts == {0: b"\x01\x02", 1: "abc"}
+    for other in (message, bytearray(message)):
+        parts = decode(other)
+        assert type(parts[0]) is bytes
 
 
 @pytest.mark.parametrize("name", REFUSED)

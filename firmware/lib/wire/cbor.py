@@ -115,7 +115,9 @@ def _key_byte(key):
 
 
 def decode(data):
-    """The one value in `data` (bytes or a view). DecodeError for anything outside the subset, also for long heads."""
+    """The one value in `data`; where that is a view its byte strings are views into it, for a full memory may have no
+    room for a second one. DecodeError for anything outside the subset, also for long heads.
+    """
     value, at = value_at(data, 0, 0)
     if at != len(data):
         raise DecodeError("bytes behind the value")
@@ -135,8 +137,10 @@ def value_at(data, at, depth):
         end = at + number
         if end > len(data):
             raise DecodeError("string longer than the message")
-        raw = bytes(data[at:end])
-        return (raw if major == _BYTES else _text(raw)), end
+        raw = data[at:end]
+        if major == _TEXT:
+            return _text(bytes(raw)), end
+        return (raw if isinstance(data, memoryview) else bytes(raw)), end
     if major == ARRAY:
         items = []
         for _ in range(number):

@@ -104,7 +104,7 @@ class Paths:
             raise PackageError("paths do not ascend at %s" % path)
         if not _is_number(size, 1, FILE_BYTES_MAX):
             raise PackageError("%s: size outside 1..%d" % (path, FILE_BYTES_MAX))
-        if not isinstance(digest, bytes) or len(digest) != 32:
+        if not isinstance(digest, (bytes, memoryview)) or len(digest) != 32:
             raise PackageError("%s: no SHA-256" % path)
         self._last = path
         self._count += 1
