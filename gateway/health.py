@@ -90,6 +90,7 @@ class Health:
             "store": self.store.document(),
             "unacknowledged_rows": self._spool.depth(),
             "acknowledged_rows": self._uplink.acked_rows,
+            "center": bool(self._config.center.host),  # Is one configured?
             "connected": self._uplink.connected,
             "uplink": dict(self._uplink.counters),
             "refused": self._uplink.refusals,

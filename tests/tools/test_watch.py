@@ -176,6 +176,14 @@ def test_bus_delivery_and_siren_have_their_lines():
     assert "Siren  fails: pin · sounding" in shown
 
 
+def test_a_station_without_a_center_does_not_say_that_it_has_lost_it():
+    for lang, said in (("en", "Delivery  no center is configured"), ("zh", "没有配置中心")):
+        shown = "\n".join(lines(state(center=False, connected=False), lang=lang, width=120))
+        assert said in shown
+        assert "no contact" not in shown
+        assert "断开" not in shown
+
+
 def test_exercise_and_an_unset_clock_are_told_beside_the_name():
     head = lines(state(mode="exercise", clock_known=False), width=140)[0]
     assert "Clock not set" in head

@@ -61,6 +61,7 @@ def state(**more: Any) -> Told:
         "local": None,
         "boards": [board("level"), board("rain")],
         "store": {"to_send": 3_482, "used_percent": 14, "days_of_room": 41, "failed": ""},
+        "center": True,
         "connected": True,
     }  # fmt: skip
     return base | more

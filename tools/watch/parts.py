@@ -130,7 +130,8 @@ def delivery(status: dict[str, Any], lang: str) -> list[str]:
     """To the center, the store, the siren."""
     store, siren = status["store"], status["siren"]
     to_send = f"{words.word('to_send', lang)} {store['to_send']:,}" if lang == "zh" else f"{store['to_send']:,} to send"
-    line = [words.word("delivery", lang), phrase("to_center" if status["connected"] else "no_center", lang), to_send]
+    way = "no_center" if not status["center"] else "to_center" if status["connected"] else "center_away"
+    line = [words.word("delivery", lang), phrase(way, lang), to_send]
     line.append(phrase("store", lang, percent=store["used_percent"], days=_days(store)))
     lines = ["  ".join(line)]
     if store["failed"]:

@@ -194,9 +194,8 @@ def document(status: dict[str, Any], errors: Errors, look: Look) -> dict[str, An
     """For a machine: as the gateway says it, with our state words."""
     states = {row.name: row.state for row in rows(status, errors, "en", look.frozen_ms is not None)}
     channels = [{**channel, "state": states[channel["name"]]} for channel in status["channels"]]
-    kept = {
-        key: status[key] for key in ("station", "unix_ms", "mode", "alarms", "buses", "boards", "store", "connected")
-    }
+    told = ("station", "unix_ms", "mode", "alarms", "buses", "boards", "store", "center", "connected")
+    kept = {key: status[key] for key in told}
     return {**kept, "frozen_ms": look.frozen_ms, "channels": channels}
 
 
