@@ -118,8 +118,8 @@ def test_the_line_is_silent_for_three_and_a_half_characters_before_every_request
     for at_s, _ in requests[1:]:
         before_s = max((end_s for end_s in answered_s if end_s < at_s), default=0)
         assert at_s - before_s >= t35_s
-    broadcast_s, after_s = requests[3][0], requests[4][0]
-    assert after_s - broadcast_s >= 15 * 10 / 9_600  # It has to leave the wire before.
+    before_s = max(end_s for end_s in answered_s if end_s < requests[3][0])  # A busy machine reads the broadcast late.
+    assert requests[4][0] - before_s >= t35_s + 15 * 10 / 9_600 + t35_s  # It has to leave the wire before.
 
 
 def test_a_port_that_is_not_there_is_told():
