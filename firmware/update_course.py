@@ -217,16 +217,16 @@ class Course:
         """Returns 0 if the head is one that this board may take, and then has a filling; else the reason."""
         signature = bytes(self._head[-SIGNATURE_BYTES:])
         digest = yield from self._digest(signature)
-        let_go("sha512")
+        yield from _gone("sha512")
         right = yield from self._signed(signature, digest)
-        let_go("ed25519")
+        yield from _gone("ed25519")
         if not right:
             return WRONG_SIGNATURE
         try:
             chip, counter, _, first, count, size = self._summary()
         except PackageError:
             return NOT_A_PACKAGE
-        let_go("wire.package_rules")
+        yield from _gone("wire.package_rules")
         if chip != self._chip:
             return OTHER_CHIP
         if counter <= self._counter:
@@ -243,6 +243,7 @@ class Course:
     def _digest(self, signature):
         from sha512 import sha512
 
+        yield
         message = signed_message(memoryview(self._head)[:-SIGNATURE_BYTES])
         digest = yield from sha512(signature[:32] + self._key + message)
         return digest
@@ -250,6 +251,7 @@ class Course:
     def _signed(self, signature, digest):
         from ed25519 import verify
 
+        yield
         right = yield from verify(self._key, digest, signature)
         return right
 
@@ -306,6 +308,13 @@ class Course:
         # From the moment on when the head is proved.
         self._filling: "Filling" = None  # noqa: F821  # pyright: ignore
         self._have = 0  # Bytes of the package that are here.
+
+
+def _gone(module):
+    """A generator that lets `module` go: on an RP2040 this, or loading the next, takes as long as a step may."""
+    yield
+    let_go(module)
+    yield
 
 
 def _header_end(_head):
