@@ -52,6 +52,23 @@ def interpreter() -> str:
     return str(INTERPRETER)
 
 
+def micropython(heap: str, *program: str, limit_s: float = 30, said: str = "") -> "subprocess.CompletedProcess[str]":
+    """What `program` ("-c" and a text, or a file and its arguments) came to beside the built firmware, in `heap` (128k)
+    of memory; `said`: what it reads.
+    """
+    build()
+    return subprocess.run(
+        [interpreter(), "-X", f"heapsize={heap}", *program],
+        input=said,
+        env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
+        capture_output=True,
+        text=True,
+        timeout=limit_s,
+        check=False,
+        cwd=TOP,
+    )
+
+
 class BoardProcess:
     """One board with flash and kept memory in `folder`; a context manager. `rate`: station seconds per real second,
     `net_rate` the same for the time of the network.

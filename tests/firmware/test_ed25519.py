@@ -2,7 +2,6 @@
 
 import hashlib
 import random
-import subprocess
 from collections.abc import Generator
 from typing import Any
 
@@ -14,8 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.firmware.board_process import TOP, interpreter
-from tools.firmware_build import BUILD, build
+from tests.firmware.board_process import micropython
 
 pytestmark = pytest.mark.long
 
@@ -293,8 +291,6 @@ for line in sys.stdin:
 
 
 def test_micropython_comes_to_the_same_verdicts_in_small_steps():
-    run = interpreter()
-    build()
     seeded = random.Random(1)
     lines, expected = [], []
     for number in range(20):
@@ -304,16 +300,7 @@ def test_micropython_comes_to_the_same_verdicts_in_small_steps():
         signature[seeded.randrange(64)] ^= number % 2
         lines.append(" ".join("x" + part.hex() for part in (keys_of(secret), message, signature)))
         expected.append(theirs(keys_of(secret), message, bytes(signature)))
-    done = subprocess.run(
-        [run, "-X", "heapsize=64k", "-c", RUN],
-        input="\n".join(lines),
-        env={"MICROPYPATH": str(BUILD)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=TOP,
-    )
+    done = micropython("64k", "-c", RUN, limit_s=60, said="\n".join(lines))
     assert done.stderr == ""
     answers = [line.split() for line in done.stdout.splitlines()]
     assert [answer == "True" for answer, _ in answers] == expected

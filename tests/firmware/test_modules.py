@@ -1,15 +1,11 @@
 """Modules that are only there for a while: their memory comes back, each time, and they can be loaded again."""
 
-import os
-import subprocess
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from update import counter_in
 
-from tests.firmware.board_process import interpreter
-from tools.firmware_build import BUILD, build
+from tests.firmware.board_process import micropython
 from wire.package import CHIPS, COMING, COUNTER_MAX, ENTRY, MANIFEST, Manifest, head_of
 
 LET_GO = """
@@ -32,15 +28,7 @@ UPDATE = ("update_course", "update_files", "wire.package_rules", "wire.package_h
 
 
 def test_the_memory_of_a_module_that_is_let_go_comes_back_each_time():
-    build()
-    done = subprocess.run(
-        [interpreter(), "-X", "heapsize=512k", "-c", f"NAMES = {UPDATE}\n{LET_GO}"],
-        env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = micropython("512k", "-c", f"NAMES = {UPDATE}\n{LET_GO}")
     assert done.stderr == ""
     loaded, free, there = zip(*[map(int, line.split()) for line in done.stdout.splitlines()], strict=True)
     assert there == (0, 0, 0, 0)
@@ -69,15 +57,7 @@ print(loaded - before, live() - before)
 
 
 def test_of_a_module_that_something_still_points_at_a_shell_is_left():
-    build()
-    done = subprocess.run(
-        [interpreter(), "-X", "heapsize=512k", "-c", HELD],
-        env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = micropython("512k", "-c", HELD)
     assert done.stderr == ""
     whole, left = map(int, done.stdout.split())
     assert whole > 3_500

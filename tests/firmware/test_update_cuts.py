@@ -1,15 +1,13 @@
 """Power cuts at every flash operation of an update, under MicroPython and its LittleFS: old or new, never neither."""
 
-import os
 import random
 import re
-import subprocess
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.firmware.board_process import TOP, interpreter
-from tools.firmware_build import BUILD, build, script
+from tests.firmware.board_process import TOP, micropython
+from tools.firmware_build import script
 from tools.release import pack, public_of
 
 pytestmark = pytest.mark.long
@@ -27,7 +25,6 @@ BROKEN = {
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
     """Three small applications, the later the newer."""
-    build()
     folder = tmp_path_factory.mktemp("packages")
     noise = random.Random(12)
     made = []
@@ -46,15 +43,8 @@ def packages(tmp_path_factory):
 
 
 def cut(packages, broken=""):
-    done = subprocess.run(
-        [interpreter(), "-X", "heapsize=64m", script(SCENARIO), public_of(SECRET).hex(), *packages, broken],
-        env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-        cwd=TOP,
-    )
+    program = [script(SCENARIO), public_of(SECRET).hex(), *packages, broken]
+    done = micropython("64m", *map(str, program), limit_s=LIMIT_S)
     failures = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
     numbers = re.search(r"cuts (\d+) operations (\d+) resumed (\d+)", done.stdout)
     return failures, [int(number) for number in numbers.groups()] if numbers else [], done.stderr

@@ -1,14 +1,10 @@
 """A board whose memory is too full for an update says so, and goes on with its work."""
 
-import os
-import subprocess
-
 import pytest
 import update_course
 
-from tests.firmware.board_process import interpreter
+from tests.firmware.board_process import micropython
 from tests.firmware.update_board import FILES, PACKAGE, Board
-from tools.firmware_build import BUILD, build
 from wire.modbus import DEVICE_FAILURE, ILLEGAL_VALUE
 from wire.package import ENTRY, NO_MEMORY
 from wire.registers import ORDER_DROP, ORDER_INSTALL, UPDATE_CHUNK, UPDATE_IDLE, UPDATE_READY, UPDATE_REFUSED
@@ -57,15 +53,7 @@ print(gc.mem_free() > 30_000, update.take(0, b"RPU1\\x10\\x00" + bytes(122)), up
 
 @pytest.mark.parametrize(("kept", "said"), [(True, "True 0 1"), (False, f"True {DEVICE_FAILURE} {NO_MEMORY << 8 | 4}")])
 def test_the_head_of_the_longest_package_finds_its_place_in_a_memory_that_lies_in_small_pieces(tmp_path, kept, said):
-    build()
-    done = subprocess.run(
-        [interpreter(), "-X", "heapsize=128k", "-c", f"FOLDER, KEPT = {str(tmp_path)!r}, {kept}\n{HEAD_PLACE}"],
-        env={**os.environ, "MICROPYPATH": f"{BUILD}:{BUILD / 'lib'}"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = micropython("128k", "-c", f"FOLDER, KEPT = {str(tmp_path)!r}, {kept}\n{HEAD_PLACE}")
     assert done.stderr == ""
     assert done.stdout.strip().splitlines()[-1] == said
 
